@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { detect } from 'tinyld/light'
+import type { Temporal } from '../clock.ts'
+import { canonicalUrl, urlKey } from './canonical.ts'
+import type { FeedItem } from './feed.ts'
+import { webUrl } from './links.ts'
+import { foldSpace, plainText } from './plain-text.ts'
+import { cutAtWord, summarise } from './summary.ts'
+
+/** One item as it is stored. `urlKey` and `titleKey` are what it is known by across sources, `textHash` its words. */
+export type Article = {
+  /** As the source names it; null when it does not. */
+  readonly guid: string | null
+  readonly url: string
+  readonly urlKey: string
+  readonly title: string
+  readonly titleKey: string
+  readonly summary: string | null
+  readonly contentHtml: string | null
+  readonly author: string | null
+  readonly imageUrl: string | null
+  readonly imageAlt: string | null
+  readonly language: string | null
+  readonly topics: readonly string[]
+  readonly wordCount: number
+  readonly textHash: string
+  readonly publishedAt: Temporal.Instant | null
+}
+
+const LONGEST_TITLE = 300
+const LONGEST_MADE_TITLE = 90
+const LONGEST_AUTHOR = 200
+/** Longer ones do not fit the indexes that find them (2,704 bytes a row), nor a line of mail (998). */
+const LONGEST_URL = 900
+const LONGEST_GUID = 500
+/** Below this many characters a guess at the language is a coin toss. */
+const ENOUGH_TO_DETECT = 60
+
+/** Makes the article of a feed's item; null for an item without a usable address or without a word. */
+export function toArticle(item: FeedItem, feedLanguage: string | null): Article | null {
+  const address = item.url ?? webUrl(item.id, null)
+  const text = item.contentHtml === null ? (item.summary ?? '') : plainText(item.contentHtml)
+  const excerpt = item.summary ?? text
+  const title = cutAtWord(item.title || cutAtWord(excerpt, LONGEST_MADE_TITLE), LONGEST_TITLE)
+  if (address === null || title === '') return null
+  const url = canonicalUrl(address)
+  if (url.length > LONGEST_URL) return null
+  const language = languageOf(`${title}. ${text}`, feedLanguage)
+  const summary = summarise(excerpt, language)
+  const repeats = makeTitleKey(summary) === makeTitleKey(title)
+  return {
+    guid: guidOf(item.id),
+    url,
+    urlKey: urlKey(url),
+    title,
+    titleKey: makeTitleKey(title),
+    summary: repeats || summary === '' ? null : summary,
+    contentHtml: item.contentHtml,
+    author: authorOf(item.author),
+    imageUrl: item.image?.url ?? null,
+    imageAlt: item.image?.alt ?? null,
+    language,
+    topics: item.topics,
+    wordCount: countWords(text || excerpt),
+    textHash: hashText(title, text || excerpt),
+    publishedAt: item.publishedAt,
+  }
+}
+
+/** A title without what is written now this way, now that: case, punctuation, white space, compatibility forms. */
+export function makeTitleKey(title: string): string {
+  const folded = title.normalize('NFKC').toLowerCase()
+  return folded.replace(/[^\p{L}\p{N}]+/gu, ' ').trim() || foldSpace(folded)
+}
+
+function guidOf(id: string | null): string | null {
+  return id === null || id.length <= LONGEST_GUID ? id : `hash:${hash(id)}`
+}
+
+/** The words of an article in 128 bits: equal when only markup, case or punctuation differ. */
+function hashText(title: string, text: string): string {
+  return hash(`${makeTitleKey(title)}\n${makeTitleKey(text)}`)
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+function countWords(text: string): number {
+  return text.match(/[\p{L}\p{N}]+(?:[-'’.][\p{L}\p{N}]+)*/gu)?.length ?? 0
+}
+
+function languageOf(text: string, declared: string | null): string | null {
+  if (declared !== null) return declared
+  return text.length < ENOUGH_TO_DETECT ? null : detect(text.slice(0, 500)) || null
+}
+
+/** A name and no more: the address that stands in its place is not for readers. */
+function authorOf(author: string | null): string | null {
+  const name = author?.replace(/^\s*(von|by|par|por)\s+/i, '').trim() ?? ''
+  return name === '' || /^\S+@\S+$/.test(name) ? null : cutAtWord(name, LONGEST_AUTHOR)
+}

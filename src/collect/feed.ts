@@ -1,0 +1,66 @@
+import { parseAtomFeed, parseJsonFeed, parseRdfFeed, parseRssFeed } from 'feedsmith'
+import { CourantError } from '../errors.ts'
+import { readAtom } from './formats/atom.ts'
+import { decodeText } from './formats/charset.ts'
+import { type Feed, type FeedItem, finishFeed } from './formats/finish.ts'
+import { readJson } from './formats/json.ts'
+import type { RawFeed } from './formats/raw.ts'
+import { readRdf, readRss } from './formats/rss.ts'
+import { findXml, mendXml, type XmlDocument } from './formats/xml.ts'
+
+export type { Feed, FeedItem }
+
+/** Where a document came from: its media type may name the charset, relative links are relative to its URL. */
+export type Origin = { readonly contentType: string | null; readonly url: string | null }
+
+/**
+ * Reads a feed of any format.
+ *
+ * @throws CourantError `feed.invalid`, and nothing else.
+ */
+export function parseFeed(body: Buffer, { contentType, url }: Origin): Feed {
+  const text = decodeText(body, contentType)
+  return finishFeed(/^\s*\{/.test(text) ? parseJson(text) : parseXml(text), url)
+}
+
+function parseJson(text: string): RawFeed {
+  try {
+    return readJson(parseJsonFeed(text))
+  } catch (cause) {
+    throw invalid('It looks like JSON, yet is no JSON Feed.', cause)
+  }
+}
+
+function parseXml(text: string): RawFeed {
+  const document = findXml(text)
+  if (document === null) throw invalid('It has no <rss>, <rdf:RDF> or <feed> element.')
+  try {
+    return readXml(document)
+  } catch {
+    return parseMended(document)
+  }
+}
+
+function parseMended(document: XmlDocument): RawFeed {
+  try {
+    return readXml({ ...document, text: mendXml(document.text) })
+  } catch (cause) {
+    throw invalid('Its XML cannot be read.', cause)
+  }
+}
+
+function readXml({ format, text }: XmlDocument): RawFeed {
+  switch (format) {
+    case 'rss':
+      return readRss(parseRssFeed(text))
+    case 'rdf':
+      return readRdf(parseRdfFeed(text))
+    case 'atom':
+      return readAtom(parseAtomFeed(text))
+  }
+}
+
+function invalid(why: string, cause?: unknown): CourantError {
+  const todo = 'Check that the URL is that of a feed (RSS, Atom, RDF or JSON Feed) and not of a page.'
+  return new CourantError('feed.invalid', { what: 'The document is not a feed.', why, todo, cause })
+}

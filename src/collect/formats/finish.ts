@@ -1,0 +1,116 @@
+import type { Temporal } from '../../clock.ts'
+import { stackBases, webUrl } from '../links.ts'
+import { foldSpace, plainText } from '../plain-text.ts'
+import { sanitiseHtml } from '../sanitise.ts'
+import { readDate } from './dates.ts'
+import type { RawFeed, RawItem, Words } from './raw.ts'
+
+/** One shape for RSS, RDF, Atom and JSON Feed. Text is plain, HTML is sanitised, URLs are absolute http or https. */
+export type Feed = {
+  readonly title: string
+  /** The page the feed belongs to. */
+  readonly link: string | null
+  /** BCP 47. */
+  readonly language: string | null
+  readonly items: readonly FeedItem[]
+}
+
+export type FeedItem = {
+  readonly id: string | null
+  readonly url: string | null
+  readonly title: string
+  readonly summary: string | null
+  readonly contentHtml: string | null
+  readonly author: string | null
+  /** Null when the feed says none, or one that makes no sense. */
+  readonly publishedAt: Temporal.Instant | null
+  readonly topics: readonly string[]
+  readonly image: { readonly url: string; readonly alt: string | null } | null
+}
+
+const LONGEST_SUMMARY = 5_000
+const LONGEST_TOPIC = 80
+const MOST_TOPICS = 30
+
+/** Makes what a format said safe and whole: words plain or sanitised, links absolute, dates instants. */
+export function finishFeed(raw: RawFeed, url: string | null): Feed {
+  const link = webUrl(raw.link, url)
+  return {
+    title: toText(raw.title) ?? '',
+    link,
+    language: toLanguage(raw.language),
+    items: raw.items.map((item) => finishItem(item, url)),
+  }
+}
+
+function finishItem(raw: RawItem, url: string | null): FeedItem {
+  const base = stackBases([url, ...raw.bases])
+  const contentHtml = toHtml(raw.content, base)
+  const summary = toText(raw.summary) ?? toText(raw.content)
+  return {
+    id: raw.id === null ? null : foldSpace(raw.id) || null,
+    url: firstOf(raw.links, (link) => webUrl(link, base)),
+    title: toText(raw.title) ?? '',
+    summary: summary?.slice(0, LONGEST_SUMMARY) ?? null,
+    contentHtml,
+    author: raw.authors.map(plainText).filter(Boolean).join(', ') || null,
+    publishedAt: firstOf<Temporal.Instant>(raw.dates, readDate),
+    topics: toTopics(raw.topics),
+    image: imageOf(raw, base, contentHtml),
+  }
+}
+
+function firstOf<T>(candidates: readonly string[], read: (candidate: string) => T | null): T | null {
+  for (const candidate of candidates) {
+    const value = read(candidate)
+    if (value !== null) return value
+  }
+  return null
+}
+
+function toText(words: Words | null): string | null {
+  if (words === null) return null
+  return (words.html ? plainText(words.text) : foldSpace(words.text)) || null
+}
+
+function toHtml(words: Words | null, base: string | null): string | null {
+  if (words === null) return null
+  const html = words.html ? words.text : escapeText(words.text)
+  return sanitiseHtml(html, base) || null
+}
+
+function escapeText(text: string): string {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return `<p>${escaped.split(/\n\s*\n/).join('</p><p>')}</p>`
+}
+
+function toTopics(names: readonly string[]): string[] {
+  const topics = names.map(plainText).filter((name) => name !== '' && name.length <= LONGEST_TOPIC)
+  const byKey = new Map(topics.map((name) => [name.toLowerCase(), name] as const).reverse())
+  return [...byKey.values()].reverse().slice(0, MOST_TOPICS)
+}
+
+/** The picture the feed names, else the first one of the text. */
+function imageOf(raw: RawItem, base: string | null, contentHtml: string | null): FeedItem['image'] {
+  for (const { url, alt } of raw.images) {
+    const absolute = webUrl(url, base)
+    if (absolute !== null) return { url: absolute, alt: alt === null ? null : plainText(alt) || null }
+  }
+  const tag = contentHtml?.match(/<img [^>]*>/)?.[0]
+  const src = tag === undefined ? null : attribute(tag, 'src')
+  return tag === undefined || src === null ? null : { url: src, alt: attribute(tag, 'alt') }
+}
+
+/** Reads an attribute of a tag that sanitise-html wrote: always in double quotes. */
+function attribute(tag: string, name: string): string | null {
+  const value = tag.match(new RegExp(` ${name}="([^"]*)"`))?.[1]
+  return value === undefined ? null : plainText(value) || null
+}
+
+function toLanguage(language: string | null): string | null {
+  try {
+    return Intl.getCanonicalLocales(language?.trim().replaceAll('_', '-') || [])[0] ?? null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,44 @@
+import type { MediaNs } from 'feedsmith'
+import type { RawImage } from './raw.ts'
+
+type Content = MediaNs.Content
+
+const IMAGE_FILE = /\.(jpe?g|png|gif|webp|avif)([?#]|$)/i
+
+/** The pictures of a Media RSS block (https://www.rssboard.org/media-rss): whole ones before thumbnails, the widest first. */
+export function mediaImages(media: MediaNs.ItemOrFeed | undefined): RawImage[] {
+  if (media === undefined) return []
+  const contents = [...(media.contents ?? []), ...(media.groups ?? []).flatMap((group) => group.contents ?? [])]
+  const pictures = contents.filter(isPicture).sort((a, b) => (b.width ?? 0) - (a.width ?? 0))
+  const holders = [media, ...(media.groups ?? []), ...contents]
+  const thumbnails = holders
+    .flatMap((holder) => holder.thumbnails ?? [])
+    .sort((a, b) => (b.width ?? 0) - (a.width ?? 0))
+  const alt = (holder: Content | null) => holder?.title?.value ?? media.title?.value ?? null
+  const whole = pictures.map((picture) => toImage(picture.url, alt(picture)))
+  return [...whole, ...thumbnails.map(({ url }) => toImage(url, alt(null)))].filter((image) => image !== null)
+}
+
+function isPicture(content: Content): boolean {
+  if (content.medium !== undefined) return content.medium === 'image'
+  if (content.type !== undefined) return content.type.startsWith('image/')
+  return IMAGE_FILE.test(content.url ?? '')
+}
+
+/** The pictures among attachments of any format. */
+export function attachedImages(attachments: readonly { url?: string; type?: string }[]): RawImage[] {
+  const pictures = attachments.filter(({ url, type }) =>
+    type === undefined ? IMAGE_FILE.test(url ?? '') : type.startsWith('image/'),
+  )
+  return pictures.map(({ url }) => toImage(url, null)).filter((image) => image !== null)
+}
+
+/** A picture that is only an address; null without one. */
+export function toImage(url: string | undefined, alt: string | null = null): RawImage | null {
+  return url === undefined || url === '' ? null : { url, alt }
+}
+
+/** What Media RSS says about an item that says nothing itself. */
+export function mediaText(media: MediaNs.ItemOrFeed | undefined, field: 'title' | 'description'): string | undefined {
+  return [media, ...(media?.groups ?? []), ...(media?.contents ?? [])].find((holder) => holder?.[field])?.[field]?.value
+}

@@ -1,0 +1,92 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Temporal } from '../clock.ts'
+import { CourantError } from '../errors.ts'
+import { readGiven } from './api.ts'
+import type { Article } from './article.ts'
+
+/** Articles that were checked to the last line, waiting in a temporary file so that memory does not grow with them. */
+export type CheckedInput = {
+  readonly rows: number
+  readonly chunks: () => AsyncIterable<Article[]>
+  readonly remove: () => Promise<void>
+}
+
+const ROWS_AT_ONCE = 500
+const MOST_NAMED = 20
+
+/**
+ * Reads articles as NDJSON to the end before any is used: one wrong line refuses them all.
+ *
+ * @throws CourantError `article.invalid`, naming each wrong line by its number and what is wrong with it.
+ */
+export async function checkInput(input: Readable): Promise<CheckedInput> {
+  const folder = await mkdtemp(join(tmpdir(), 'courant-articles-'))
+  const file = join(folder, 'checked.ndjson')
+  const remove = () => rm(folder, { recursive: true, force: true })
+  const wrong: string[] = []
+  const count = { rows: 0, wrong: 0 }
+  try {
+    await pipeline(Readable.from(checkLines(input, wrong, count)), createWriteStream(file, { mode: 0o600 }))
+    if (count.wrong > 0) throw refuse(wrong, count.wrong)
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return { rows: count.rows, chunks: () => readChunks(file), remove }
+}
+
+async function* checkLines(input: Readable, wrong: string[], count: { rows: number; wrong: number }) {
+  let number = 0
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number += 1
+    if (line.trim() === '') continue
+    const given = readLine(number === 1 ? line.replace(/^\ufeff/, '') : line)
+    if (given.kind === 'article') {
+      count.rows += 1
+      yield `${JSON.stringify(given.article)}\n`
+      continue
+    }
+    count.wrong += 1
+    if (wrong.length < MOST_NAMED) wrong.push(`Line ${number}: ${given.why}.`)
+  }
+}
+
+function readLine(line: string): ReturnType<typeof readGiven> {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return { kind: 'wrong', why: 'it is not JSON' }
+  }
+  return readGiven(value)
+}
+
+async function* readChunks(file: string): AsyncGenerator<Article[]> {
+  let chunk: Article[] = []
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { publishedAt, ...article } = JSON.parse(line)
+    chunk.push({ ...article, publishedAt: publishedAt === null ? null : Temporal.Instant.from(publishedAt) })
+    if (chunk.length < ROWS_AT_ONCE) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+function refuse(wrong: readonly string[], count: number): CourantError {
+  const more = count > wrong.length ? ` And ${count - wrong.length} more.` : ''
+  return new CourantError('article.invalid', {
+    what:
+      count === 1
+        ? 'One line is wrong, so no article was added.'
+        : `${count} lines are wrong, so no article was added.`,
+    why: wrong.join(' ') + more,
+    todo: 'Correct these lines and send all of them again; what was added before is not added twice.',
+  })
+}

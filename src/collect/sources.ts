@@ -1,0 +1,103 @@
+import { and, asc, eq, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { source } from '../db/schema/source.ts'
+
+/** A source as it is collected. `waiting`: a newsletter it was added to has not been given what it holds. */
+export type FeedSource = typeof source.$inferSelect & { readonly feedUrl: string; readonly waiting: boolean }
+
+const MOST_SOURCES = 100_000
+const MINUTES_BETWEEN = 15
+const LONGEST_WAIT_MINUTES = 24 * 60
+
+/** Sources nobody takes any more stay as rows, since their articles stay; they are not collected. */
+const isTaken = sql`exists (
+  select from newsletter_source join newsletter on newsletter.id = newsletter_source.newsletter_id
+  where newsletter_source.source_id = ${source.id} and newsletter.state <> 'deleted')`
+const isWaiting = sql<boolean>`exists (
+  select from newsletter_source where newsletter_source.source_id = ${source.id} and newsletter_source.admitted_at is null)`
+
+/** The feeds to fetch: those of these ids, ended ones too, or with null all that are active. By id. */
+export function findSources(db: Database, ids: readonly number[] | null): Promise<FeedSource[]> {
+  return findFeeds(db, ids === null ? eq(source.state, 'active') : inArray(source.id, [...ids]))
+}
+
+/** The ids of the feeds whose time has come. */
+export async function findDueSources(db: Database, now: Temporal.Instant): Promise<number[]> {
+  const due = or(isNull(source.nextFetchAt), lte(source.nextFetchAt, now))
+  const rows = await findFeeds(db, and(eq(source.state, 'active'), due))
+  return rows.map(({ id }) => id)
+}
+
+async function findFeeds(db: Database, which: SQL | undefined): Promise<FeedSource[]> {
+  const rows = await db
+    .select({ source, waiting: isWaiting })
+    .from(source)
+    .where(and(eq(source.kind, 'feed'), isTaken, which))
+    .orderBy(asc(source.id))
+    .limit(MOST_SOURCES)
+  return rows.map(({ source: row, waiting }) => ({ ...row, feedUrl: row.feedUrl ?? row.url, waiting }))
+}
+
+/** What a document told about its source, kept for the next fetch. */
+export type Reading = {
+  readonly feedUrl: string
+  readonly title: string | null
+  readonly homeUrl: string | null
+  readonly language: string | null
+  readonly etag: string | null
+  readonly lastModified: string | null
+  readonly bodyHash: string
+}
+
+/** Keeps a fetch that brought a document. */
+export async function recordReading(db: Database, id: number, reading: Reading, now: Temporal.Instant): Promise<void> {
+  await db
+    .update(source)
+    .set({ ...reading, ...succeeded(now), fetches: sql`${source.fetches} + 1` })
+    .where(eq(source.id, id))
+}
+
+/** Keeps a fetch that brought nothing new. */
+export async function recordUnchanged(db: Database, id: number, feedUrl: string, now: Temporal.Instant): Promise<void> {
+  await db
+    .update(source)
+    .set({ feedUrl, ...succeeded(now) })
+    .where(eq(source.id, id))
+}
+
+function succeeded(now: Temporal.Instant) {
+  const nextFetchAt = now.add({ minutes: MINUTES_BETWEEN })
+  return { state: 'active' as const, lastFetchedAt: now, nextFetchAt, failures: 0, lastError: null }
+}
+
+/** How a fetch failed; `retryAt` is the earliest time the server wants to be asked again. */
+export type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
+
+/** Keeps a failure: the wait doubles with each in a row, up to a day; a source that is gone is not asked again. */
+export async function recordFailure(
+  db: Database,
+  row: FeedSource,
+  failure: Failure,
+  now: Temporal.Instant,
+): Promise<void> {
+  await db
+    .update(source)
+    .set({
+      state: failure.gone ? 'ended' : row.state,
+      lastFetchedAt: now,
+      nextFetchAt: nextTry(row.failures + 1, failure.retryAt, now),
+      failures: sql`${source.failures} + 1`,
+      lastError: failure.reason,
+    })
+    .where(eq(source.id, row.id))
+}
+
+/** The time of the next try after so many failures in a row. */
+export function nextTry(failures: number, retryAt: Temporal.Instant | null, now: Temporal.Instant): Temporal.Instant {
+  const minutes = Math.min(MINUTES_BETWEEN * 2 ** Math.min(failures - 1, 10), LONGEST_WAIT_MINUTES)
+  const latest = now.add({ minutes: LONGEST_WAIT_MINUTES })
+  const planned = now.add({ minutes })
+  if (retryAt === null || retryAt.epochMilliseconds <= planned.epochMilliseconds) return planned
+  return retryAt.epochMilliseconds < latest.epochMilliseconds ? retryAt : latest
+}

@@ -1,0 +1,70 @@
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import type { Article } from './article.ts'
+import { enterArticles, retopicEntries } from './store/enter.ts'
+import { findKnown } from './store/known.ts'
+import { lockArticles } from './store/locks.ts'
+import { matchArticles, nameArticles } from './store/match.ts'
+import { insertArticles, recordGuids, updateArticles } from './store/write.ts'
+
+/** What a source brought at one time: its articles, the newest first, and the home page that is no article's address. */
+export type Delivered = {
+  readonly sourceId: number
+  readonly articles: readonly Article[]
+  readonly homeKey: string | null
+}
+
+export type Stored = { readonly new: number; readonly updated: number }
+
+/**
+ * Stores a document's articles within the given transaction: new ones as rows and entries, edited ones in place by
+ * their first source alone, seen ones not again. The number of statements does not depend on the number of articles.
+ */
+export async function storeArticles(tx: Database, delivered: Delivered, now: Temporal.Instant): Promise<Stored> {
+  const { sourceId, articles, homeKey } = delivered
+  await lockArticles(tx)
+  const named = nameArticles(articles, homeKey)
+  const sightings = matchArticles(named, await findKnown(tx, sourceId, named))
+  const fresh = oldestFirst(
+    sightings.filter(({ known }) => known === null),
+    now,
+  )
+  const ids = await insertArticles(
+    tx,
+    sourceId,
+    fresh.map(({ article }) => article),
+    now,
+  )
+  const seen = sightings.flatMap((sighting) =>
+    sighting.known === null ? [] : [{ ...sighting, articleId: sighting.known.id, known: sighting.known }],
+  )
+  const own = seen.filter(({ known }) => known.sourceId === sourceId)
+  const updated = await updateArticles(
+    tx,
+    own.map(({ articleId, article }) => ({ id: articleId, article })),
+    now,
+  )
+  const added = fresh.map((sighting, index) => ({ ...sighting, articleId: ids[index] ?? 0 }))
+  await recordGuids(tx, sourceId, [...added, ...seen], now)
+  await retopicEntries(tx, updated, now)
+  const shared = seen.filter(({ known }) => known.guid === null)
+  await enterArticles(
+    tx,
+    sourceId,
+    [...added, ...shared].map(({ articleId }) => articleId),
+    now,
+  )
+  return { new: fresh.length, updated: updated.length }
+}
+
+/** A document begins with the newest; ids are to rise with time. */
+function oldestFirst<T extends { article: Article }>(sightings: readonly T[], now: Temporal.Instant): T[] {
+  const at = ({ article }: T) => (article.publishedAt ?? now).epochMilliseconds
+  return sightings.toReversed().sort((a, b) => at(a) - at(b))
+}
+
+/** Lets in what a source holds already, for newsletters it was added to since its last document. */
+export async function admitArticles(tx: Database, sourceId: number, now: Temporal.Instant): Promise<void> {
+  await lockArticles(tx)
+  await enterArticles(tx, sourceId, [], now)
+}

@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import type { ListedArticle } from '../collect/listing.ts'
+import { CourantError } from '../errors.ts'
+import { findNewsletter } from '../subscribe/newsletters.ts'
+import type { CommandContext } from './context.ts'
+
+const LISTED = 100
+const MOST_LISTED = 10_000
+
+/** `courant article add|list`: articles that come without a feed, and all there are. */
+export function registerArticle(program: Command, context: CommandContext): void {
+  const group = program.command('article').description('articles of a newsletter')
+  group
+    .command('add')
+    .description('add articles from standard input: one JSON object a line, all or none')
+    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .action((options: { newsletter?: string }) => add(context, options.newsletter))
+  group
+    .command('list')
+    .description('the newest articles')
+    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--limit <n>', 'at most this many', String(LISTED))
+    .action((options: { newsletter?: string; limit: string }) => list(context, options.newsletter, options.limit))
+}
+
+async function add(context: CommandContext, slug: string | undefined): Promise<void> {
+  if (process.stdin.isTTY) throw noInput()
+  const [{ checkInput }, { addArticles }] = await Promise.all([
+    import('../collect/input.ts'),
+    import('../collect/api.ts'),
+  ])
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, slug)
+    const input = await checkInput(process.stdin)
+    const total = { rows: input.rows, new: 0, updated: 0 }
+    const progress = await context.progress(input.rows, 'Adding')
+    try {
+      let done = 0
+      for await (const articles of input.chunks()) {
+        const stored = await addArticles(db, newsletter.id, articles, context.clock.now())
+        total.new += stored.new
+        total.updated += stored.updated
+        done += articles.length
+        progress.update(done)
+      }
+    } finally {
+      progress.stop()
+      await input.remove()
+    }
+    context.print(total, `${total.rows} rows: ${total.new} new articles, ${total.updated} updated.`)
+  })
+}
+
+function noInput(): CourantError {
+  return new CourantError('usage', {
+    what: 'There are no articles on standard input.',
+    why: 'The command reads one JSON object a line, like {"url": "https://…", "title": "…"}.',
+    todo: 'Send them in: courant article add < articles.ndjson',
+  })
+}
+
+async function list(context: CommandContext, slug: string | undefined, limit: string): Promise<void> {
+  const most = readLimit(limit)
+  const { listArticles } = await import('../collect/listing.ts')
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, slug)
+    for (const article of await listArticles(db, newsletter.id, most)) context.printLine(article, describe(article))
+  })
+}
+
+function readLimit(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= MOST_LISTED) return limit
+  throw new CourantError('usage', {
+    what: '--limit is wrong.',
+    why: `It takes a number from 1 to ${MOST_LISTED}, and got ${JSON.stringify(text)}.`,
+  })
+}
+
+function describe(article: ListedArticle): string {
+  return [article.publishedAt ?? 'undated', article.title, article.source, article.url].join('\t')
+}

@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { clockFrom, Temporal } from '../clock.ts'
+import { compileSource, fieldsOf, writeMessage } from '../deliver/message.ts'
+import { composeDigest } from '../digest/compose.ts'
+import { readPreview } from '../digest/preview.ts'
+import { renderDigest } from '../digest/render.ts'
+import { readTemplate } from '../digest/template.ts'
+import { CourantError } from '../errors.ts'
+import { findNewsletter } from '../subscribe/newsletters.ts'
+import type { CommandContext } from './context.ts'
+import { sendDigest } from './digest-send.ts'
+import { openStationery } from './sender.ts'
+
+const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
+
+type PreviewOptions = { subscriber?: string; format: string; out?: string; now?: string }
+type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: string }
+
+/** `courant digest preview|send`: look at the next digest, send it now. */
+export function registerDigest(program: Command, context: CommandContext): void {
+  const group = program.command('digest').description('look at the next digest, or send it now')
+  group
+    .command('preview')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('what a reader would get now; changes nothing')
+    .option('--subscriber <email>', "this subscriber's own digest")
+    .option('--format <format>', FORMATS.join(', '), 'html')
+    .option('--out <file>', 'write it there')
+    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
+  group
+    .command('send')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('plan and deliver now, to every active subscription, what is new to each')
+    .option('--dry-run', 'only say what would be sent')
+    .option('--to <email>', "only to this reader's subscription")
+    .option('--key <key>', 'the same key returns the same edition')
+    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .action((slug: string | undefined, options: SendOptions) =>
+      sendDigest({ ...context, clock: clockOf(context, options.now) }, slug, options),
+    )
+}
+
+async function preview(context: CommandContext, slug: string | undefined, options: PreviewOptions): Promise<void> {
+  const format = FORMATS.find((one) => one === options.format)
+  if (format === undefined)
+    throw new CourantError('usage', { what: `--format takes ${FORMATS.join(', ')}, not ${options.format}.` })
+  if (format === 'mjml')
+    return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
+  const stationery = await openStationery(context.config())
+  const now = clockOf(context, options.now).now()
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, slug)
+    const { source, reader } = await readPreview(db, newsletter, options.subscriber ?? null, stationery.baseUrl, now)
+    const view = composeDigest(source.digest)
+    const fields = fieldsOf(stationery, source, 0, reader)
+    const rendered = renderDigest(stationery.templates, view, fields)
+    const articles = source.digest.articles.length
+    switch (format) {
+      case 'html':
+        return answer(context, options, rendered.html)
+      case 'text':
+        return answer(context, options, rendered.text)
+      case 'json': {
+        const { input: _, ...shown } = view
+        const document = {
+          articles,
+          ...shown,
+          subject: rendered.subject,
+          preheader: rendered.preheader,
+          reader: fields,
+        }
+        return answer(context, options, JSON.stringify(document, null, 2))
+      }
+      case 'eml': {
+        const compiled = await compileSource(stationery, source)
+        return answer(
+          context,
+          options,
+          writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader }).octets,
+        )
+      }
+    }
+  })
+}
+
+async function answer(context: CommandContext, options: PreviewOptions, content: string | Buffer): Promise<void> {
+  if (options.out === undefined) {
+    process.stdout.write(content)
+    return
+  }
+  await writeFile(options.out, content)
+  const bytes = Buffer.byteLength(content)
+  context.print({ file: options.out, format: options.format, bytes }, `${options.out}: ${bytes} bytes`)
+}
+
+function clockOf(context: CommandContext, now: string | undefined): CommandContext['clock'] {
+  if (now === undefined) return context.clock
+  try {
+    return clockFrom(Temporal.Instant.from(now))
+  } catch {
+    throw new CourantError('usage', { what: `--now takes an instant such as 2026-05-03T07:00:00Z, not ${now}.` })
+  }
+}

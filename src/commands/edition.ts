@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import { and, desc, eq } from 'drizzle-orm'
+import type { Database } from '../db/client.ts'
+import { edition } from '../db/schema/edition.ts'
+import { newsletter } from '../db/schema/newsletter.ts'
+import { share } from '../db/schema/share.ts'
+import { countEdition } from '../deliver/counts.ts'
+import { CourantError } from '../errors.ts'
+import type { CommandContext } from './context.ts'
+
+const MOST_LISTED = 100
+
+/** `courant edition list|show`: what was sent, and what became of it. */
+export function registerEdition(program: Command, context: CommandContext): void {
+  const group = program.command('edition').description('look at what was sent')
+  group
+    .command('list')
+    .description('the newest editions first')
+    .option('--newsletter <slug>', 'only of this newsletter')
+    .option('--limit <n>', 'at most this many', String(MOST_LISTED))
+    .action((options: { newsletter?: string; limit: string }) =>
+      context.withDatabase((db) => list(db, context, options)),
+    )
+  group
+    .command('show')
+    .argument('<id>', "the edition's id, as `edition list` and `digest send` give it")
+    .description('state, slot, counts by state, shares')
+    .action((id: string) => context.withDatabase((db) => show(db, context, id)))
+}
+
+const COLUMNS = {
+  id: edition.id,
+  publicId: edition.publicId,
+  newsletter: newsletter.slug,
+  state: edition.state,
+  reason: edition.reason,
+  rhythm: edition.rhythm,
+  slotAt: edition.slotAt,
+  key: edition.key,
+  home: edition.home,
+  articles: edition.articleCount,
+  variants: edition.variantCount,
+  createdAt: edition.createdAt,
+  finishedAt: edition.finishedAt,
+}
+
+async function list(
+  db: Database,
+  context: CommandContext,
+  options: { newsletter?: string; limit: string },
+): Promise<void> {
+  const rows = await db
+    .select(COLUMNS)
+    .from(edition)
+    .innerJoin(newsletter, eq(newsletter.id, edition.newsletterId))
+    .where(options.newsletter === undefined ? undefined : and(eq(newsletter.slug, options.newsletter)))
+    .orderBy(desc(edition.id))
+    .limit(Math.max(1, Number(options.limit) || MOST_LISTED))
+  for (const row of rows) {
+    const counts = await countEdition(db, row.id)
+    const text = `${row.id}  ${row.newsletter}  ${row.state}  ${row.articles} articles  ${counts.sent}/${counts.planned} sent  ${row.createdAt}`
+    context.printLine({ ...row, ...counts }, text)
+  }
+}
+
+async function show(db: Database, context: CommandContext, id: string): Promise<void> {
+  const rows = await db
+    .select(COLUMNS)
+    .from(edition)
+    .innerJoin(newsletter, eq(newsletter.id, edition.newsletterId))
+    .where(eq(edition.id, /^\d{1,15}$/.test(id) ? Number(id) : 0))
+    .limit(1)
+  const found = rows[0]
+  if (found === undefined)
+    throw new CourantError('edition.unknown', {
+      what: `There is no edition ${id}.`,
+      todo: '"courant edition list" shows them.',
+    })
+  const counts = await countEdition(db, found.id)
+  const shares = await db.select().from(share).where(eq(share.editionId, found.id)).orderBy(share.id).limit(10_000)
+  const lines = Object.entries(counts).filter(([, count]) => count > 0)
+  const text = [
+    `Edition ${found.id} of ${found.newsletter}: ${found.state}${found.reason === null ? '' : ` (${found.reason})`}`,
+    `${found.articles} articles in ${found.variants} variants, ${shares.length} shares`,
+    ...lines.map(([state, count]) => `  ${state} ${count}`),
+  ].join('\n')
+  context.print({ ...found, counts, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
+}

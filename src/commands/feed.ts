@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { Feed } from '../collect/feed.ts'
+import { CourantError } from '../errors.ts'
+import type { CommandContext } from './context.ts'
+
+/** `courant feed parse`: what Courant reads in feeds, without a database. */
+export function registerFeed(program: Command, context: CommandContext): void {
+  const group = program.command('feed').description('look into feeds')
+  group
+    .command('parse')
+    .argument('<file|url...>', 'files or addresses of feeds')
+    .description('show what is read in them: one line each, in order')
+    .action((names: string[]) => parse(context, names))
+}
+
+/** A feed that cannot be read is a line too; the command fails only when none can. */
+async function parse(context: CommandContext, names: readonly string[]): Promise<void> {
+  let parsed = 0
+  for (const name of names) {
+    try {
+      const feed = await read(context, name)
+      context.printLine(toRow(feed), describe(feed))
+      parsed += 1
+    } catch (error) {
+      if (!(error instanceof CourantError)) throw error
+      context.printLine({ error: { code: error.code, message: error.message, hint: error.todo } }, error.message)
+    }
+  }
+  if (parsed === 0) process.exitCode = 1
+}
+
+async function read(context: CommandContext, name: string): Promise<Feed> {
+  const { parseFeed } = await import('../collect/feed.ts')
+  if (!/^https?:\/\//i.test(name)) return parseFeed(await readLocal(name), { contentType: null, url: null })
+  const [{ fetchDocument }, { makeUserAgent }] = await Promise.all([
+    import('../collect/fetch.ts'),
+    import('../collect/agent.ts'),
+  ])
+  const { baseUrl, collectAllowPrivate } = context.config()
+  const fetched = await fetchDocument(name, {
+    userAgent: makeUserAgent(baseUrl),
+    guard: { allowPrivate: collectAllowPrivate },
+  })
+  if (fetched.kind === 'document')
+    return parseFeed(fetched.body, { contentType: fetched.contentType, url: fetched.finalUrl })
+  const why = fetched.kind === 'failed' ? fetched.reason : 'The server says it is unchanged.'
+  throw new CourantError('feed.unreachable', { what: 'The feed could not be fetched.', why })
+}
+
+async function readLocal(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CourantError('feed.unreadable', { what: 'The file cannot be read.', why, cause })
+  }
+}
+
+function toRow(feed: Feed): unknown {
+  const items = feed.items.map(({ contentHtml: _, publishedAt, ...item }) => ({
+    ...item,
+    publishedAt: publishedAt?.toString() ?? null,
+  }))
+  return { ...feed, items }
+}
+
+function describe(feed: Feed): string {
+  const items = feed.items.map((item) => `  ${item.publishedAt?.toString() ?? 'undated'}  ${item.title}`)
+  return [`${feed.title || 'untitled'} (${feed.items.length} items)`, ...items].join('\n')
+}

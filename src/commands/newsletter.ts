@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { CourantError } from '../errors.ts'
+import type { FieldInput } from '../subscribe/fields.ts'
+import {
+  addNewsletter,
+  changeNewsletter,
+  findNewsletter,
+  listNewsletters,
+  type Newsletter,
+} from '../subscribe/newsletters.ts'
+import type { CommandContext } from './context.ts'
+
+/** `courant newsletter add|list|show|set`. */
+export function registerNewsletter(program: Command, context: CommandContext): void {
+  const group = program.command('newsletter').description('newsletters: what one subscribes to')
+
+  withFields(group.command('add').description('add a newsletter'))
+    .requiredOption('--slug <slug>', 'its short name: a–z, 0–9 and hyphens')
+    .requiredOption('--name <name>', 'the name readers see')
+    .action(async (fields: FieldInput) => {
+      const from = fields.from ?? context.config().mailFrom ?? undefined
+      const made = await context
+        .withDatabase((db) => addNewsletter(db, { ...fields, from }, context.clock.now()))
+        .catch(asWrongUsage)
+      if (made.imprint === null)
+        context.warn(
+          `${made.slug} has no imprint, so nothing can be sent: courant newsletter set ${made.slug} --imprint …`,
+        )
+      context.print(shown(made), `Newsletter ${made.slug} is there.`)
+    })
+
+  group
+    .command('list')
+    .description('all newsletters, a line each')
+    .action(async () => {
+      const all = await context.withDatabase(listNewsletters)
+      for (const one of all) context.printLine(shown(one), `${one.slug}\t${one.name}\t${one.rhythm}\t${one.state}`)
+    })
+
+  group
+    .command('show [slug]')
+    .description('one newsletter')
+    .action(async (slug: string | undefined) => {
+      const found = shown(await context.withDatabase((db) => findNewsletter(db, slug)))
+      context.print(found, textOf(found))
+    })
+
+  withFields(group.command('set <slug>').description('change fields of a newsletter; an empty text clears one'))
+    .option('--name <name>', 'the name readers see')
+    .action(async (slug: string, fields: FieldInput) => {
+      const changed = await context
+        .withDatabase((db) => changeNewsletter(db, slug, fields, context.clock.now()))
+        .catch(asWrongUsage)
+      context.print(shown(changed), textOf(shown(changed)))
+    })
+}
+
+function withFields(command: Command): Command {
+  return command
+    .option('--locale <locale>', 'de or en')
+    .option('--zone <zone>', 'IANA time zone, such as Europe/Berlin')
+    .option('--hour <hour>', 'local hour of its editions, 0 to 23')
+    .option('--from <sender>', 'address, or Name <address>; MAIL_FROM when left out')
+    .option('--reply-to <address>', 'where answers go')
+    .option('--imprint <text>', 'who is responsible; stands in every mail')
+    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly')
+    .option('--max-articles <count>', 'articles shown in full')
+    .option('--min-articles <count>', 'fewer than these wait for the next slot')
+    .option('--accent <colour>', 'such as #1a5276')
+    .option('--headline-font <font>', 'serif or sans')
+    .option('--intro <text>', 'a text above the articles')
+}
+
+function shown(newsletter: Newsletter) {
+  const { id, fromAddress, fromName, ...fields } = newsletter
+  return { ...fields, from: `${fromName} <${fromAddress}>` }
+}
+
+function textOf(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}\t${value ?? ''}`)
+    .join('\n')
+}
+
+/** Here every field comes from an option. */
+function asWrongUsage(error: unknown): never {
+  if (!(error instanceof CourantError) || error.code !== 'newsletter.invalid') throw error
+  throw new CourantError('usage', { what: error.message, todo: 'Run the command with --help.', cause: error })
+}

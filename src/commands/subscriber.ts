@@ -1,0 +1,169 @@
+import type { Command } from 'commander'
+import { CourantError } from '../errors.ts'
+import { checkAddress } from '../mail/address.ts'
+import { readChoice } from '../subscribe/choice.ts'
+import { importSubscribers } from '../subscribe/import.ts'
+import { type Listed, listSubscriptions, readListed, readReader } from '../subscribe/listing.ts'
+import { findNewsletter } from '../subscribe/newsletters.ts'
+import { splitTopics } from '../subscribe/row.ts'
+import { type SubscribeRequest, subscribe } from '../subscribe/signup.ts'
+import type { CommandContext } from './context.ts'
+
+type AddOptions = {
+  readonly newsletter?: string
+  readonly confirmed?: true
+  readonly evidence?: string
+  readonly name?: string
+  readonly locale?: string
+  readonly rhythm?: string
+  readonly weekday?: string
+  readonly hour?: string
+  readonly timeZone?: string
+  readonly topics?: string
+  readonly format?: string
+}
+
+const STATES = ['pending', 'active', 'paused', 'left'] as const
+const LOCALES = ['de', 'en'] as const
+const FORMATS = ['html', 'plain'] as const
+
+/** `courant subscriber add|list|show|import|check-address`. */
+export function registerSubscriber(program: Command, context: CommandContext): void {
+  const group = program.command('subscriber').description('subscribers and their subscriptions')
+  registerAdd(group, context)
+  registerList(group, context)
+  registerShow(group, context)
+  registerImport(group, context)
+  registerCheck(group, context)
+}
+
+function registerAdd(group: Command, context: CommandContext): void {
+  group
+    .command('add <email>')
+    .description('subscribe a reader, or change what is said; without --confirmed they are asked to confirm')
+    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--confirmed', 'the reader has agreed; needs --evidence')
+    .option('--evidence <text>', 'when, where and how they agreed')
+    .option('--name <name>', "the reader's name")
+    .option('--locale <locale>', 'de or en')
+    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly')
+    .option('--weekday <day>', '1 (Monday) to 7, with weekly')
+    .option('--hour <hour>', 'local hour, 0 to 23')
+    .option('--time-zone <zone>', 'IANA time zone of the reader')
+    .option('--topics <names>', 'separated by commas; an empty text picks everything')
+    .option('--format <format>', 'html or plain')
+    .action(async (email: string, options: AddOptions) => {
+      const wish = readWish(email, options)
+      const added = await context.withDatabase(async (db) => {
+        const { id: newsletterId } = await findNewsletter(db, options.newsletter)
+        const settled = await subscribe(db, { ...wish, newsletterId }, context.clock.now())
+        return { kind: settled.kind, ...(await readListed(db, settled.subscriptionId)) }
+      })
+      context.print(added, `${added.kind}\t${lineOf(added)}`)
+    })
+}
+
+function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'newsletterId'> {
+  const { rhythm = '', weekday = '', hour = '', timeZone = '' } = options
+  const choice = readChoice({ rhythm, weekday, hour, timeZone })
+  if (choice.wrong.length > 0) throw wrongUsage(choice.wrong.join(' '))
+  const evidence = options.evidence?.trim() || null
+  if ((options.confirmed === true) !== (evidence !== null))
+    throw wrongUsage('--confirmed and --evidence belong together: consent without proof is none.')
+  return {
+    email,
+    name: options.name ?? null,
+    locale: oneOf('--locale', LOCALES, options.locale),
+    format: oneOf('--format', FORMATS, options.format),
+    choice: choice.parts,
+    topics: options.topics === undefined ? null : splitTopics(options.topics),
+    by: 'administrator',
+    confirmed: evidence === null ? null : { evidence, at: null },
+  }
+}
+
+function registerList(group: Command, context: CommandContext): void {
+  group
+    .command('list')
+    .description('subscriptions, a line each')
+    .option('--newsletter <slug>', 'only of this newsletter')
+    .option('--state <state>', STATES.join(', '))
+    .action(async (options: { newsletter?: string; state?: string }) => {
+      const state = oneOf('--state', STATES, options.state)
+      await context.withDatabase(async (db) => {
+        const newsletterId = options.newsletter === undefined ? null : (await findNewsletter(db, options.newsletter)).id
+        for await (const one of listSubscriptions(db, { newsletterId, state })) context.printLine(one, lineOf(one))
+      })
+    })
+}
+
+function registerShow(group: Command, context: CommandContext): void {
+  group
+    .command('show <email>')
+    .description('all that is kept of one reader, with the evidence of consent')
+    .action(async (email: string) => {
+      const reader = await context.withDatabase((db) => readReader(db, email))
+      const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.evidence].join('\t'))
+      context.print(reader, [...reader.subscriptions.map(lineOf), ...consent].join('\n'))
+    })
+}
+
+function registerImport(group: Command, context: CommandContext): void {
+  group
+    .command('import <csv>')
+    .description('subscribers from a CSV file; rows without confirmedAt and evidence are asked to confirm')
+    .option('--newsletter <slug>', 'of rows that name none')
+    .action(async (file: string, options: { newsletter?: string }) => {
+      const bar = await context.progress(100, 'import')
+      const watch = {
+        onUnknown: (columns: readonly string[]) => {
+          if (columns.length > 0) context.warn(`Columns left out: ${columns.join(', ')}`)
+        },
+        onProgress: (read: number, total: number) => bar.update(Math.floor((100 * read) / total)),
+      }
+      const order = { file, newsletter: options.newsletter ?? null }
+      try {
+        const result = await context.withDatabase((db) => importSubscribers(db, order, watch, context.clock))
+        const { rows, added, updated, pending, rejected, rejectsFile } = result
+        const kept = rejectsFile === null ? '' : ` (see ${rejectsFile})`
+        const text = `${rows} rows: ${added} added, ${updated} updated, ${pending} pending, ${rejected} rejected${kept}`
+        context.print(result, text)
+      } finally {
+        bar.stop()
+      }
+    })
+}
+
+function registerCheck(group: Command, context: CommandContext): void {
+  group
+    .command('check-address <address>')
+    .description('whether an address can be subscribed, and which one may have been meant')
+    // An address may begin with a hyphen.
+    .allowUnknownOption()
+    .helpOption(false)
+    .action((address: string) => {
+      const { valid, reason, suggestion } = checkAddress(address)
+      const meant = suggestion === null ? '' : ` Was ${suggestion} meant?`
+      context.print({ valid, reason, suggestion }, `${valid ? 'valid' : (reason ?? '')}${meant}`)
+    })
+}
+
+function lineOf(one: Listed): string {
+  const time = [one.rhythm, one.weekday, one.hour, one.timeZone].filter((part) => part !== null).join(' ')
+  return [one.email, one.newsletter, one.state, time, one.topics.join(', ')].join('\t')
+}
+
+function oneOf<Value extends string>(
+  option: string,
+  values: readonly Value[],
+  given: string | undefined,
+): Value | null {
+  if (given === undefined) return null
+  const value = values.find((known) => known === given)
+  if (value === undefined) throw wrongUsage(`${option} takes ${values.join(', ')}.`)
+  return value
+}
+
+function wrongUsage(what: string): CourantError {
+  return new CourantError('usage', { what, todo: 'Run the command with --help.' })
+}

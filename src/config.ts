@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { z } from 'zod'
+import { CourantError } from './errors.ts'
+
+/** The validated environment. */
+export type Config = {
+  readonly databaseUrl: string
+  /** One URL a relay. */
+  readonly relays: readonly string[]
+  /** Without a slash at its end. */
+  readonly baseUrl: string
+  readonly mailFrom: string | null
+  /** The first signs; all verify. */
+  readonly secrets: readonly string[]
+  readonly port: number
+  readonly inboundDomain: string | null
+  readonly collectAllowPrivate: boolean
+  readonly logLevel: string
+  readonly templatesDir: string | null
+}
+
+const SHORTEST_SECRET = 32
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const YES = ['1', 'true', 'yes', 'on']
+const NO = ['0', 'false', 'no', 'off']
+/** Values that may hold a password are never repeated in a message. */
+const CONFIDENTIAL = new Set(['SECRET', 'SMTP_URL', 'DATABASE_URL'])
+
+const takes = (test: (value: string) => boolean, message: string) => z.string().trim().refine(test, message)
+const list = (value: string) => value.split(',').map((part) => part.trim())
+const isUrl = (value: string, schemes: readonly string[]) =>
+  URL.canParse(value) && schemes.includes(new URL(value).protocol)
+
+const schema = z.object({
+  DATABASE_URL: takes(
+    (value) => /^pglite:\/\/.+/.test(value) || isUrl(value, ['postgres:', 'postgresql:']),
+    'takes pglite://folder or postgres://user:password@host/database',
+  ).default('pglite://./data'),
+  SMTP_URL: takes(
+    (value) => list(value).every((url) => isUrl(url, ['smtp:', 'smtps:'])),
+    'takes smtp://user:password@host:port or smtps://…, several separated by commas',
+  ).default('smtp://127.0.0.1:25'),
+  BASE_URL: takes(
+    (value) => isUrl(value, ['http:', 'https:']),
+    'takes the https:// address readers reach Courant at',
+  ).optional(),
+  MAIL_FROM: takes(
+    (value) => /^[^@<>]*<?[^@<>\s]+@[^@<>\s]+\.[^@<>\s]+>?$/.test(value),
+    'takes Name <address@domain>',
+  ).optional(),
+  SECRET: takes(
+    (value) => list(value).every((secret) => secret.length >= SHORTEST_SECRET),
+    `takes at least ${SHORTEST_SECRET} characters; several, newest first, separated by commas`,
+  ).optional(),
+  PORT: takes((value) => /^\d{1,5}$/.test(value) && Number(value) < 65_536, 'takes a port from 0 to 65535').default(
+    '8080',
+  ),
+  INBOUND_DOMAIN: takes(
+    (value) => /^[a-z0-9.-]+\.[a-z0-9-]+$/i.test(value),
+    'takes a domain whose mail reaches Courant',
+  ).optional(),
+  COLLECT_ALLOW_PRIVATE: takes((value) => [...YES, ...NO].includes(value.toLowerCase()), 'takes true or false').default(
+    'false',
+  ),
+  LOG_LEVEL: takes((value) => LOG_LEVELS.includes(value), `takes one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  TEMPLATES_DIR: takes((value) => existsSync(value), 'takes a folder that exists').optional(),
+})
+
+/** The process's environment, and `.env` of the working folder for what it leaves out. */
+export function readEnvironment(): Record<string, string | undefined> {
+  const file = resolve('.env')
+  const kept = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
+  return { ...kept, ...process.env }
+}
+
+/**
+ * Validates the environment.
+ *
+ * @throws CourantError `config.invalid`, naming every wrong value at once.
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => {
+      const name = String(issue.path[0])
+      return `${name} ${issue.message} (got ${show(name, given)}).`
+    })
+    throw new CourantError('config.invalid', {
+      what:
+        wrong.length === 1
+          ? 'A value of the environment is wrong.'
+          : `${wrong.length} values of the environment are wrong.`,
+      why: wrong.join(' '),
+      todo: 'Correct them in the environment or in .env; .env.example explains each.',
+    })
+  }
+  const values = parsed.data
+  return {
+    databaseUrl: values.DATABASE_URL,
+    relays: list(values.SMTP_URL),
+    baseUrl: (values.BASE_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, ''),
+    mailFrom: values.MAIL_FROM ?? null,
+    secrets: values.SECRET === undefined ? keptSecret(values.DATABASE_URL) : list(values.SECRET),
+    port: Number(values.PORT),
+    inboundDomain: values.INBOUND_DOMAIN?.toLowerCase() ?? null,
+    collectAllowPrivate: YES.includes(values.COLLECT_ALLOW_PRIVATE.toLowerCase()),
+    logLevel: values.LOG_LEVEL,
+    templatesDir: values.TEMPLATES_DIR ?? null,
+  }
+}
+
+function show(name: string, given: Record<string, string | undefined>): string {
+  const value = given[name] ?? ''
+  return CONFIDENTIAL.has(name) ? `${value.length} characters, not shown` : JSON.stringify(value)
+}
+
+/** The embedded database's folder keeps a secret of its own, made at the first start. */
+function keptSecret(databaseUrl: string): readonly string[] {
+  if (!databaseUrl.startsWith('pglite://'))
+    throw new CourantError('config.invalid', {
+      what: 'SECRET is not set.',
+      why: `With PostgreSQL several machines must sign links alike, so it takes at least ${SHORTEST_SECRET} characters.`,
+      todo: 'Set SECRET to the output of "openssl rand -hex 32", the same on every machine.',
+    })
+  const folder = resolve(databaseUrl.slice('pglite://'.length))
+  const file = join(folder, 'secret')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  try {
+    writeFileSync(file, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if (!existsSync(file)) throw error
+  }
+  return [readFileSync(file, 'utf8').trim()]
+}

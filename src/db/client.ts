@@ -1,0 +1,65 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { CourantError } from '../errors.ts'
+
+/** Where queries go: a pool, or the transaction one is in. */
+export type Database = Pick<
+  NodePgDatabase,
+  'select' | 'selectDistinct' | 'insert' | 'update' | 'delete' | 'execute' | 'transaction' | '$count'
+>
+
+/** An open database and how to leave it. */
+export type OpenDatabase = {
+  readonly db: Database
+  readonly pool: pg.Pool
+  readonly engine: 'embedded' | 'postgres'
+  readonly close: () => Promise<void>
+}
+
+/** Row ids and counts come as int8 and stay far below 2^53. */
+pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+/** Arrays of them have no name among the driver's built-in types. */
+const INT8_ARRAY = 1016 as typeof pg.types.builtins.INT8
+pg.types.setTypeParser(INT8_ARRAY, (value) => value.slice(1, -1).split(',').filter(Boolean).map(Number))
+
+const EMBEDDED_SCHEME = 'pglite://'
+
+/**
+ * Opens the database named by `DATABASE_URL`: `pglite://folder` or `postgres://…`. One driver serves both.
+ *
+ * @throws CourantError `database.held`, `database.embedded`, `database.unreachable`.
+ */
+export async function openDatabase(url: string, connections = 10): Promise<OpenDatabase> {
+  if (!url.startsWith(EMBEDDED_SCHEME))
+    return open({ connectionString: url, max: connections }, 'postgres', async () => {})
+  const { openEmbedded } = await import('./embedded.ts')
+  const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length))
+  const config = { host: embedded.socketFolder, user: 'postgres', database: 'postgres', max: connections }
+  return open(config, 'embedded', embedded.close)
+}
+
+async function open(
+  config: pg.PoolConfig,
+  engine: OpenDatabase['engine'],
+  leave: () => Promise<void>,
+): Promise<OpenDatabase> {
+  const pool = new pg.Pool({ ...config, connectionTimeoutMillis: 60_000, allowExitOnIdle: true })
+  pool.on('error', () => {}) // a lost idle connection; the next query says so
+  try {
+    await pool.query('select 1')
+  } catch (cause) {
+    await pool.end()
+    await leave()
+    throw new CourantError('database.unreachable', {
+      what: 'The database does not answer.',
+      why: cause instanceof Error ? cause.message : String(cause),
+      todo: 'Check DATABASE_URL and that the database runs.',
+      cause,
+    })
+  }
+  const close = async () => {
+    await pool.end()
+    await leave()
+  }
+  return { db: drizzle(pool, { casing: 'snake_case' }), pool, engine, close }
+}

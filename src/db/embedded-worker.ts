@@ -1,0 +1,42 @@
+import { createServer } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { PGlite } from '@electric-sql/pglite'
+import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-sql/pglite-socket'
+import { takeTurns } from './turns.ts'
+
+/** What `embedded.ts` hands to its worker thread. */
+export type EmbeddedOrder = { readonly folder: string; readonly socket: string }
+/** What the thread says back; `clients` answers the question for open connections. */
+export type EmbeddedWord =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'clients'; readonly count: number }
+  | { readonly kind: 'closed' }
+
+const MOST_CLIENTS = 200
+
+const order: EmbeddedOrder = workerData
+const port = parentPort
+if (port === null) throw new Error('embedded-worker.ts runs as a worker thread only')
+const say = (word: EmbeddedWord) => port.postMessage(word)
+
+const database = await PGlite.create(order.folder)
+// The option's type is a class that the package does not export; these are all the methods its handler calls.
+const queryQueue = takeTurns(database) as unknown as PGLiteSocketHandlerOptions['queryQueue']
+const handlers = new Set<PGLiteSocketHandler>()
+const server = createServer(async (socket) => {
+  const handler = new PGLiteSocketHandler({ queryQueue, closeOnDetach: true })
+  handlers.add(handler)
+  socket.once('close', () => handlers.delete(handler))
+  await handler.attach(socket)
+})
+server.maxConnections = MOST_CLIENTS
+server.listen(order.socket, () => say({ kind: 'ready' }))
+
+port.on('message', async (question: 'clients' | 'close') => {
+  if (question === 'clients') return say({ kind: 'clients', count: handlers.size })
+  for (const handler of handlers) await handler.detach(true)
+  await new Promise((settle) => server.close(settle))
+  await database.close()
+  say({ kind: 'closed' })
+  port.close()
+})

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { CourantError } from '../errors.ts'
+import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
+
+/** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
+export type Embedded = {
+  readonly socketFolder: string
+  /** Whether this process holds the folder; else it works through the process that does. */
+  readonly holder: boolean
+  /** Ends the holder's engine once no other process works through it. */
+  readonly close: () => Promise<void>
+}
+
+type Holder = { readonly pid: number; readonly host: string; readonly socketFolder: string }
+
+/** A Unix socket's path may have 107 octets; `pg` adds this name. */
+const SOCKET_NAME = '.s.PGSQL.5432'
+const LONGEST_SOCKET_PATH = 99
+const ASK_EVERY_MS = 100
+
+/**
+ * Opens the embedded database in `folder`, or works through the process that has it open.
+ * The lock is the operating system's (SQLite's exclusive lock on `lock.db`), so death frees it at once.
+ *
+ * @throws CourantError `database.held` when the holder cannot be reached.
+ */
+export async function openEmbedded(folder: string): Promise<Embedded> {
+  const path = resolve(folder)
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const lock = takeLock(join(path, 'lock.db'))
+  if (lock === null) return joinHolder(path)
+  try {
+    return await hold(path, lock)
+  } catch (cause) {
+    lock.close()
+    throw new CourantError('database.embedded', {
+      what: `The embedded database in ${folder} does not open.`,
+      why: cause instanceof Error ? cause.message : String(cause),
+      todo: 'Check that the folder is writable and was made by this version, or name another one in DATABASE_URL.',
+      cause,
+    })
+  }
+}
+
+function takeLock(file: string): DatabaseSync | null {
+  const lock = new DatabaseSync(file)
+  try {
+    lock.exec('pragma busy_timeout = 0; begin exclusive')
+    return lock
+  } catch (error) {
+    lock.close()
+    if (error instanceof Error && /locked|busy/i.test(error.message)) return null
+    throw error
+  }
+}
+
+async function hold(path: string, lock: DatabaseSync): Promise<Embedded> {
+  const socketFolder = placeForSocket(path)
+  const socket = join(socketFolder, SOCKET_NAME)
+  rmSync(socket, { force: true })
+  const order: EmbeddedOrder = { folder: join(path, 'pgdata'), socket }
+  const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: order })
+  await hear(worker, 'ready')
+  const holder: Holder = { pid: process.pid, host: hostname(), socketFolder }
+  writeFileSync(join(path, 'holder.json'), JSON.stringify(holder), { mode: 0o600 })
+  worker.unref()
+  return { socketFolder, holder: true, close: () => end(worker, lock) }
+}
+
+/** The data folder where its path is short enough, else a folder of the owner's own among the temporary files. */
+function placeForSocket(path: string): string {
+  if (Buffer.byteLength(join(path, SOCKET_NAME)) <= LONGEST_SOCKET_PATH) return path
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 16)
+  const place = join(tmpdir(), `courant-${process.getuid?.() ?? 0}-${name}`)
+  mkdirSync(place, { recursive: true, mode: 0o700 })
+  chmodSync(place, 0o700)
+  return place
+}
+
+async function end(worker: Worker, lock: DatabaseSync): Promise<void> {
+  while ((await countClients(worker)) > 0) await pause(ASK_EVERY_MS)
+  const closed = hear(worker, 'closed')
+  worker.postMessage('close')
+  await closed
+  lock.close()
+}
+
+async function countClients(worker: Worker): Promise<number> {
+  const answer = hear(worker, 'clients')
+  worker.postMessage('clients')
+  const word = await answer
+  return word.kind === 'clients' ? word.count : 0
+}
+
+function hear(worker: Worker, kind: EmbeddedWord['kind']): Promise<EmbeddedWord> {
+  worker.ref()
+  return new Promise((settle, refuse) => {
+    const onMessage = (word: EmbeddedWord) => {
+      if (word.kind !== kind) return
+      worker.off('message', onMessage)
+      worker.off('error', refuse)
+      settle(word)
+    }
+    worker.on('message', onMessage)
+    worker.once('error', refuse)
+  })
+}
+
+function joinHolder(path: string): Embedded {
+  const holder = readHolder(path)
+  if (holder === null || holder.host !== hostname())
+    throw new CourantError('database.held', {
+      what: `The database folder ${path} is in use.`,
+      why: holder === null ? 'Its holder is only just starting.' : `Process ${holder.pid} on ${holder.host} holds it.`,
+      todo: 'Run the command again in a moment, or end that process.',
+    })
+  return { socketFolder: holder.socketFolder, holder: false, close: async () => {} }
+}
+
+function readHolder(path: string): Holder | null {
+  try {
+    return JSON.parse(readFileSync(join(path, 'holder.json'), 'utf8'))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,93 @@
+import { sql } from 'drizzle-orm'
+import { boolean, check, index, integer, pgTable, smallint, text, unique } from 'drizzle-orm/pg-core'
+import { bigNumber, id, instant } from '../columns.ts'
+
+export const newsletter = pgTable(
+  'newsletter',
+  {
+    id: id(),
+    slug: text().notNull().unique(),
+    name: text().notNull(),
+    locale: text({ enum: ['de', 'en'] }).notNull(),
+    zone: text().notNull(),
+    hour: smallint().notNull(),
+    fromAddress: text().notNull(),
+    fromName: text().notNull(),
+    replyTo: text(),
+    imprint: text(),
+    /** The rhythm of the home cohort, and of readers who choose none. */
+    rhythm: text({ enum: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] }).notNull(),
+    rhythms: text().array().notNull().default(sql`'{instant,daily,weekdays,weekly,monthly}'::text[]`),
+    maxArticles: integer().notNull().default(12),
+    minArticles: integer().notNull().default(1),
+    accent: text().notNull().default('#1a5276'),
+    headlineFont: text({ enum: ['sans', 'serif'] })
+      .notNull()
+      .default('serif'),
+    intro: text(),
+    state: text({ enum: ['active', 'paused', 'deleted'] })
+      .notNull()
+      .default('active'),
+    createdAt: instant().notNull(),
+  },
+  (table) => [
+    check('newsletter_hour', sql`${table.hour} between 0 and 23`),
+    check('newsletter_max_articles', sql`${table.maxArticles} between 1 and 100`),
+    check('newsletter_min_articles', sql`${table.minArticles} between 1 and 100`),
+  ],
+)
+
+/** A label readers of one newsletter may pick; `key` is its name folded, so that “Politik” and “politik” are one. */
+export const topic = pgTable(
+  'topic',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    newsletterId: bigNumber()
+      .notNull()
+      .references(() => newsletter.id),
+    key: text().notNull(),
+    name: text().notNull(),
+    hidden: boolean().notNull().default(false),
+    createdAt: instant().notNull(),
+  },
+  (table) => [unique('topic_newsletter_key').on(table.newsletterId, table.key)],
+)
+
+/** Subscriptions due together: the row that is planned and moved instead of its readers. */
+export const cohort = pgTable(
+  'cohort',
+  {
+    id: id(),
+    newsletterId: bigNumber()
+      .notNull()
+      .references(() => newsletter.id),
+    rhythm: text({ enum: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] }).notNull(),
+    weekday: smallint(),
+    hour: smallint(),
+    zone: text().notNull(),
+    part: integer().notNull().default(0),
+    /** The cohort whose selection makes the archive and the feeds; planned even without readers. */
+    home: boolean().notNull().default(false),
+    /** The watermark: entries up to here were planned for all of its subscriptions. */
+    seenEntryId: bigNumber().notNull().default(0),
+    nextDueAt: instant(),
+    lastSlotAt: instant(),
+    /** Subscriptions ever placed here; bounds a part, and is no head count. */
+    members: integer().notNull().default(0),
+  },
+  (table) => [
+    unique('cohort_choice')
+      .on(table.newsletterId, table.rhythm, table.weekday, table.hour, table.zone, table.part)
+      .nullsNotDistinct(),
+    index('cohort_due').on(table.nextDueAt),
+    check(
+      'cohort_weekday',
+      sql`case when ${table.rhythm} = 'weekly' then ${table.weekday} between 1 and 7 and ${table.weekday} is not null else ${table.weekday} is null end`,
+    ),
+    check(
+      'cohort_hour',
+      sql`case when ${table.rhythm} = 'instant' then ${table.hour} is null else ${table.hour} between 0 and 23 and ${table.hour} is not null end`,
+    ),
+    check('cohort_members', sql`${table.members} between 0 and 100000`),
+  ],
+)

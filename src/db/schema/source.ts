@@ -1,0 +1,64 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { bigNumber, id, instant } from '../columns.ts'
+import { newsletter } from './newsletter.ts'
+
+/** Where articles come from: a feed fetched by its URL, or (`kind` api) a newsletter's own door, without one. */
+export const source = pgTable(
+  'source',
+  {
+    id: id(),
+    kind: text({ enum: ['feed', 'api'] }).notNull(),
+    /** As it was added; unique, `api:<newsletter id>` for the API. */
+    url: text().notNull().unique(),
+    /** Where it is fetched now, after permanent redirects. */
+    feedUrl: text(),
+    title: text(),
+    homeUrl: text(),
+    language: text(),
+    username: text(),
+    password: text(),
+    headers: jsonb().$type<Record<string, string>>(),
+    userAgent: text(),
+    state: text({ enum: ['active', 'ended'] })
+      .notNull()
+      .default('active'),
+    etag: text(),
+    lastModified: text(),
+    bodyHash: text(),
+    /** Successful fetches with a document in them. */
+    fetches: integer().notNull().default(0),
+    lastFetchedAt: instant(),
+    nextFetchAt: instant(),
+    /** Failures in a row; the wait grows with them. */
+    failures: integer().notNull().default(0),
+    lastError: text(),
+    createdAt: instant().notNull(),
+  },
+  (table) => [
+    index('source_due').on(table.nextFetchAt),
+    check('source_url', sql`(${table.kind} = 'feed') = (${table.feedUrl} is not null)`),
+  ],
+)
+
+/** Which newsletter takes from which source. Until `admittedAt` what the source holds has not been let in or seeded. */
+export const newsletterSource = pgTable(
+  'newsletter_source',
+  {
+    newsletterId: bigNumber()
+      .notNull()
+      .references(() => newsletter.id),
+    sourceId: bigNumber()
+      .notNull()
+      .references(() => source.id),
+    /** Days; null lets in everything, 0 nothing. */
+    backfillDays: integer(),
+    admittedAt: instant(),
+    createdAt: instant().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.newsletterId, table.sourceId] }),
+    index('newsletter_source_source').on(table.sourceId),
+    check('newsletter_source_backfill', sql`${table.backfillDays} >= 0`),
+  ],
+)

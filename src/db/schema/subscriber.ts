@@ -1,0 +1,114 @@
+import { sql } from 'drizzle-orm'
+import { boolean, check, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
+import { bigNumber, bytes, emptyIntegers, id, instant } from '../columns.ts'
+import { cohort, newsletter } from './newsletter.ts'
+
+/** A person with an address. `emailKey` is the address folded, by which it is unique; `emailHash` is keyed by the installation. */
+export const subscriber = pgTable('subscriber', {
+  id: id(),
+  email: text().notNull(),
+  emailKey: text().notNull().unique(),
+  emailHash: bytes().notNull(),
+  name: text(),
+  locale: text({ enum: ['de', 'en'] }).notNull(),
+  format: text({ enum: ['html', 'plain'] })
+    .notNull()
+    .default('html'),
+  createdAt: instant().notNull(),
+})
+
+export const subscription = pgTable(
+  'subscription',
+  {
+    id: id(),
+    newsletterId: bigNumber()
+      .notNull()
+      .references(() => newsletter.id),
+    subscriberId: bigNumber()
+      .notNull()
+      .references(() => subscriber.id),
+    state: text({ enum: ['pending', 'active', 'paused', 'left'] }).notNull(),
+    cohortId: bigNumber()
+      .notNull()
+      .references(() => cohort.id),
+    /** Ids of the picked topics, ascending; none means everything. */
+    topics: integer().array().notNull().default(emptyIntegers),
+    /** The reader's own watermark, only while it differs from the cohort's. */
+    seenEntryId: bigNumber(),
+    /** Raised to make all links sent so far void. */
+    tokenVersion: integer().notNull().default(1),
+    confirmedAt: instant(),
+    leftAt: instant(),
+    pausedUntil: instant(),
+    createdAt: instant().notNull(),
+  },
+  (table) => [
+    unique('subscription_newsletter_subscriber').on(table.newsletterId, table.subscriberId),
+    index('subscription_subscriber').on(table.subscriberId),
+    index('subscription_cohort').on(table.cohortId),
+    check('subscription_state', sql`${table.state} in ('pending', 'active', 'paused', 'left')`),
+    check('subscription_confirmed', sql`${table.state} in ('pending', 'left') or ${table.confirmedAt} is not null`),
+  ],
+)
+
+/** An address nothing goes to. The hash stays when the address itself is erased. */
+export const suppression = pgTable('suppression', {
+  id: id(),
+  emailHash: bytes().notNull().unique(),
+  email: text(),
+  reason: text({ enum: ['bounced', 'complained', 'manual', 'erased'] }).notNull(),
+  evidence: text(),
+  createdAt: instant().notNull(),
+})
+
+/** Evidence of consent; append-only, held so by a trigger. */
+export const consentRecord = pgTable(
+  'consent_record',
+  {
+    id: id(),
+    subscriberId: bigNumber(),
+    subscriptionId: bigNumber(),
+    newsletterId: bigNumber(),
+    emailHash: bytes().notNull(),
+    action: text({
+      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased'],
+    }).notNull(),
+    /** The words of proof: what an importer or an administrator says, what the reader was shown. */
+    evidence: text(),
+    textVersion: text(),
+    ip: text(),
+    userAgent: text(),
+    details: jsonb().$type<Record<string, unknown>>(),
+    at: instant().notNull(),
+  },
+  (table) => [
+    index('consent_record_subscriber').on(table.subscriberId),
+    index('consent_record_hash').on(table.emailHash),
+  ],
+)
+
+/** One mail that is no digest, waiting to be sent before any digest. */
+export const notice = pgTable(
+  'notice',
+  {
+    id: id(),
+    kind: text({ enum: ['confirmation', 'reminder', 'welcome', 'answer'] }).notNull(),
+    subscriberId: bigNumber()
+      .notNull()
+      .references(() => subscriber.id, { onDelete: 'cascade' }),
+    payload: jsonb().$type<Record<string, unknown>>().notNull(),
+    nonce: bytes().notNull(),
+    state: text({ enum: ['queued', 'sending', 'sent', 'failed', 'skipped'] })
+      .notNull()
+      .default('queued'),
+    reason: text(),
+    ambiguous: boolean().notNull().default(false),
+    attempts: integer().notNull().default(0),
+    token: integer().notNull().default(0),
+    leaseUntil: instant(),
+    dueAt: instant().notNull(),
+    createdAt: instant().notNull(),
+    sentAt: instant(),
+  },
+  (table) => [index('notice_due').on(table.dueAt), index('notice_subscriber').on(table.subscriberId)],
+)

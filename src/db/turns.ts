@@ -1,0 +1,97 @@
+import type { PGlite } from '@electric-sql/pglite'
+
+/** Takes a client's protocol messages and runs them when it is that client's turn; the shape pglite-socket asks for. */
+export type Turns = {
+  readonly enqueue: (client: number, message: Uint8Array, answer: (octets: Uint8Array) => void) => Promise<number>
+  readonly clearQueueForHandler: (client: number) => void
+  readonly clearTransactionIfNeeded: (client: number) => Promise<void>
+  readonly getQueueLength: () => number
+}
+
+type Batch = {
+  readonly client: number
+  readonly octets: Buffer
+  readonly answer: (octets: Uint8Array) => void
+  readonly settle: (count: number) => void
+  readonly refuse: (error: unknown) => void
+}
+
+/** Messages after which a client waits for an answer: Query, Sync, Flush, FunctionCall, Terminate. */
+const ENDS = new Set([...'QSHFX'].map((letter) => letter.charCodeAt(0)))
+/** ReadyForQuery ends an answer; its last octet is I idle, T in a transaction, E in a failed one. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5])
+const IDLE = 'I'.charCodeAt(0)
+
+/**
+ * Serves the clients of one embedded session in turns. A client keeps the turn from its first message up to Sync, and
+ * through its whole transaction: all share one session, so another's message in between would bind to the wrong
+ * statement. (pglite-socket 0.2.17's own queue changes turns after every message outside of transactions.)
+ */
+export function takeTurns(database: PGlite): Turns {
+  const gathered = new Map<number, Uint8Array[]>()
+  let waiting: Batch[] = []
+  let owner: number | null = null
+  let running = false
+
+  async function serve(): Promise<void> {
+    if (running) return
+    running = true
+    for (let batch = takeNext(); batch !== null; batch = takeNext()) await run(batch)
+    running = false
+  }
+
+  function takeNext(): Batch | null {
+    const at = owner === null ? 0 : waiting.findIndex((batch) => batch.client === owner)
+    return waiting.splice(at, at < 0 ? 0 : 1)[0] ?? null
+  }
+
+  async function run(batch: Batch): Promise<void> {
+    owner = batch.client
+    let last = Buffer.alloc(0)
+    let count = 0
+    try {
+      await database.runExclusive(() =>
+        database.execProtocolRawStream(batch.octets, {
+          onRawData: (octets) => {
+            count += octets.length
+            last = Buffer.concat([last, octets]).subarray(-READY.length - 1)
+            batch.answer(octets)
+          },
+        }),
+      )
+      if (last.subarray(0, READY.length).equals(READY) && last[READY.length] === IDLE) owner = null
+      batch.settle(count)
+    } catch (error) {
+      owner = null
+      batch.refuse(error)
+    }
+  }
+
+  return {
+    enqueue: (client, message, answer) => {
+      const messages = [...(gathered.get(client) ?? []), message]
+      gathered.set(client, messages)
+      if (!ENDS.has(message[0] ?? 0) && !isStartup(message)) return Promise.resolve(0)
+      gathered.delete(client)
+      return new Promise((settle, refuse) => {
+        waiting.push({ client, octets: Buffer.concat(messages), answer, settle, refuse })
+        void serve()
+      })
+    },
+    clearQueueForHandler: (client) => {
+      gathered.delete(client)
+      for (const batch of waiting) if (batch.client === client) batch.refuse(new Error('the client is gone'))
+      waiting = waiting.filter((batch) => batch.client !== client)
+    },
+    clearTransactionIfNeeded: async (client) => {
+      if (owner !== client) return
+      await database.exec('rollback')
+      owner = null
+      await serve()
+    },
+    getQueueLength: () => waiting.length,
+  }
+}
+
+/** The first message has no type: its length's first octet stands there, and is 0. */
+const isStartup = (message: Uint8Array) => message[0] === 0

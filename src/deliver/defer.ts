@@ -1,0 +1,39 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { leaseShare, releaseLease } from './lease.ts'
+
+/** A relay that could not be reached is tried again after this long. */
+const RELAY_WAIT_MINUTES = 5
+
+/**
+ * Defers everything still due because no relay can be reached: a trouble of the relay, which counts against no reader
+ * and is no attempt.
+ */
+export async function deferRest(
+  db: Database,
+  owner: string,
+  editionId: number | null,
+  trouble: string,
+  now: Temporal.Instant,
+): Promise<void> {
+  const retryAt = now.add({ minutes: RELAY_WAIT_MINUTES }).toString()
+  for (;;) {
+    const lease = await leaseShare(db, owner, editionId, now)
+    if (lease === null) return
+    await db.execute(sql`
+      with held as (
+        select id, from_seq, to_seq from share where id = ${lease.shareId} and token = ${lease.token} for update
+      ), due as (
+        select d.seq, d.state from delivery d, held
+        where d.edition_id = ${lease.editionId} and d.seq between held.from_seq and held.to_seq
+          and (d.state = 'queued' or d.state = 'deferred' and d.retry_at <= ${now.toString()})
+      ), counted as (
+        update share s set deferred = s.deferred + (select count(*) from due where state = 'queued')
+        from held where s.id = held.id
+      )
+      update delivery d set state = 'deferred', retry_at = ${retryAt}, reason = 'no relay could be reached', reply = ${trouble}
+      from due where d.edition_id = ${lease.editionId} and d.seq = due.seq`)
+    await releaseLease(db, lease, now)
+  }
+}

@@ -1,0 +1,143 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import type { PlanOrder } from './order.ts'
+
+/** An edition as planning knows it. */
+export type PlannedEdition = {
+  readonly id: number
+  readonly publicId: string
+  readonly state: string
+  readonly boundEntryId: number
+}
+
+/** What planning made or found; no edition when nothing is new to anybody. `created`: by this very call. */
+export type Plan = { readonly edition: PlannedEdition | null; readonly created: boolean }
+
+type EditionRow = { id: number; public_id: string; state: string; bound_entry_id: number }
+
+const COLUMNS = sql`id, public_id, state, bound_entry_id`
+/** Editions in one partition of `delivery`. */
+const EDITIONS_A_PARTITION = 1000
+
+/** The edition this order made before: by its slot or key, or an unkeyed one whose planner died. */
+export async function findPlanning(db: Database, order: PlanOrder): Promise<PlannedEdition | null> {
+  const same =
+    order.slot !== null
+      ? sql`rhythm = ${order.slot.rhythm} and slot_at = ${order.slot.at.toString()}`
+      : order.key !== null
+        ? sql`key = ${order.key}`
+        : sql`key is null and slot_at is null and state = 'planning' and only_subscription_id is not distinct from ${order.onlySubscriptionId}::bigint`
+  const rows = await db.execute<EditionRow>(sql`
+    select ${COLUMNS} from edition where newsletter_id = ${order.newsletterId} and ${same} order by id desc limit 1`)
+  return read(rows.rows[0])
+}
+
+/** Makes the edition if anything was selected for anybody; joins the one another planner made for the same slot or key. */
+export async function makeEdition(
+  tx: Database,
+  order: PlanOrder,
+  boundEntryId: number,
+  publicId: string,
+  nonce: Buffer,
+  now: Temporal.Instant,
+): Promise<Plan> {
+  const made = await tx.execute<EditionRow>(sql`
+    insert into edition
+      (public_id, newsletter_id, rhythm, slot_at, key, only_subscription_id, state, bound_entry_id, nonce, created_at, intro)
+    select ${publicId}, n.id, ${order.slot?.rhythm ?? null}, ${order.slot?.at.toString() ?? null}, ${order.key},
+      ${order.onlySubscriptionId}, 'planning', ${boundEntryId}, ${nonce}, ${now.toString()}, n.intro
+    from newsletter n
+    where n.id = ${order.newsletterId} and exists (select from planned_selection where enough)
+    on conflict do nothing
+    returning ${COLUMNS}`)
+  const edition = read(made.rows[0])
+  if (edition !== null) {
+    await makePartition(tx, edition.id)
+    return { edition, created: true }
+  }
+  return { edition: order.slot === null && order.key === null ? null : await findPlanning(tx, order), created: false }
+}
+
+/** Opens a planned edition to the workers, with its counts; one without deliveries is finished at once. */
+export async function openSending(
+  db: Database,
+  edition: PlannedEdition,
+  now: Temporal.Instant,
+): Promise<PlannedEdition> {
+  const rows = await db.execute<EditionRow>(sql`
+    update edition set
+      state = case when exists (select from share where edition_id = edition.id and due_at is not null)
+        then 'sending' else 'finished' end,
+      finished_at = case when exists (select from share where edition_id = edition.id and due_at is not null)
+        then null else ${now.toString()}::timestamptz end,
+      planned_at = ${now.toString()},
+      home = exists (select from variant where edition_id = edition.id and home),
+      article_count = (select count(*) from edition_article where edition_id = edition.id),
+      variant_count = (select count(*) from variant where edition_id = edition.id)
+    where id = ${edition.id} and state = 'planning'
+    returning ${COLUMNS}`)
+  return read(rows.rows[0]) ?? edition
+}
+
+/** Holds the edition open while another slice is written, whatever a second planner of the same edition said of it. */
+export async function reopenPlanning(tx: Database, editionId: number): Promise<void> {
+  await tx.execute(sql`
+    update edition set state = 'planning', finished_at = null
+    where id = ${editionId} and state in ('planning', 'sending', 'finished')`)
+}
+
+/**
+ * Opens to the workers what planners that died left of other sendings by hand; the readers they had not reached are in
+ * the next plan.
+ */
+export async function adoptOrphans(
+  db: Database,
+  newsletterId: number,
+  exceptId: number | null,
+  now: Temporal.Instant,
+): Promise<void> {
+  const rows = await db.execute<EditionRow>(sql`
+    select ${COLUMNS} from edition
+    where newsletter_id = ${newsletterId} and state = 'planning' and slot_at is null and id is distinct from ${exceptId}::bigint
+    order by id`)
+  for (const row of rows.rows) {
+    const orphan = read(row)
+    if (orphan !== null) await openSending(db, orphan, now)
+  }
+}
+
+/** Sets the edition finished once none of its shares has anything left to do; `finished` is never said by a worker. */
+export async function finishEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
+  await db.execute(sql`
+    update edition set state = 'finished', finished_at = ${now.toString()}
+    where id = ${editionId} and state = 'sending'
+      and not exists (select from share where edition_id = ${editionId} and due_at is not null)`)
+}
+
+/** The same for all of a newsletter's editions, after planning took deliveries away from older ones. */
+export async function finishEditions(db: Database, newsletterId: number, now: Temporal.Instant): Promise<void> {
+  await db.execute(sql`
+    update edition e set state = 'finished', finished_at = ${now.toString()}
+    where newsletter_id = ${newsletterId} and state = 'sending'
+      and not exists (select from share where edition_id = e.id and due_at is not null)`)
+}
+
+/** Makes the partition after the edition's own well before it is needed. */
+async function makePartition(tx: Database, editionId: number): Promise<void> {
+  const next = Math.floor(editionId / EDITIONS_A_PARTITION) + 1
+  const [from, to] = [next * EDITIONS_A_PARTITION, (next + 1) * EDITIONS_A_PARTITION]
+  const name = `delivery_${next}`
+  const known = await tx.execute<{ known: boolean }>(sql`select to_regclass(${name}) is not null as known`)
+  if (known.rows[0]?.known) return
+  await tx.execute(
+    sql.raw(
+      `create table if not exists ${name} partition of delivery for values from (${from}) to (${to}) with (fillfactor = 50)`,
+    ),
+  )
+}
+
+function read(row: EditionRow | undefined): PlannedEdition | null {
+  if (row === undefined) return null
+  return { id: row.id, publicId: row.public_id, state: row.state, boundEntryId: row.bound_entry_id }
+}

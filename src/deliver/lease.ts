@@ -1,0 +1,100 @@
+import { and, asc, eq, lte, sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { share } from '../db/schema/share.ts'
+import { requeueSending } from './recall.ts'
+
+/** A worker's hold on a share. Whatever is done under an older token is refused by the database. */
+export type Lease = {
+  readonly shareId: number
+  readonly editionId: number
+  readonly fromSeq: number
+  readonly toSeq: number
+  readonly token: number
+}
+
+/** A worker's lease lasts this long past its last heartbeat. */
+export const LEASE_SECONDS = 15
+export const HEARTBEAT_MS = 5_000
+
+/**
+ * Leases the due share that is next in turn, or null when there is none. What a worker whose lease ran out had claimed is
+ * queued again: at most what was on its connections is sent twice, with the same Message-ID.
+ */
+export async function leaseShare(
+  db: Database,
+  owner: string,
+  editionId: number | null,
+  now: Temporal.Instant,
+): Promise<Lease | null> {
+  return db.transaction(async (tx) => {
+    const due = await tx.execute<{ id: number; edition_id: number; sending: number }>(sql`
+      select s.id, s.edition_id, s.sending
+      from share s join edition e on e.id = s.edition_id
+      where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
+        and (s.lease_until is null or s.lease_until <= ${now.toString()})
+        and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
+      order by e.rhythm is distinct from 'instant', s.due_at, s.id
+      limit 1
+      for update of s skip locked`)
+    const next = due.rows[0]
+    if (next === undefined) return null
+    if (next.sending > 0) await requeueSending(tx, next.edition_id, [next.id])
+    const leased = await tx.execute<{ from_seq: number; to_seq: number; token: number }>(sql`
+      update share set owner = ${owner}, token = token + 1, lease_until = ${leaseEnd(now)}, recalled_until = null
+      where id = ${next.id}
+      returning from_seq, to_seq, token`)
+    const row = leased.rows[0]
+    if (row === undefined) return null
+    return { shareId: next.id, editionId: next.edition_id, fromSeq: row.from_seq, toSeq: row.to_seq, token: row.token }
+  })
+}
+
+/** Prolongs the owner's leases and returns the ids of the shares it still holds. */
+export async function extendLeases(db: Database, owner: string, now: Temporal.Instant): Promise<ReadonlySet<number>> {
+  const held = await db.execute<{ id: number }>(sql`
+    update share set lease_until = ${leaseEnd(now)} where owner = ${owner} and due_at is not null returning id`)
+  return new Set(held.rows.map((row) => row.id))
+}
+
+/** Gives a lease back with all that was claimed under it and not sent; none of that counts as tried. */
+export async function abandonLease(db: Database, lease: Lease, now: Temporal.Instant): Promise<void> {
+  await db.execute(sql`
+    with held as (
+      select id, from_seq, to_seq from share where id = ${lease.shareId} and token = ${lease.token} for update
+    ), counted as (
+      update share s set sending = 0 from held where s.id = held.id
+    )
+    update delivery d set state = 'queued', attempts = attempts - 1
+    from held where d.edition_id = ${lease.editionId} and d.seq between held.from_seq and held.to_seq and d.state = 'sending'`)
+  await releaseLease(db, lease, now)
+}
+
+/** Gives a lease back and says when the share has something to do again: never, at once, or at its earliest retry. */
+export async function releaseLease(db: Database, lease: Lease, now: Temporal.Instant): Promise<void> {
+  await db.execute(sql`
+    update share s set owner = null, lease_until = null, due_at = (
+      select min(case when d.state = 'deferred' then d.retry_at else ${now.toString()}::timestamptz end)
+      from delivery d
+      where d.edition_id = ${lease.editionId} and d.seq between s.from_seq and s.to_seq
+        and d.state in ('queued', 'sending', 'deferred')
+    )
+    where s.id = ${lease.shareId} and s.token = ${lease.token}`)
+}
+
+/** Until when other workers hold due shares of the edition; null when nobody does. */
+export async function heldUntil(
+  db: Database,
+  editionId: number,
+  now: Temporal.Instant,
+): Promise<Temporal.Instant | null> {
+  const rows = await db
+    .select({ leaseUntil: share.leaseUntil, recalledUntil: share.recalledUntil })
+    .from(share)
+    .where(and(eq(share.editionId, editionId), lte(share.dueAt, now)))
+    .orderBy(asc(share.leaseUntil))
+    .limit(1)
+  return rows[0]?.leaseUntil ?? rows[0]?.recalledUntil ?? null
+}
+
+const leaseEnd = (now: Temporal.Instant) => now.add({ seconds: LEASE_SECONDS }).toString()

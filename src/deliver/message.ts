@@ -1,0 +1,121 @@
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { composeDigest } from '../digest/compose.ts'
+import { type ReaderFields, readerFields } from '../digest/reader.ts'
+import { renderDigest } from '../digest/render.ts'
+import type { Templates } from '../digest/template.ts'
+import { readVariant, type VariantSource } from '../digest/variant.ts'
+import { envelopeAddress } from '../mail/address.ts'
+import type { Envelope } from '../mail/connection.ts'
+import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
+import { type Compiled, compileMessage, fillMessage } from '../mail/message.ts'
+import { makeMarkers } from '../mail/slots.ts'
+import { type LinkKeys, signLink } from '../subscribe/links.ts'
+import type { Claimed, Reader } from './claim.ts'
+
+/** What messages are made with, the same for all. */
+export type Stationery = {
+  readonly templates: Templates
+  readonly baseUrl: string
+  readonly linkKeys: LinkKeys
+  /** With it, each message has an envelope sender of its own. */
+  readonly inboundDomain: string | null
+}
+
+/** The octets of one delivery's mail, and its envelope. */
+export type Message = { readonly envelope: Envelope; readonly octets: Buffer; readonly editionAt: Temporal.Instant }
+
+/** Where readers of one variant differ. */
+const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
+type SlotName = (typeof SLOTS)[number]
+
+/** A variant compiled once for all its readers. */
+export type CompiledVariant = { readonly source: VariantSource; readonly compiled: Compiled<SlotName> }
+
+/** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
+export async function compileVariant(
+  db: Database,
+  stationery: Stationery,
+  variantId: number,
+): Promise<CompiledVariant> {
+  return compileSource(stationery, await readVariant(db, variantId, stationery.baseUrl))
+}
+
+/** Renders and compiles what a variant is made of. */
+export async function compileSource(stationery: Stationery, source: VariantSource): Promise<CompiledVariant> {
+  const markers = makeMarkers(SLOTS)
+  const rendered = renderDigest(stationery.templates, composeDigest(source.digest), markers)
+  const { newsletter, edition } = source
+  const from = { name: newsletter.fromName, address: newsletter.fromAddress }
+  const compiled = await compileMessage(
+    {
+      from,
+      replyTo: newsletter.replyTo === null ? null : { name: '', address: newsletter.replyTo },
+      subject: rendered.subject,
+      date: edition.at,
+      headers: listHeaders(source, stationery.baseUrl, markers),
+      text: rendered.text,
+      html: source.format === 'plain' ? null : rendered.html,
+    },
+    markers,
+    ['name'],
+  )
+  return { source, compiled }
+}
+
+/** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
+function listHeaders(
+  { newsletter, edition }: VariantSource,
+  baseUrl: string,
+  markers: Readonly<Record<SlotName, string>>,
+): readonly (readonly [string, string])[] {
+  const domain = domainOf(newsletter.fromAddress)
+  return [
+    ['List-Id', `<${newsletter.slug}.${domain}>`],
+    ['List-Unsubscribe', `<${markers.unsubscribeUrl}>, <${markers.unsubscribeMailto}>`],
+    ['List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'],
+    ['List-Archive', `<${baseUrl}/archive/${newsletter.slug}>`],
+    ['Feedback-ID', `${edition.publicId}:${newsletter.slug}:digest:${domain}`],
+    ['Precedence', 'bulk'],
+  ]
+}
+
+/** Fills a compiled variant for one reader. The same delivery always gives the same Message-ID. */
+export function writeMessage(
+  stationery: Stationery,
+  variant: CompiledVariant,
+  claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
+): Message {
+  const { edition, newsletter } = variant.source
+  const name = nameMessage(edition.publicId, edition.nonce, claimed.seq)
+  const { reader } = claimed
+  const octets = fillMessage(
+    variant.compiled,
+    fieldsOf(stationery, variant.source, claimed.subscriptionId, reader),
+    { name: reader.name, address: reader.email },
+    messageIdOf(name, newsletter.fromAddress),
+  )
+  const from = stationery.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, stationery.inboundDomain)
+  return { envelope: { from, to: envelopeAddress(reader.email).address }, octets, editionAt: edition.at }
+}
+
+/** What stands in the slots for one reader, their own unsubscribe links among it. */
+export function fieldsOf(
+  { baseUrl, linkKeys, inboundDomain }: Stationery,
+  { digest, newsletter }: VariantSource,
+  subscriptionId: number,
+  reader: Reader,
+): ReaderFields & { readonly unsubscribeMailto: string } {
+  const token = signLink(linkKeys, 'unsubscribe', { subscriptionId, version: reader.tokenVersion })
+  const answersTo =
+    inboundDomain === null ? (newsletter.replyTo ?? newsletter.fromAddress) : `unsubscribe@${inboundDomain}`
+  return {
+    ...readerFields({ ...reader, locale: digest.locale, at: digest.at }),
+    name: reader.name ?? '',
+    address: reader.email,
+    unsubscribeUrl: `${baseUrl}/unsubscribe/${token}`,
+    unsubscribeMailto: `mailto:${answersTo}?subject=unsubscribe%20${token}`,
+  }
+}
+
+const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase()

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import type { Logger } from '../log.ts'
+import { type Relay, relayName } from '../mail/relay.ts'
+import type { Claimed } from './claim.ts'
+import { deferRest } from './defer.ts'
+import { finishEdition } from './edition.ts'
+import { runLane } from './lane.ts'
+import { heldUntil } from './lease.ts'
+import { openLedger } from './ledger.ts'
+import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
+import { failUnwritten, type Outcome, putBack } from './outcome.ts'
+import { openSupply } from './supply.ts'
+import { openThrottle } from './throttle.ts'
+
+/** What a worker sends with. */
+export type Sender = {
+  readonly relays: readonly Relay[]
+  readonly stationery: Stationery
+  readonly log: Logger
+}
+
+/** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
+const VARIANTS_KEPT = 16
+const LOOK_AGAIN_MS = 500
+
+/**
+ * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
+ * more is due. Where no relay can be reached the rest is deferred and the trouble is returned, else null.
+ */
+export async function sendDue(
+  db: Database,
+  sender: Sender,
+  editionId: number | null,
+  clock: Clock,
+  onAccounted: () => void = () => {},
+): Promise<string | null> {
+  const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const supply = openSupply(db, owner, editionId, clock)
+  const ledger = openLedger(db, clock)
+  const write = openWriter(db, sender)
+  const lanes = sender.relays.flatMap((relay) => {
+    const throttle = openThrottle(relay.ratePerSecond, clock)
+    return Array.from({ length: relay.connections }, () => ({
+      relay,
+      throttle,
+      supply,
+      ledger,
+      write,
+      clock,
+      onAccounted,
+    }))
+  })
+  const ends = await Promise.allSettled(lanes.map(runLane))
+  await supply.close()
+  const troubles = ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason
+    return end.value
+  })
+  if (troubles.some((trouble) => trouble === null)) return null
+  const trouble = troubles[0] ?? ''
+  sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble }, 'relay.unreachable')
+  await deferRest(db, owner, editionId, trouble, clock.now())
+  return trouble
+}
+
+/**
+ * Sends an edition until each of its deliveries is final or deferred, taking over what dead workers left behind.
+ * `onProgress` hears how many are final.
+ */
+export async function sendEdition(
+  db: Database,
+  sender: Sender,
+  editionId: number,
+  clock: Clock,
+  onProgress: (final: number) => void = () => {},
+): Promise<void> {
+  let final = 0
+  for (;;) {
+    const trouble = await sendDue(db, sender, editionId, clock, () => onProgress(++final))
+    await finishEdition(db, editionId, clock.now())
+    if (trouble !== null) return
+    const until = await heldUntil(db, editionId, clock.now())
+    if (until === null) return
+    await pause(LOOK_AGAIN_MS)
+  }
+}
+
+/**
+ * Writes messages from a small cache of compiled variants. A variant that does not render holds its edition; a message
+ * that cannot be written for one reader fails for that one.
+ */
+function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claimed) => Promise<Message | Outcome> {
+  const compiled = new Map<number, Promise<CompiledVariant>>()
+  const compileOnce = (variantId: number): Promise<CompiledVariant> => {
+    const known = compiled.get(variantId)
+    if (known !== undefined) return known
+    const oldest = compiled.keys().next().value
+    if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
+    const made = compileVariant(db, stationery, variantId)
+    compiled.set(variantId, made)
+    return made
+  }
+  return async (claimed) => {
+    const { editionId } = claimed.lease
+    try {
+      const variant = await compileOnce(claimed.variantId)
+      try {
+        return writeMessage(stationery, variant, claimed)
+      } catch (error) {
+        log.error({ editionId, seq: claimed.seq, reason: say(error) }, 'delivery.unwritten')
+        return failUnwritten(say(error))
+      }
+    } catch (error) {
+      await holdEdition(db, editionId, say(error))
+      log.error({ editionId, variantId: claimed.variantId, reason: say(error) }, 'edition.held')
+      return putBack('the edition is held', null)
+    }
+  }
+}
+
+const say = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+async function holdEdition(db: Database, editionId: number, reason: string): Promise<void> {
+  await db.execute(
+    sql`update edition set state = 'held', reason = ${reason} where id = ${editionId} and state = 'sending'`,
+  )
+}

@@ -1,0 +1,115 @@
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { type Claimed, claimDue, recheck } from './claim.ts'
+import {
+  abandonLease,
+  extendLeases,
+  HEARTBEAT_MS,
+  LEASE_SECONDS,
+  type Lease,
+  leaseShare,
+  releaseLease,
+} from './lease.ts'
+
+/** Hands claimed deliveries to connections, one share after another, and keeps the leases alive. */
+export type Supply = {
+  /** The next delivery to send, or null when nothing more is due. */
+  readonly next: () => Promise<Claimed | null>
+  /** Whether its share is still this worker's, by the monotonic clock: look before every message. */
+  readonly holds: (claimed: Claimed) => boolean
+  /** The delivery is accounted for, or given up because its share was lost. */
+  readonly done: (claimed: Claimed) => Promise<void>
+  /** Gives back what was claimed and is in nobody's hands. */
+  readonly close: () => Promise<void>
+}
+
+type Held = { readonly lease: Lease; open: number; drained: boolean; validUntilMs: number }
+
+/** Deliveries claimed at once; a worker's connections use them up within the second below. */
+const CHUNK = 50
+/** Older than this, a claimed delivery's reader is looked at again before the message goes out. */
+const FRESH_MS = 1000
+/** Nothing is sent in the last seconds of a lease. */
+const MARGIN_MS = 2000
+
+/** Opens the supply of one worker; `editionId` limits it to one edition. */
+export function openSupply(db: Database, owner: string, editionId: number | null, clock: Clock): Supply {
+  const held = new Map<number, Held>()
+  let current: Held | null = null
+  let ready: Claimed[] = []
+  let claimedAtMs = 0
+  let refilling: Promise<void> | null = null
+
+  const heartbeat = setInterval(async () => {
+    const askedMs = clock.monotonicMs()
+    const still = await extendLeases(db, owner, clock.now()).catch(() => null)
+    for (const one of held.values()) if (still?.has(one.lease.shareId)) one.validUntilMs = validFrom(askedMs)
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+
+  async function refill(): Promise<void> {
+    while (ready.length === 0) {
+      current ??= await take()
+      if (current === null) return
+      ready = [...(await claimDue(db, current.lease, CHUNK, clock.now()))]
+      claimedAtMs = clock.monotonicMs()
+      current.open += ready.length
+      if (ready.length > 0) return
+      current.drained = true
+      await leaveIfDone(current)
+      current = null
+    }
+  }
+
+  async function take(): Promise<Held | null> {
+    const askedMs = clock.monotonicMs()
+    const lease = await leaseShare(db, owner, editionId, clock.now())
+    if (lease === null) return null
+    const one = { lease, open: 0, drained: false, validUntilMs: validFrom(askedMs) }
+    held.set(lease.shareId, one)
+    return one
+  }
+
+  async function leaveIfDone(one: Held): Promise<void> {
+    if (!one.drained || one.open > 0) return
+    held.delete(one.lease.shareId)
+    await releaseLease(db, one.lease, clock.now())
+  }
+
+  async function refresh(): Promise<void> {
+    const refusals = await recheck(db, ready)
+    ready = ready.map((one) => ({ ...one, refusal: refusals.get(one.seq) ?? one.refusal }))
+    claimedAtMs = clock.monotonicMs()
+  }
+
+  async function prepare(): Promise<void> {
+    if (ready.length === 0) await refill()
+    else if (clock.monotonicMs() - claimedAtMs > FRESH_MS) await refresh()
+  }
+
+  return {
+    next: async () => {
+      while (ready.length === 0 || clock.monotonicMs() - claimedAtMs > FRESH_MS) {
+        refilling ??= prepare().finally(() => {
+          refilling = null
+        })
+        await refilling
+        if (ready.length === 0 && current === null) return null
+      }
+      return ready.shift() ?? null
+    },
+    holds: ({ lease }) => clock.monotonicMs() < (held.get(lease.shareId)?.validUntilMs ?? 0) - MARGIN_MS,
+    done: async ({ lease }) => {
+      const one = held.get(lease.shareId)
+      if (one === undefined || one.lease.token !== lease.token) return
+      one.open -= 1
+      await leaveIfDone(one)
+    },
+    close: async () => {
+      clearInterval(heartbeat)
+      for (const one of held.values()) await abandonLease(db, one.lease, clock.now())
+    },
+  }
+}
+
+const validFrom = (askedMs: number) => askedMs + LEASE_SECONDS * 1000

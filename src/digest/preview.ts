@@ -1,0 +1,138 @@
+import { and, desc, eq, getTableColumns, inArray } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { article, entry } from '../db/schema/article.ts'
+import { cohort, type newsletter } from '../db/schema/newsletter.ts'
+import { source } from '../db/schema/source.ts'
+import { subscriber, subscription } from '../db/schema/subscriber.ts'
+import { CourantError } from '../errors.ts'
+import { addressKey } from '../mail/address.ts'
+import { selectForReader } from './select.ts'
+import { readArticle, readPublication, type VariantSource } from './variant.ts'
+
+/** Whose digest is looked at: a subscriber, or (without address) the newsletter's home cohort. */
+export type Preview = { readonly source: VariantSource; readonly reader: PreviewReader }
+
+/** What of a reader a digest shows. */
+export type PreviewReader = {
+  readonly email: string
+  readonly name: string | null
+  readonly tokenVersion: number
+  readonly since: Temporal.Instant | null
+  readonly rhythm: 'instant' | 'daily' | 'weekdays' | 'weekly' | 'monthly'
+  readonly weekday: number | null
+  readonly hour: number | null
+  readonly zone: string
+}
+
+type Standing = Pick<VariantSource['digest'], 'locale'> & {
+  readonly topics: readonly number[]
+  readonly seenEntryId: number
+  readonly format: 'html' | 'plain'
+  readonly reader: PreviewReader
+}
+
+const PREVIEW_ADDRESS = 'leserin@example.org'
+
+/**
+ * What a subscriber, or the home cohort, would get if an edition were planned now; changes nothing.
+ *
+ * @throws CourantError `subscriber.unknown` when the address does not subscribe.
+ */
+export async function readPreview(
+  db: Database,
+  of: typeof newsletter.$inferSelect,
+  email: string | null,
+  baseUrl: string,
+  now: Temporal.Instant,
+): Promise<Preview> {
+  const standing = email === null ? await readHome(db, of) : await readSubscriber(db, of, email)
+  const entryIds = await selectForReader(db, of.id, standing.topics, standing.seenEntryId)
+  const page = `${baseUrl}/archive/${of.slug}`
+  return {
+    reader: standing.reader,
+    source: {
+      format: standing.format,
+      digest: {
+        publication: readPublication(of),
+        locale: standing.locale,
+        articles: await readEntries(db, entryIds),
+        at: now,
+        intro: of.intro,
+        browserUrl: page,
+        moreUrl: page,
+      },
+      edition: { id: 0, publicId: 'preview', nonce: Buffer.alloc(32), at: now },
+      newsletter: of,
+    },
+  }
+}
+
+async function readHome(db: Database, of: typeof newsletter.$inferSelect): Promise<Standing> {
+  const rows = await db
+    .select()
+    .from(cohort)
+    .where(and(eq(cohort.newsletterId, of.id), eq(cohort.home, true)))
+    .limit(1)
+  const home = rows[0]
+  return {
+    topics: [],
+    seenEntryId: home?.seenEntryId ?? 0,
+    locale: of.locale,
+    format: 'html',
+    reader: {
+      email: PREVIEW_ADDRESS,
+      name: null,
+      tokenVersion: 0,
+      since: null,
+      rhythm: home?.rhythm ?? of.rhythm,
+      weekday: home?.weekday ?? null,
+      hour: home?.hour ?? of.hour,
+      zone: of.zone,
+    },
+  }
+}
+
+async function readSubscriber(db: Database, of: typeof newsletter.$inferSelect, email: string): Promise<Standing> {
+  const rows = await db
+    .select({ subscriber, subscription, cohort })
+    .from(subscription)
+    .innerJoin(subscriber, eq(subscriber.id, subscription.subscriberId))
+    .innerJoin(cohort, eq(cohort.id, subscription.cohortId))
+    .where(and(eq(subscription.newsletterId, of.id), eq(subscriber.emailKey, addressKey(email))))
+    .limit(1)
+  const row = rows[0]
+  if (row === undefined)
+    throw new CourantError('subscriber.unknown', {
+      what: `This address does not subscribe to ${of.slug}.`,
+      todo: `"courant subscriber list --newsletter ${of.slug}" lists those who do.`,
+    })
+  return {
+    topics: row.subscription.topics,
+    seenEntryId: row.subscription.seenEntryId ?? row.cohort.seenEntryId,
+    locale: row.subscriber.locale,
+    format: row.subscriber.format,
+    reader: {
+      email: row.subscriber.email,
+      name: row.subscriber.name,
+      tokenVersion: 0,
+      since: row.subscription.confirmedAt,
+      rhythm: row.cohort.rhythm,
+      weekday: row.cohort.weekday,
+      hour: row.cohort.hour,
+      zone: row.cohort.zone,
+    },
+  }
+}
+
+async function readEntries(db: Database, entryIds: readonly number[]): Promise<VariantSource['digest']['articles']> {
+  const rows = await db
+    .select({ ...getTableColumns(article), entryId: entry.id, source: source.title })
+    .from(entry)
+    .innerJoin(article, eq(article.id, entry.articleId))
+    .innerJoin(source, eq(source.id, article.sourceId))
+    .where(inArray(entry.id, [...entryIds]))
+    .orderBy(desc(entry.id))
+    .limit(Math.max(1, entryIds.length))
+  return rows.map((row) => readArticle({ ...row, source: row.source ?? '' }))
+}

@@ -1,0 +1,54 @@
+/** Columns of a plain text mail. */
+export const COLUMNS = 72
+
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/gu
+const UNSEEN = /[\p{M}\p{Cf}]/gu
+const NARROW = /^[\u0020-\u007e\u00a0-\u02ff\u2010-\u2026]*$/
+
+/** `text` in lines of at most `columns`, each after the first indented by `indent` blanks; breaks at plain spaces only. */
+export function wrap(text: string, columns = COLUMNS, indent = 0): string {
+  const lines: string[] = []
+  let line = ''
+  let width = 0
+  for (const word of text.split(' ').flatMap((part) => breakWord(part, columns - indent))) {
+    const wordWidth = widthOf(word)
+    const room = columns - (lines.length > 0 ? indent : 0)
+    if (line !== '' && width + 1 + wordWidth > room) {
+      lines.push(line)
+      line = ''
+    }
+    width = line === '' ? wordWidth : width + 1 + wordWidth
+    line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${' '.repeat(indent)}`)
+}
+
+/** `text`, wrapped, over a rule of `mark` as wide as its widest line. */
+export function underline(text: string, mark: string): string {
+  const wrapped = wrap(text)
+  const width = Math.max(...wrapped.split('\n').map(widthOf))
+  return `${wrapped}\n${mark.repeat(width)}`
+}
+
+/** Columns a text takes in a fixed-width font: East Asian characters and emoji two, combining and unseen ones none. */
+export function widthOf(text: string): number {
+  if (NARROW.test(text)) return text.length
+  const seen = text.replace(UNSEEN, '')
+  return [...seen].length + (seen.match(WIDE)?.length ?? 0)
+}
+
+/** A word wider than a line, in pieces that fit. */
+function breakWord(word: string, columns: number): string[] {
+  if (widthOf(word) <= columns) return word === '' ? [] : [word]
+  const pieces: string[] = []
+  let piece = ''
+  for (const { segment } of new Intl.Segmenter().segment(word)) {
+    if (widthOf(piece) + widthOf(segment) > columns) {
+      pieces.push(piece)
+      piece = ''
+    }
+    piece += segment
+  }
+  return [...pieces, piece]
+}

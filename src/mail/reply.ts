@@ -1,0 +1,19 @@
+/** How much of a relay's reply is worth keeping. */
+const LONGEST_TEXT = 500
+
+/** The text of an SMTP reply in one line, without control characters, at most 500 characters. */
+export function cleanText(text: string): string {
+  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return [...line].slice(0, LONGEST_TEXT).join('')
+}
+
+/**
+ * The enhanced status code (RFC 3463) in an SMTP reply or a DSN status, or null.
+ *
+ * It need not come first ("550 #5.1.0 Address rejected"), but it must be of the class of the reply's own code, so that an
+ * IP address or a version number is not taken for one.
+ */
+export function parseEnhanced(text: string): string | null {
+  const kind = text.match(/^([245])\d\d(?=[ -]|$)/)?.[1] ?? '[245]'
+  return text.match(new RegExp(`(?:^|[\\s#([-])(${kind}\\.\\d{1,3}\\.\\d{1,3})(?![.\\d])`))?.[1] ?? null
+}

@@ -1,0 +1,68 @@
+import { type Choice, RHYTHMS, type Rhythm } from './slots.ts'
+import { canonicalZone } from './zone.ts'
+
+/** What of a choice was said; null for what was not. */
+export type ChoiceParts = {
+  readonly rhythm: Rhythm | null
+  readonly weekday: number | null
+  readonly hour: number | null
+  readonly zone: string | null
+}
+
+/** The same as people write it, in options, forms and CSV cells; empty for what was not said. */
+export type ChoiceTexts = {
+  readonly rhythm: string
+  readonly weekday: string
+  readonly hour: string
+  readonly timeZone: string
+}
+
+/** What was read, and one sentence for each text that is wrong. */
+export type ChoiceReading = { readonly parts: ChoiceParts; readonly wrong: readonly string[] }
+
+/** Reads what people write for rhythm, weekday, hour and time zone; capitals do not matter. */
+export function readChoice(texts: ChoiceTexts): ChoiceReading {
+  const rhythm = RHYTHMS.find((name) => name === texts.rhythm.toLowerCase()) ?? null
+  const weekday = readNumber(texts.weekday, 1, 7)
+  const hour = readNumber(texts.hour, 0, 23)
+  const zone = texts.timeZone === '' ? null : canonicalZone(texts.timeZone)
+  const wrong = [
+    texts.rhythm !== '' && rhythm === null ? `The rhythm takes one of ${RHYTHMS.join(', ')}.` : null,
+    texts.weekday !== '' && weekday === null ? 'The weekday takes 1 (Monday) to 7 (Sunday).' : null,
+    texts.hour !== '' && hour === null ? 'The hour takes 0 to 23.' : null,
+    texts.timeZone !== '' && zone === null ? 'The time zone takes an IANA name such as Europe/Berlin.' : null,
+  ]
+  return { parts: { rhythm, weekday, hour, zone }, wrong: wrong.filter((sentence) => sentence !== null) }
+}
+
+function readNumber(text: string, least: number, most: number): number | null {
+  if (!/^\d{1,2}$/.test(text)) return null
+  const number = Number(text)
+  return number >= least && number <= most ? number : null
+}
+
+/** The home choice of a newsletter: what readers get who choose nothing. */
+export function homeChoice(home: { rhythm: Rhythm; hour: number; zone: string }): Choice {
+  return completeChoice({ rhythm: null, weekday: null, hour: null, zone: null }, { ...home, weekday: null }, home.hour)
+}
+
+/** A whole choice: what was said, for the rest what held `before`; `homeHour` where an instant reader had no hour. */
+export function completeChoice(parts: ChoiceParts, before: Choice, homeHour: number): Choice {
+  const rhythm = parts.rhythm ?? before.rhythm
+  return {
+    rhythm,
+    weekday: rhythm === 'weekly' ? (parts.weekday ?? before.weekday ?? 1) : null,
+    hour: rhythm === 'instant' ? null : (parts.hour ?? before.hour ?? homeHour),
+    zone: parts.zone ?? before.zone,
+  }
+}
+
+/** Whether two choices are the same, and so share a cohort. */
+export function sameChoice(one: Choice, other: Choice): boolean {
+  return choiceKey(one) === choiceKey(other)
+}
+
+/** A text that is equal for equal choices. */
+export function choiceKey(choice: Choice): string {
+  return `${choice.rhythm} ${choice.weekday ?? '-'} ${choice.hour ?? '-'} ${choice.zone}`
+}

@@ -1,0 +1,45 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { installation } from '../db/schema/installation.ts'
+import type { consentRecord } from '../db/schema/subscriber.ts'
+
+/** What happened to the consent of a subscription, and the words that prove it. */
+export type ConsentEvent = {
+  readonly subscriptionId: number
+  readonly action: (typeof consentRecord.$inferSelect)['action']
+  readonly evidence: string | null
+  readonly details: Record<string, unknown>
+}
+
+/** The installation's key for hashes of addresses; it never changes. */
+export async function readHashKey(db: Database): Promise<KeyObject> {
+  const rows = await db.select({ hashKey: installation.hashKey }).from(installation)
+  const row = rows[0]
+  if (row === undefined) throw new RangeError('the database is not migrated')
+  return createSecretKey(row.hashKey)
+}
+
+/** The name of an address that survives its erasure: HMAC-SHA-256 of its key under the installation's. */
+export function hashAddress(hashKey: KeyObject, emailKey: string): Buffer {
+  return createHmac('sha256', hashKey).update(emailKey).digest()
+}
+
+/** Appends evidence, in the transaction of the change it proves. Records are never changed: a trigger sees to it. */
+export async function recordConsent(
+  tx: Database,
+  events: readonly ConsentEvent[],
+  now: Temporal.Instant,
+): Promise<void> {
+  if (events.length === 0) return
+  await tx.execute(sql`
+    insert into consent_record (subscriber_id, subscription_id, newsletter_id, email_hash, action, evidence, details, at)
+    select s.subscriber_id, s.id, s.newsletter_id, p.email_hash, w.action, w.evidence, w.details,
+      ${now.toString()}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
+      as w ("subscriptionId" bigint, action text, evidence text, details jsonb)
+    join subscription s on s.id = w."subscriptionId"
+    join subscriber p on p.id = s.subscriber_id
+    order by s.id`)
+}

@@ -1,0 +1,49 @@
+import { and, eq, or, sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { cohort, type newsletter } from '../db/schema/newsletter.ts'
+import { homeChoice } from './choice.ts'
+import { nextSlot } from './slots.ts'
+
+type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'rhythm' | 'hour' | 'zone'>
+
+/** Makes the newsletter's home the cohort of its own rhythm, hour and zone; a new cohort starts after `seenEntryId`. */
+export async function makeHome(
+  tx: Database,
+  newsletter: Newsletter,
+  seenEntryId: number,
+  now: Temporal.Instant,
+): Promise<void> {
+  const choice = homeChoice(newsletter)
+  await tx
+    .insert(cohort)
+    .values({ newsletterId: newsletter.id, ...choice, home: true, seenEntryId, nextDueAt: nextSlot(choice, now) })
+    .onConflictDoUpdate({
+      target: [cohort.newsletterId, cohort.rhythm, cohort.weekday, cohort.hour, cohort.zone, cohort.part],
+      set: { home: true },
+    })
+}
+
+/** Moves the home to the cohort of the newsletter's changed rhythm, hour and zone; readers stay where they are. */
+export async function moveHome(tx: Database, newsletter: Newsletter, now: Temporal.Instant): Promise<void> {
+  const seenEntryId = await leaveHome(tx, newsletter)
+  await makeHome(tx, newsletter, seenEntryId, now)
+}
+
+/** Locks the old home and the new one, in id order as planning does, and returns the old one's watermark. */
+async function leaveHome(tx: Database, newsletter: Newsletter): Promise<number> {
+  const { rhythm, weekday, hour, zone } = homeChoice(newsletter)
+  const isNext = sql`${cohort.rhythm} = ${rhythm} and ${cohort.zone} = ${zone} and ${cohort.part} = 0
+    and ${cohort.weekday} is not distinct from ${weekday} and ${cohort.hour} is not distinct from ${hour}`
+  const locked = await tx
+    .select({ home: cohort.home, seenEntryId: cohort.seenEntryId })
+    .from(cohort)
+    .where(and(eq(cohort.newsletterId, newsletter.id), or(cohort.home, isNext)))
+    .orderBy(cohort.id)
+    .for('update')
+  await tx
+    .update(cohort)
+    .set({ home: false })
+    .where(and(eq(cohort.newsletterId, newsletter.id), cohort.home))
+  return locked.find((row) => row.home)?.seenEntryId ?? 0
+}

@@ -1,0 +1,81 @@
+import { Temporal } from '../clock.ts'
+
+/** How often a reader gets a digest. */
+export type Rhythm = (typeof RHYTHMS)[number]
+export const RHYTHMS = ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] as const
+
+/** When a reader gets it: `weekday` 1 (Monday) to 7 with `weekly` only, `hour` 0 to 23 but with `instant`, an IANA zone. */
+export type Choice = {
+  readonly rhythm: Rhythm
+  readonly weekday: number | null
+  readonly hour: number | null
+  readonly zone: string
+}
+
+const MONDAY = 1
+const SATURDAY = 6
+const WINDOW_MS = 5 * 60_000
+
+/**
+ * The first slot after `after`. Slots are strictly increasing, one for each local date of the rhythm. An hour that does
+ * not exist runs as soon as the gap ends, one that exists twice runs the first time; `instant` has windows of 5 minutes.
+ */
+export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Instant {
+  if (choice.rhythm === 'instant') return nextWindow(after)
+  // A day earlier than today: a gap may carry a slot over midnight.
+  const slots = slotsFrom(choice, dateOf(choice, after).subtract({ days: 1 }), 1)
+  return slots.find((slot) => Temporal.Instant.compare(slot, after) > 0) ?? unending()
+}
+
+/** Where a new subscription starts: one rhythm period before its first slot after `now`; `instant` 24 hours before `now`. */
+export function startOf(choice: Choice, now: Temporal.Instant): Temporal.Instant {
+  if (choice.rhythm === 'instant') return now.subtract({ hours: 24 })
+  // A day later than today: clocks turned back over midnight repeat the end of a date.
+  const slots = slotsFrom(choice, dateOf(choice, now).add({ days: 1 }), -1)
+  return slots.find((slot) => Temporal.Instant.compare(slot, now) <= 0) ?? unending()
+}
+
+function nextWindow(after: Temporal.Instant): Temporal.Instant {
+  const windows = Math.floor(after.epochMilliseconds / WINDOW_MS) + 1
+  return Temporal.Instant.fromEpochMilliseconds(windows * WINDOW_MS)
+}
+
+const dateOf = (choice: Choice, instant: Temporal.Instant) => instant.toZonedDateTimeISO(choice.zone).toPlainDate()
+
+/** The slots of `date` and all later (`step` 1) or earlier (−1) dates, in that order. */
+function* slotsFrom(choice: Choice, date: Temporal.PlainDate, step: 1 | -1): Generator<Temporal.Instant, undefined> {
+  for (let day = date; ; day = day.add({ days: step })) {
+    const slot = isDay(choice, day) ? slotOn(choice, day) : null
+    if (slot !== null) yield slot
+  }
+}
+
+function isDay(choice: Choice, date: Temporal.PlainDate): boolean {
+  switch (choice.rhythm) {
+    case 'instant':
+    case 'daily':
+      return true
+    case 'weekdays':
+      return date.dayOfWeek < SATURDAY
+    case 'weekly':
+      return date.dayOfWeek === (choice.weekday ?? MONDAY)
+    case 'monthly':
+      return date.day === 1
+  }
+}
+
+/** Null on a date that does not exist (Apia skipped 2011-12-30) where the one it ends with has a slot of its own. */
+function slotOn(choice: Choice, date: Temporal.PlainDate): Temporal.Instant | null {
+  const wanted = date.toPlainDateTime({ hour: choice.hour ?? 0 })
+  const zoned = wanted.toZonedDateTime(choice.zone, { disambiguation: 'earlier' })
+  if (zoned.toPlainDateTime().equals(wanted)) return zoned.toInstant()
+  // The hour is in a gap, and `earlier` lies before it: the next transition is where the gap ends.
+  const gapEnd = zoned.getTimeZoneTransition('next')
+  if (gapEnd === null) return zoned.toInstant()
+  const isSkipped = !date.toZonedDateTime(choice.zone).toPlainDate().equals(date)
+  return isSkipped && isDay(choice, gapEnd.toPlainDate()) ? null : gapEnd.toInstant()
+}
+
+function unending(): never {
+  throw new RangeError('slots do not end')
+}

@@ -1,0 +1,115 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import type { Standing } from './decide.ts'
+import type { SubscriptionState } from './permission.ts'
+import type { Rhythm } from './slots.ts'
+
+/** Whose subscription to what. */
+export type Pair = { readonly newsletterId: number; readonly subscriberId: number }
+
+/** A subscription as read. */
+export type Kept = Standing & Pair & { readonly id: number; readonly cohortId: number }
+
+/** A subscription to be made. `seenEntryId` is its own watermark, null for its cohort's. */
+export type Entering = Pair & {
+  readonly state: SubscriptionState
+  readonly cohortId: number
+  readonly topicIds: readonly number[]
+  readonly seenEntryId: number | null
+  readonly confirmedAt: Temporal.Instant | null
+}
+
+/** A change of a subscription that was read as `wasState` in `wasCohortId`. */
+export type Changing = {
+  readonly id: number
+  readonly wasState: SubscriptionState
+  readonly wasCohortId: number
+  readonly state: SubscriptionState
+  readonly cohortId: number
+  readonly topicIds: readonly number[]
+  /** Where one that becomes active starts; null for its cohort's watermark. */
+  readonly startEntryId: number | null
+  readonly confirmedAt: Temporal.Instant | null
+}
+
+/** The subscriptions of these pairs, found by `pairKey`. */
+export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): Promise<ReadonlyMap<string, Kept>> {
+  type Row = {
+    id: number
+    newsletter_id: number
+    subscriber_id: number
+    state: SubscriptionState
+    cohort_id: number
+    topics: number[]
+    rhythm: Rhythm
+    weekday: number | null
+    hour: number | null
+    zone: string
+  }
+  const found = await tx.execute<Row>(sql`
+    select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.rhythm, c.weekday, c.hour, c.zone
+    from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w ("newsletterId" bigint, "subscriberId" bigint)
+    join subscription s on s.newsletter_id = w."newsletterId" and s.subscriber_id = w."subscriberId"
+    join cohort c on c.id = s.cohort_id`)
+  const kept = found.rows.map((row) => ({
+    id: row.id,
+    newsletterId: row.newsletter_id,
+    subscriberId: row.subscriber_id,
+    state: row.state,
+    cohortId: row.cohort_id,
+    topicIds: row.topics,
+    choice: { rhythm: row.rhythm, weekday: row.weekday, hour: row.hour, zone: row.zone },
+  }))
+  return new Map(kept.map((subscription) => [pairKey(subscription), subscription]))
+}
+
+export const pairKey = ({ newsletterId, subscriberId }: Pair) => `${newsletterId} ${subscriberId}`
+
+/** Makes subscriptions and returns their ids by `pairKey`. */
+export async function enterSubscriptions(
+  tx: Database,
+  entering: readonly Entering[],
+  now: Temporal.Instant,
+): Promise<ReadonlyMap<string, number>> {
+  if (entering.length === 0) return new Map()
+  const made = await tx.execute<{ id: number; newsletter_id: number; subscriber_id: number }>(sql`
+    insert into subscription
+      (newsletter_id, subscriber_id, state, cohort_id, topics, seen_entry_id, confirmed_at, created_at)
+    select "newsletterId", "subscriberId", state, "cohortId", "topicIds", "seenEntryId", "confirmedAt",
+      ${now.toString()}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(entering)}::jsonb) as w ("newsletterId" bigint, "subscriberId" bigint,
+      state text, "cohortId" bigint, "topicIds" integer[], "seenEntryId" bigint, "confirmedAt" timestamptz)
+    order by "subscriberId"
+    returning id, newsletter_id, subscriber_id`)
+  const key = (row: { newsletter_id: number; subscriber_id: number }) =>
+    pairKey({ newsletterId: row.newsletter_id, subscriberId: row.subscriber_id })
+  return new Map(made.rows.map((row) => [key(row), row.id]))
+}
+
+/**
+ * Changes subscriptions whose cohorts are locked, and says how many: fewer than given when one is no longer as it was
+ * read. Watermarks (DESIGN I1): who becomes active starts there, but never before what they were already planned for;
+ * who only moves, and who left and asks anew, takes along what holds now.
+ */
+export async function changeSubscriptions(tx: Database, changing: readonly Changing[]): Promise<number> {
+  if (changing.length === 0) return 0
+  const reached = sql`coalesce(s.seen_entry_id, case when s.confirmed_at is not null then was.seen_entry_id end)`
+  const changed = await tx.execute<{ id: number }>(sql`
+    update subscription s
+    set state = w.state, cohort_id = w."cohortId", topics = w."topicIds",
+      confirmed_at = coalesce(w."confirmedAt", s.confirmed_at),
+      left_at = case when w.state = 'left' then s.left_at end,
+      seen_entry_id = case
+        when w.state = 'active' and w."wasState" = 'active' then nullif(${reached}, new.seen_entry_id)
+        when w.state = 'active' then
+          nullif(greatest(${reached}, coalesce(w."startEntryId", new.seen_entry_id)), new.seen_entry_id)
+        else ${reached} end
+    from jsonb_to_recordset(${JSON.stringify(changing)}::jsonb) as w (id bigint, "wasState" text, "wasCohortId" bigint,
+      state text, "cohortId" bigint, "topicIds" integer[], "startEntryId" bigint, "confirmedAt" timestamptz)
+    join cohort was on was.id = w."wasCohortId"
+    join cohort new on new.id = w."cohortId"
+    where s.id = w.id and s.state = w."wasState" and s.cohort_id = w."wasCohortId"
+    returning s.id`)
+  return changed.rows.length
+}

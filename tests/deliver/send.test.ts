@@ -1,0 +1,205 @@
+import { sql } from 'drizzle-orm'
+import PostalMime from 'postal-mime'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { clockFrom } from '../../src/clock.ts'
+import { accountResults } from '../../src/deliver/account.ts'
+import { claimDue } from '../../src/deliver/claim.ts'
+import { countEdition } from '../../src/deliver/counts.ts'
+import { leaseShare } from '../../src/deliver/lease.ts'
+import { orderByHand } from '../../src/deliver/order.ts'
+import { planEdition } from '../../src/deliver/plan.ts'
+import { sendEdition } from '../../src/deliver/send.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { senderTo } from '../support/sender.ts'
+import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+
+const { db, truncate, close } = await openTestDatabase()
+const sinks: Sink[] = []
+beforeEach(truncate)
+afterEach(() => Promise.all(sinks.splice(0).map((sink) => sink.close())))
+afterAll(close)
+
+async function sink(options: SinkOptions = {}): Promise<Sink> {
+  const started = await startSink(options)
+  sinks.push(started)
+  return started
+}
+
+async function plan(readers: number, articles = 3): Promise<number> {
+  const world = await makeWorld(db)
+  await world.addReaders(readers)
+  await world.addArticles(articles)
+  const planned = await planEdition(db, orderByHand(world.newsletterId, null, null), handClock(NOON))
+  return planned.edition?.id ?? 0
+}
+
+const states = async () =>
+  (await db.execute<{ state: string; n: number }>(sql`select state, count(*) as n from delivery group by 1 order by 1`))
+    .rows
+
+describe('sending', () => {
+  test('each reader gets one message, addressed to them alone, and the edition is finished', async () => {
+    const edition = await plan(120)
+    const smtp = await sink()
+    await sendEdition(db, await senderTo(smtp.url), edition, clockFrom(NOON))
+    expect(new Set(smtp.messages.map((message) => message.to)).size).toBe(120)
+    expect(smtp.messages).toHaveLength(120)
+    expect(await countEdition(db, edition)).toMatchObject({ planned: 120, sent: 120, queued: 0, sending: 0 })
+    const rows = await db.execute(sql`select state from edition`)
+    expect(rows.rows).toEqual([{ state: 'finished' }])
+    const mail = await PostalMime.parse(smtp.messages[0]?.raw ?? '')
+    expect(mail.to).toEqual([{ name: '', address: smtp.messages[0]?.to }])
+    const headers = new Map(mail.headers.map((header) => [header.key, header.value]))
+    expect(headers.get('list-id')).toBe('<morgen.example.org>')
+    expect(headers.get('list-unsubscribe')).toMatch(
+      /^<https:\/\/digest\.example\.org\/unsubscribe\/[\w-]{43}>, <mailto:redaktion@example\.org\?subject=unsubscribe%20[\w-]{43}>$/,
+    )
+    expect(headers.get('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click')
+    expect(headers.get('list-archive')).toBe('<https://digest.example.org/archive/morgen>')
+    expect(headers.get('precedence')).toBe('bulk')
+    expect(mail.messageId).toMatch(/^<[a-z2-7]{16}-[a-z2-7]{26}@example\.org>$/)
+    expect(new Set(smtp.messages.map((message) => /^Message-ID: .*$/im.exec(message.raw.toString())?.[0])).size).toBe(
+      120,
+    )
+    expect(mail.text).toContain('Nachricht Nummer 3')
+    expect(mail.html).toContain('Nachricht Nummer 1')
+  })
+
+  test('a reader who may not be mailed any more is skipped with the reason, and the counts add up', async () => {
+    const edition = await plan(5)
+    await db.execute(sql`update subscription set state = 'left' where id = (select min(id) from subscription)`)
+    await db.execute(sql`insert into suppression (email_hash, reason, created_at)
+      select email_hash, 'complained', now() from subscriber where id = (select max(id) from subscriber)`)
+    const smtp = await sink()
+    await sendEdition(db, await senderTo(smtp.url), edition, clockFrom(NOON))
+    expect(smtp.messages).toHaveLength(3)
+    expect(await countEdition(db, edition)).toMatchObject({ planned: 5, sent: 3, skipped: 1, suppressed: 1, queued: 0 })
+    const reasons = await db.execute(sql`select state, reason from delivery where state <> 'sent' order by state`)
+    expect(reasons.rows).toEqual([
+      { state: 'skipped', reason: 'left' },
+      { state: 'suppressed', reason: 'suppressed' },
+    ])
+  })
+
+  test('4xx defers with the relay’s words, 5xx fails, a mailbox that is gone is suppressed and gets its watermark back', async () => {
+    const edition = await plan(4)
+    const replies = ['451 4.7.1 try later', '550 5.1.1 no such user', '550 5.7.1 content rejected']
+    const smtp = await sink({ reply: ({ to }) => replies[Number(/\d+/.exec(to)?.[0]) - 1] ?? null })
+    await sendEdition(db, await senderTo(smtp.url), edition, clockFrom(NOON))
+    const rows = await db.execute<{ state: string; reply: string; own: number | null; wait: number | null }>(sql`
+      select d.state, d.reply, s.seen_entry_id as own, extract(epoch from d.retry_at - d.first_tried_at)::integer as wait
+      from delivery d join subscription s on s.id = d.subscription_id order by d.subscriber_id`)
+    expect(rows.rows.map(({ state, own }) => [state, own])).toEqual([
+      ['deferred', null],
+      ['failed', 0],
+      ['failed', 0],
+      ['sent', null],
+    ])
+    expect(rows.rows[0]?.reply).toContain('try later')
+    expect(rows.rows[0]?.wait).toBeGreaterThanOrEqual(300)
+    const suppressed = await db.execute(sql`select reason, evidence from suppression`)
+    expect(suppressed.rows).toEqual([{ reason: 'bounced', evidence: expect.stringContaining('no such user') }])
+    expect(await countEdition(db, edition)).toMatchObject({ planned: 4, sent: 1, deferred: 1, failed: 2 })
+    const state = await db.execute(
+      sql`select e.state, s.due_at > now() - interval '1000 years' as due from edition e join share s on s.edition_id = e.id`,
+    )
+    expect(state.rows).toEqual([{ state: 'sending', due: true }])
+  })
+
+  test('a deferred delivery is sent when its time has come, not before', async () => {
+    const edition = await plan(1)
+    let busy = true
+    const smtp = await sink({ reply: () => (busy ? '451 4.3.0 busy' : null) })
+    const sender = await senderTo(smtp.url)
+    await sendEdition(db, sender, edition, clockFrom(NOON))
+    busy = false
+    await sendEdition(db, sender, edition, clockFrom(NOON.add({ minutes: 4 })))
+    expect(smtp.messages).toHaveLength(0)
+    await sendEdition(db, sender, edition, clockFrom(NOON.add({ minutes: 10 })))
+    expect(smtp.messages).toHaveLength(1)
+    expect(await states()).toEqual([{ state: 'sent', n: 1 }])
+  })
+
+  test('a connection that drops every few messages loses and repeats nothing', async () => {
+    const edition = await plan(60)
+    const smtp = await sink({ dropAfter: 7 })
+    await sendEdition(db, await senderTo(`${smtp.url}?connections=3`), edition, clockFrom(NOON))
+    expect(smtp.messages).toHaveLength(60)
+    expect(new Set(smtp.messages.map((message) => message.to)).size).toBe(60)
+    expect(await states()).toEqual([{ state: 'sent', n: 60 }])
+  })
+
+  test('a relay that dies between content and reply is tried again with the same Message-ID, flagged ambiguous', async () => {
+    const edition = await plan(3)
+    const smtp = await sink({ dropBeforeReply: (count) => count === 2 })
+    await sendEdition(db, await senderTo(`${smtp.url}?connections=1`), edition, clockFrom(NOON))
+    expect(smtp.messages).toHaveLength(4)
+    const ids = smtp.messages.map((message) => /^Message-ID: .*$/im.exec(message.raw.toString())?.[0])
+    expect(new Set(ids).size).toBe(3)
+    const flagged = await db.execute(sql`select count(*) as n from delivery where ambiguous and state = 'sent'`)
+    expect(flagged.rows).toEqual([{ n: 1 }])
+  })
+
+  test('a relay that cannot be reached defers everything and counts against nobody', async () => {
+    const edition = await plan(30)
+    const smtp = await startSink()
+    await smtp.close()
+    await sendEdition(db, await senderTo(`${smtp.url}?connections=2`), edition, clockFrom(NOON))
+    const rows = await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2`)
+    expect(rows.rows).toEqual([{ state: 'deferred', attempts: 0, n: 30 }])
+    expect(await countEdition(db, edition)).toMatchObject({ planned: 30, deferred: 30, queued: 0, sending: 0 })
+  })
+})
+
+describe('a share taken over', () => {
+  test('queues again what its dead worker had claimed, and refuses the dead worker’s word', async () => {
+    const edition = await plan(10)
+    const dead = await leaseShare(db, 'dead', null, NOON)
+    if (dead === null) throw new Error('nothing was leased')
+    const claimed = await claimDue(db, dead, 4, NOON)
+    expect(claimed).toHaveLength(4)
+    expect(await leaseShare(db, 'early', null, NOON.add({ seconds: 14 }))).toBeNull()
+    const next = await leaseShare(db, 'next', null, NOON.add({ seconds: 16 }))
+    expect(next?.token).toBeGreaterThan(dead.token)
+    expect(await states()).toEqual([{ state: 'queued', n: 10 }])
+    const outcome = {
+      state: 'sent',
+      reason: null,
+      reply: '250',
+      retryAt: null,
+      ambiguous: false,
+      suppress: false,
+      untried: false,
+    } as const
+    const refused = await accountResults(
+      db,
+      claimed.map((one) => ({ claimed: one, outcome })),
+      NOON,
+    )
+    expect(refused).toHaveLength(4)
+    expect(await claimDue(db, dead, 4, NOON)).toEqual([])
+    expect(await countEdition(db, edition)).toMatchObject({ queued: 10, sent: 0, sending: 0 })
+  })
+
+  test('an outcome written twice is counted once', async () => {
+    const edition = await plan(2)
+    const lease = await leaseShare(db, 'worker', null, NOON)
+    if (lease === null) throw new Error('nothing was leased')
+    const claimed = await claimDue(db, lease, 2, NOON)
+    const outcome = {
+      state: 'sent',
+      reason: null,
+      reply: '250',
+      retryAt: null,
+      ambiguous: false,
+      suppress: false,
+      untried: false,
+    } as const
+    const results = claimed.map((one) => ({ claimed: one, outcome }))
+    expect(await accountResults(db, results, NOON)).toEqual([])
+    expect(await accountResults(db, results, NOON)).toEqual([])
+    expect(await countEdition(db, edition)).toMatchObject({ planned: 2, sent: 2, sending: 0 })
+  })
+})

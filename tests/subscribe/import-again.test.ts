@@ -1,0 +1,175 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Database } from '../../src/db/client.ts'
+import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
+import { type ImportResult, importSubscribers } from '../../src/subscribe/import.ts'
+import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
+import type { Newsletter } from '../../src/subscribe/newsletters.ts'
+import { subscribe } from '../../src/subscribe/signup.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { actions, addTagblatt, count, EVIDENCE, NOON, wish } from './fixtures.ts'
+
+let database: TestDatabase
+let db: Database
+let tagblatt: Newsletter
+let folder: string
+beforeAll(async () => {
+  database = await openTestDatabase()
+  db = database.db
+  folder = mkdtempSync(join(tmpdir(), 'courant-import-'))
+})
+beforeEach(async () => {
+  await database.truncate()
+  tagblatt = await addTagblatt(db)
+})
+afterAll(async () => {
+  await database.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const FILE = 'readers.csv'
+const unknown: string[] = []
+async function importText(text: string | Buffer, newsletter: string | null = null): Promise<ImportResult> {
+  const file = join(folder, FILE)
+  writeFileSync(file, text)
+  const watch = { onUnknown: (columns: readonly string[]) => unknown.splice(0, 99, ...columns), onProgress: () => {} }
+  return importSubscribers(db, { file, newsletter }, watch, handClock(NOON))
+}
+const listed = async (): Promise<readonly Listed[]> => {
+  const all: Listed[] = []
+  for await (const one of listSubscriptions(db, { newsletterId: null, state: null })) all.push(one)
+  return all
+}
+const rejects = (result: ImportResult) =>
+  readFileSync(result.rejectsFile ?? '', 'utf8')
+    .trimEnd()
+    .split('\n')
+const PROOF = '2024-05-01T10:00:00Z,card'
+const HEADER = 'email,confirmedAt,evidence'
+
+describe('importSubscribers, of who is known', () => {
+  test('the same file again changes nothing more', async () => {
+    const text = `email,topics,rhythm,confirmedAt,evidence\na@example.com,Sport,weekly,${PROOF}\nb@example.com,,,,\n`
+    await importText(text)
+    await db.execute(sql`update notice set state = 'sent'`)
+    const before = await db.execute(
+      sql`select s.*, c.members from subscription s join cohort c on c.id = s.cohort_id order by s.id`,
+    )
+
+    expect(await importText(text)).toEqual({
+      rows: 2,
+      added: 0,
+      updated: 2,
+      pending: 0,
+      rejected: 0,
+      rejectsFile: null,
+    })
+
+    const after = await db.execute(
+      sql`select s.*, c.members from subscription s join cohort c on c.id = s.cohort_id order by s.id`,
+    )
+    expect(after.rows).toEqual(before.rows)
+    expect(await actions(db)).toHaveLength(2)
+    expect(await count(db, 'notice')).toBe(1)
+    expect(await count(db, 'topic')).toBe(1)
+  })
+
+  test('never raises consent: who is pending, paused, left or suppressed stays so', async () => {
+    for (const name of ['active', 'paused', 'left'])
+      await subscribe(db, wish(tagblatt, `${name}@example.com`, { confirmed: EVIDENCE }), NOON)
+    await subscribe(db, wish(tagblatt, 'pending@example.com'), NOON)
+    await db.execute(sql`
+      update subscription s set state = split_part(p.email, '@', 1) from subscriber p where p.id = s.subscriber_id`)
+    const hash = hashAddress(await readHashKey(db), 'suppressed@example.com')
+    await db.execute(sql`insert into suppression (email_hash, reason, created_at) values (${hash}, 'erased', now())`)
+
+    const rows = ['active', 'paused', 'left', 'pending', 'suppressed'].map(
+      (name) => `${name}@example.com,Sport,Neu,${PROOF}`,
+    )
+    const result = await importText(`email,topics,name,confirmedAt,evidence\n${rows.join('\n')}\n`)
+
+    expect(result).toMatchObject({ rows: 5, added: 0, updated: 3, pending: 0, rejected: 2 })
+    expect(await listed()).toMatchObject([
+      { email: 'active@example.com', state: 'active', topics: ['Sport'], name: 'Neu' },
+      { email: 'paused@example.com', state: 'paused', topics: ['Sport'], name: 'Neu' },
+      { email: 'left@example.com', state: 'left', topics: [], name: null },
+      { email: 'pending@example.com', state: 'pending', topics: ['Sport'], name: 'Neu' },
+    ])
+    expect(rejects(result)).toEqual([
+      'line,reason,email,topics,name,confirmedAt,evidence',
+      `4,This reader left the newsletter; they come back by subscribing themselves.,left@example.com,Sport,Neu,${PROOF}`,
+      `6,"Nothing is sent to this address: it bounced, complained, was erased or was blocked.",suppressed@example.com,Sport,Neu,${PROOF}`,
+    ])
+  })
+
+  test('rows of one address are worked off in order: the first decides on consent, later ones update', async () => {
+    const text = `email,name,topics,confirmedAt,evidence\na@example.com,Eva,Sport,,\nA@Example.com,,Küche,${PROOF}\nb@example.com,Bo,,${PROOF}\nb@example.com,Bob,,,\n`
+
+    expect(await importText(text)).toMatchObject({ rows: 4, added: 1, pending: 1, updated: 2 })
+    expect(await listed()).toMatchObject([
+      { email: 'a@example.com', state: 'pending', name: 'Eva', topics: ['Küche'] },
+      { email: 'b@example.com', state: 'active', name: 'Bob' },
+    ])
+    expect(await importText(text)).toMatchObject({ rows: 4, added: 0, pending: 0, updated: 4 })
+    expect(await actions(db)).toEqual(['requested', 'imported'])
+  })
+
+  test('keeps the chunks before a fault, and the whole file imported again completes it', async () => {
+    const good = Array.from({ length: 2_500 }, (_, index) => `reader${index}@example.com,${PROOF}`)
+    await expect(importText(`${HEADER}\n${good.join('\n')}\n"never closed`)).rejects.toMatchObject({
+      code: 'import.csv',
+    })
+    expect(await count(db, 'subscription')).toBe(2_000)
+
+    expect(await importText(`${HEADER}\n${good.join('\n')}\n`)).toMatchObject({
+      rows: 2_500,
+      added: 500,
+      updated: 2_000,
+    })
+    expect(await count(db, 'consent_record')).toBe(2_500)
+    const members = await db.execute(sql`select sum(members)::integer as members from cohort`)
+    expect(members.rows).toEqual([{ members: 2_500 }])
+  })
+
+  test('sends a number of statements that grows with chunks, not with rows', async () => {
+    const statements = async (rows: number) => {
+      let sent = 0
+      const counting = counted(db, () => sent++)
+      const file = join(folder, FILE)
+      const lines = Array.from({ length: rows }, (_, index) => `r${rows}x${index}@example.com,T${index % 7},${PROOF}`)
+      writeFileSync(file, `email,topics,confirmedAt,evidence\n${lines.join('\n')}\n`)
+      await importSubscribers(
+        counting,
+        { file, newsletter: null },
+        { onUnknown: () => {}, onProgress: () => {} },
+        handClock(NOON),
+      )
+      return sent
+    }
+    await statements(10)
+
+    expect(await statements(1_000)).toBe(await statements(20))
+  })
+})
+
+/** The same database, and a tick for every statement. */
+function counted(real: Database, tick: () => void): Database {
+  const count =
+    <Args extends readonly unknown[], Result>(call: (...args: Args) => Result) =>
+    (...args: Args) => {
+      tick()
+      return call(...args)
+    }
+  return new Proxy(real, {
+    get: (target, name, receiver) => {
+      const value: unknown = Reflect.get(target, name, receiver)
+      if (name === 'transaction')
+        return (use: (tx: Database) => Promise<unknown>) => target.transaction((tx) => use(counted(tx, tick)))
+      return typeof value === 'function' ? count(value.bind(target)) : value
+    },
+  })
+}

@@ -1,0 +1,59 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mayMail, type Purpose, type SubscriptionState, whyNotMail } from '../../src/subscribe/permission.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+
+const PURPOSES: readonly Purpose[] = ['digest', 'confirmation']
+const STATES: readonly (SubscriptionState | null)[] = ['pending', 'active', 'paused', 'left', null]
+const QUESTIONS = PURPOSES.flatMap((purpose) =>
+  STATES.flatMap((subscriptionState) =>
+    [false, true].map((suppressed) => ({ purpose, subscriptionState, suppressed })),
+  ),
+)
+
+describe('mayMail', () => {
+  test('lets a digest go to active subscriptions only, and a confirmation to pending ones only', () => {
+    const allowed = QUESTIONS.filter((question) => mayMail(question).may)
+
+    expect(allowed).toEqual([
+      { purpose: 'digest', subscriptionState: 'active', suppressed: false },
+      { purpose: 'confirmation', subscriptionState: 'pending', suppressed: false },
+    ])
+  })
+
+  test('ends what may not go as suppressed or as skipped, with the reason', () => {
+    const answer = (purpose: Purpose, subscriptionState: SubscriptionState | null, suppressed = false) =>
+      mayMail({ purpose, subscriptionState, suppressed })
+
+    expect(answer('digest', 'active', true)).toEqual({ may: false, state: 'suppressed', reason: 'suppressed' })
+    expect(answer('confirmation', 'pending', true)).toEqual({ may: false, state: 'suppressed', reason: 'suppressed' })
+    expect(answer('digest', 'pending')).toEqual({ may: false, state: 'skipped', reason: 'unconfirmed' })
+    expect(answer('digest', 'paused')).toEqual({ may: false, state: 'skipped', reason: 'paused' })
+    expect(answer('digest', 'left')).toEqual({ may: false, state: 'skipped', reason: 'left' })
+    expect(answer('confirmation', 'active')).toEqual({ may: false, state: 'skipped', reason: 'confirmed' })
+    expect(answer('confirmation', 'left')).toEqual({ may: false, state: 'skipped', reason: 'left' })
+    expect(answer('digest', null)).toEqual({ may: false, state: 'skipped', reason: 'erased' })
+  })
+})
+
+describe('whyNotMail', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await openTestDatabase()
+  })
+  afterAll(() => database.close())
+
+  test.each(QUESTIONS)(
+    'says in a statement what mayMail says: $purpose, $subscriptionState, suppressed $suppressed',
+    async (question) => {
+      const { purpose, subscriptionState, suppressed } = question
+      const found = await database.db.execute<{ reason: string | null; state: string | null }>(sql`
+      select ${whyNotMail(purpose, sql`s.state`, sql`s.suppressed`)} as reason
+      from (select ${subscriptionState}::text as state, ${suppressed}::boolean as suppressed) s`)
+      const answer = mayMail(question)
+
+      expect(found.rows).toEqual([{ reason: answer.may ? null : answer.reason }])
+      if (!answer.may) expect(answer.state).toBe(answer.reason === 'suppressed' ? 'suppressed' : 'skipped')
+    },
+  )
+})

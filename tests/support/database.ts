@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/db/client.ts'
+import { createDatabase, postgresUrl } from './postgres.ts'
+
+/** A migrated database of a test file's own; `truncate` empties it between tests, but for the installation. */
+export type TestDatabase = {
+  readonly db: Database
+  readonly url: string
+  readonly engine: 'embedded' | 'postgres'
+  readonly truncate: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** Copies the migrated database made by the global set-up and opens the copy. */
+export async function openTestDatabase(): Promise<TestDatabase> {
+  const { url, remove } = await copyDatabase()
+  const opened = await openDatabase(url)
+  return {
+    db: opened.db,
+    url,
+    engine: opened.engine,
+    truncate: () => truncate(opened.db),
+    close: async () => {
+      await opened.close()
+      remove()
+    },
+  }
+}
+
+/** Copies the migrated database without opening it, for tests that start processes. */
+export async function copyDatabase(): Promise<{ url: string; remove: () => void }> {
+  const made = inject('database')
+  if (made.kind === 'postgres') {
+    const name = `test_${randomBytes(6).toString('hex')}`
+    await createDatabase(postgresUrl(made.socketFolder, 'postgres'), name, 'template')
+    return { url: postgresUrl(made.socketFolder, name), remove: () => {} }
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'courant-test-'))
+  cpSync(join(made.folder, 'pgdata'), join(folder, 'pgdata'), { recursive: true })
+  return { url: `pglite://${folder}`, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+async function truncate(db: Database): Promise<void> {
+  const tables = await db.execute<{ name: string }>(sql`
+    select quote_ident(relname) as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+      and relname not in ('migration', 'installation')`)
+  await db.execute(sql.raw(`truncate ${tables.rows.map((table) => table.name).join(', ')} restart identity cascade`))
+}

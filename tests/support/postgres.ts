@@ -1,0 +1,86 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+
+/** A PostgreSQL of the tests' own behind a Unix socket, with an empty database `template`. */
+export type TestPostgres = { readonly socketFolder: string; readonly stop: () => Promise<void> }
+
+const DEBIAN = '/usr/lib/postgresql'
+const USER = 'courant'
+const PORT = 54_329
+
+/** The folder of PostgreSQL's programs where Debian puts them, newest first, or null. */
+export function findPostgres(): string | null {
+  if (!existsSync(DEBIAN)) return null
+  const versions = readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a))
+  return versions.map((version) => join(DEBIAN, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb'))) ?? null
+}
+
+/** Starts a PostgreSQL in `folder`. As root it runs as the user `postgres`, since it refuses to run as root. */
+export async function startPostgres(folder: string): Promise<TestPostgres> {
+  const bin = findPostgres()
+  if (bin === null) throw new Error('PostgreSQL was not found; on Debian: apt-get install postgresql')
+  const data = join(folder, 'postgres')
+  mkdirSync(data, { mode: 0o700 })
+  const owner: { uid?: number; gid?: number } = process.getuid?.() === 0 ? ownerOf('postgres') : {}
+  if (owner.uid !== undefined && owner.gid !== undefined) {
+    chmodSync(folder, 0o755)
+    chownSync(data, owner.uid, owner.gid)
+  }
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-sync'], {
+    ...owner,
+    stdio: 'pipe',
+    cwd: data,
+  })
+  const settings = [
+    'fsync=off',
+    'synchronous_commit=on',
+    'max_connections=200',
+    `unix_socket_directories=${data}`,
+    'listen_addresses=',
+    `port=${PORT}`,
+  ]
+  const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
+    ...owner,
+    cwd: data,
+    stdio: 'ignore',
+  })
+  await createDatabase(postgresUrl(data, 'postgres'), 'template')
+  return {
+    socketFolder: data,
+    stop: () =>
+      new Promise((settle) => {
+        server.once('exit', () => settle())
+        server.kill('SIGINT')
+      }),
+  }
+}
+
+/** The URL of one database of the PostgreSQL whose socket lies in `socketFolder`. */
+export function postgresUrl(socketFolder: string, database: string): string {
+  return `postgresql://${USER}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=${PORT}`
+}
+
+/** Makes a database, as a copy of `template` where it is given; waits for a server that is only just starting. */
+export async function createDatabase(url: string, name: string, template?: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const client = new pg.Client({ connectionString: url })
+    try {
+      await client.connect()
+      await client.query(`create database ${name}${template === undefined ? '' : ` template ${template}`}`)
+      return
+    } catch (error) {
+      if (attempt === 100) throw error
+      await pause(100)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+}
+
+function ownerOf(name: string): { uid: number; gid: number } {
+  const ask = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
+  return { uid: ask('-u'), gid: ask('-g') }
+}
