@@ -12,7 +12,7 @@ const USAGE_CODES = new Set(['usage', 'config.invalid'])
 
 /** Each command group's file, read only when it is named: a command starts without what the others need. */
 const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: CommandContext) => void>>> = {
-  demo: async () => (await import('./commands/demo.ts')).registerDemo,
+  demo: async () => (await import('./demo/command.ts')).registerDemo,
   migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
   newsletter: async () => (await import('./commands/newsletter.ts')).registerNewsletter,
   source: async () => (await import('./commands/source.ts')).registerSource,

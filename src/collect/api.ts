@@ -4,6 +4,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { type Article, toArticle } from './article.ts'
+import { readLanguage } from './language.ts'
 import { webUrl } from './links.ts'
 import { plainText } from './plain-text.ts'
 import { sanitiseHtml } from './sanitise.ts'
@@ -32,7 +33,7 @@ const GIVEN = z.strictObject({
   publishedAt: instant.nullish(),
   language: z
     .string()
-    .regex(/^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/, 'takes a language like de or en-GB')
+    .refine((text) => readLanguage(text) !== null, 'takes a language like de or en-GB')
     .nullish(),
   topics: z.array(z.string().trim().min(1).max(80, 'takes topics of at most 80 characters')).max(30).nullish(),
 })
@@ -62,7 +63,7 @@ export function readGiven(value: unknown): Given {
         ? null
         : { url: webUrl(image.url, null) ?? image.url, alt: image.alt ? plainText(image.alt) : null },
   }
-  const article = toArticle(item, given.language?.replaceAll('_', '-') ?? null)
+  const article = toArticle(item, readLanguage(given.language ?? null))
   return article === null ? { kind: 'wrong', why: 'url or title has nothing to show' } : { kind: 'article', article }
 }
 

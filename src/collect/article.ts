@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { detect } from 'tinyld/light'
 import type { Temporal } from '../clock.ts'
 import { canonicalUrl, urlKey } from './canonical.ts'
 import type { FeedItem } from './feed.ts'
+import { detectLanguage } from './language.ts'
 import { webUrl } from './links.ts'
 import { foldSpace, plainText } from './plain-text.ts'
 import { cutAtWord, summarise } from './summary.ts'
@@ -33,8 +33,8 @@ const LONGEST_AUTHOR = 200
 /** Longer ones do not fit the indexes that find them (2,704 bytes a row), nor a line of mail (998). */
 const LONGEST_URL = 900
 const LONGEST_GUID = 500
-/** Below this many characters a guess at the language is a coin toss. */
-const ENOUGH_TO_DETECT = 60
+const LONGEST_TOPIC = 80
+const MOST_TOPICS = 30
 
 /** Makes the article of a feed's item; null for an item without a usable address or without a word. */
 export function toArticle(item: FeedItem, feedLanguage: string | null): Article | null {
@@ -45,7 +45,7 @@ export function toArticle(item: FeedItem, feedLanguage: string | null): Article 
   if (address === null || title === '') return null
   const url = canonicalUrl(address)
   if (url.length > LONGEST_URL) return null
-  const language = languageOf(`${title}. ${text}`, feedLanguage)
+  const language = feedLanguage ?? detectLanguage(`${title}. ${text}`)
   const summary = summarise(excerpt, language)
   const repeats = makeTitleKey(summary) === makeTitleKey(title)
   return {
@@ -60,7 +60,7 @@ export function toArticle(item: FeedItem, feedLanguage: string | null): Article 
     imageUrl: item.image?.url ?? null,
     imageAlt: item.image?.alt ?? null,
     language,
-    topics: item.topics,
+    topics: topicsOf(item.topics),
     wordCount: countWords(text || excerpt),
     textHash: hashText(title, text || excerpt),
     publishedAt: item.publishedAt,
@@ -90,13 +90,20 @@ function countWords(text: string): number {
   return text.match(/[\p{L}\p{N}]+(?:[-'’.][\p{L}\p{N}]+)*/gu)?.length ?? 0
 }
 
-function languageOf(text: string, declared: string | null): string | null {
-  if (declared !== null) return declared
-  return text.length < ENOUGH_TO_DETECT ? null : detect(text.slice(0, 500)) || null
+/** Each once, whatever its case; compatibility forms, of which one may stand for eighteen letters, are unfolded first. */
+function topicsOf(names: readonly string[]): string[] {
+  const topics = names.map((name) => name.normalize('NFKC')).filter((name) => name.length <= LONGEST_TOPIC)
+  const first = new Map(topics.map((name) => [name.toLowerCase(), name] as const).reverse())
+  return [...first.values()].reverse().slice(0, MOST_TOPICS)
 }
 
-/** A name and no more: the address that stands in its place is not for readers. */
+/** A name and no more: the address that stands beside it or in its place is not for readers. */
 function authorOf(author: string | null): string | null {
-  const name = author?.replace(/^\s*(von|by|par|por)\s+/i, '').trim() ?? ''
-  return name === '' || /^\S+@\S+$/.test(name) ? null : cutAtWord(name, LONGEST_AUTHOR)
+  const names =
+    author?.slice(0, 5 * LONGEST_AUTHOR).replace(/[(<[]?[^\s()<>[\],]{1,200}@[^\s()<>[\],]{1,200}[)>\]]?/g, '') ?? ''
+  const name = names
+    .replace(/\s+,/g, ',')
+    .replace(/^\s*(von|by|par|por)\s+/i, '')
+    .replace(/^[\s,]+|[\s,]+$/g, '')
+  return name === '' ? null : cutAtWord(name, LONGEST_AUTHOR)
 }

@@ -62,8 +62,8 @@ function readAddress(text: string, allowPrivate: boolean): Address {
       todo: 'Give the whole address of a feed, with https://.',
     })
   const named = url.username !== '' && url.password !== ''
-  const username = named ? decodeURIComponent(url.username) : null
-  const password = named ? decodeURIComponent(url.password) : null
+  const username = named ? decode(url.username) : null
+  const password = named ? decode(url.password) : null
   if (named) {
     url.username = ''
     url.password = ''
@@ -77,6 +77,15 @@ function readAddress(text: string, allowPrivate: boolean): Address {
       todo: 'Give an address on the public internet; for tests COLLECT_ALLOW_PRIVATE=true opens private ones.',
     })
   return { url: url.href, username, password }
+}
+
+/** Undoes percent-encoding; what is not encoded so stays as it is. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 async function countTakers(tx: Database, sourceId: number): Promise<number> {

@@ -23,7 +23,7 @@ export async function readBody(raw: Readable, contentEncoding: string | null, ma
     .map((name) => name.trim())
   const encodings = layers.filter((name) => name !== '' && name !== 'identity').reverse()
   const unknown =
-    encodings.find((name) => !(name in DECODERS)) ?? (encodings.length > MOST_LAYERS ? 'nested' : undefined)
+    encodings.find((name) => !Object.hasOwn(DECODERS, name)) ?? (encodings.length > MOST_LAYERS ? 'nested' : undefined)
   if (unknown !== undefined) {
     raw.destroy()
     return { kind: 'refused', reason: `The encoding ${unknown} is not known.` }

@@ -10,9 +10,10 @@ const WITH_VALUE = /^(ref|src|source|from|partner|cid|via|feed|campaign|cmp|ito|
  */
 export function canonicalUrl(address: string): string {
   const url = new URL(address)
-  url.search = withoutTracking(url.search.slice(1))
+  const query = withoutTracking(url.search.slice(1))
+  url.search = query === '' ? '' : `?${query}`
   url.hash = tracks(url.hash.slice(1)) ? '' : url.hash
-  return url.href.replace(/[?#]$/, '')
+  return url.href
 }
 
 /** A canonical address without what may change while it stays the same page: scheme, “www.”, the slash at the end. */

@@ -20,7 +20,7 @@ export type Origin = { readonly contentType: string | null; readonly url: string
  */
 export function parseFeed(body: Buffer, { contentType, url }: Origin): Feed {
   const text = decodeText(body, contentType)
-  return finishFeed(/^\s*\{/.test(text) ? parseJson(text) : parseXml(text), url)
+  return finishFeed(/^\s*\{/.test(text) ? parseJson(text) : parseXml(text, url), url)
 }
 
 function parseJson(text: string): RawFeed {
@@ -31,32 +31,32 @@ function parseJson(text: string): RawFeed {
   }
 }
 
-function parseXml(text: string): RawFeed {
+function parseXml(text: string, url: string | null): RawFeed {
   const document = findXml(text)
   if (document === null) throw invalid('It has no <rss>, <rdf:RDF> or <feed> element.')
   try {
-    return readXml(document)
+    return readXml(document, url)
   } catch {
-    return parseMended(document)
+    return parseMended(document, url)
   }
 }
 
-function parseMended(document: XmlDocument): RawFeed {
+function parseMended(document: XmlDocument, url: string | null): RawFeed {
   try {
-    return readXml({ ...document, text: mendXml(document.text) })
+    return readXml({ ...document, text: mendXml(document.text) }, url)
   } catch (cause) {
     throw invalid('Its XML cannot be read.', cause)
   }
 }
 
-function readXml({ format, text }: XmlDocument): RawFeed {
+function readXml({ format, text }: XmlDocument, url: string | null): RawFeed {
   switch (format) {
     case 'rss':
       return readRss(parseRssFeed(text))
     case 'rdf':
       return readRdf(parseRdfFeed(text))
     case 'atom':
-      return readAtom(parseAtomFeed(text))
+      return readAtom(parseAtomFeed(text), url)
   }
 }
 

@@ -14,8 +14,14 @@ export function absoluteUrl(link: string, base: string | null): string | null {
 /** As `absoluteUrl`, for http and https alone; words in the place of a link (“Read more”) are no link. */
 export function webUrl(link: string | null | undefined, base: string | null): string | null {
   if (link === null || link === undefined || !couldBeLink(link.trim())) return null
-  const url = absoluteUrl(link, base)
+  const url = absoluteUrl(withScheme(link.trim(), base), base)
   return url?.startsWith('http') ? url : null
+}
+
+/** Adds the scheme that people leave out of “www.…”, and that only a base could give to “//…”. */
+function withScheme(link: string, base: string | null): string {
+  if (/^www\.[^/]+\./i.test(link)) return `https://${link}`
+  return base === null && link.startsWith('//') ? `https:${link}` : link
 }
 
 function couldBeLink(text: string): boolean {

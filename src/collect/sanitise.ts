@@ -1,4 +1,5 @@
 import sanitizeHtml from 'sanitize-html'
+import { limitDepth } from './depth.ts'
 import { absoluteUrl } from './links.ts'
 
 /** Text markup and nothing else: what a mail program shows the same everywhere. */
@@ -15,6 +16,11 @@ const SILENT_TAGS = [
   ...['script', 'style', 'noscript', 'template', 'title', 'textarea', 'option', 'select', 'button', 'iframe'],
   ...['object', 'embed', 'applet', 'svg', 'math', 'audio', 'video', 'canvas', 'map', 'noembed', 'noframes', 'xmp'],
 ]
+
+/** Characters of one article; half a million are a book. What follows is cut off. */
+const LONGEST = 500_000
+/** Text nests a dozen deep; deeper is a mistake or an attack on whoever walks the tree next. */
+const DEEPEST = 60
 
 const OPTIONS: sanitizeHtml.IOptions = {
   allowedTags: TAGS,
@@ -33,6 +39,7 @@ const OPTIONS: sanitizeHtml.IOptions = {
   allowProtocolRelative: false,
   nonTextTags: SILENT_TAGS,
   enforceHtmlBoundary: false,
+  nestingLimit: DEEPEST,
   // A picture without a source, or of one pixel, is a hole or a tracker.
   exclusiveFilter: ({ tag, attribs }) =>
     tag === 'img' && (!attribs.src || attribs.width === '1' || attribs.height === '1'),
@@ -41,6 +48,7 @@ const OPTIONS: sanitizeHtml.IOptions = {
 /**
  * Makes foreign HTML harmless, once, when it is collected: text markup only, links to http, https and mailto, pictures
  * by absolute URL. Relative addresses are made absolute by `base`, or dropped without one. Doing it again changes nothing.
+ * Of HTML that is nested too deep only the text is kept.
  */
 export function sanitiseHtml(html: string, base: string | null): string {
   const address = (attribs: sanitizeHtml.Attributes, name: string): sanitizeHtml.Attributes => {
@@ -52,7 +60,14 @@ export function sanitiseHtml(html: string, base: string | null): string {
     a: (tagName, attribs) => ({ tagName, attribs: address(attribs, 'href') }),
     img: (tagName, attribs) => ({ tagName, attribs: measured(address(attribs, 'src')) }),
   }
-  return sanitizeHtml(dropInvisible(html), { ...OPTIONS, transformTags }).trim()
+  const visible = dropInvisible(html.slice(0, LONGEST))
+  try {
+    // What was hidden in entities is decoded only now.
+    return dropInvisible(sanitizeHtml(visible, { ...OPTIONS, ...limitDepth(), transformTags })).trim()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return sanitizeHtml(visible.replace(/<[^<>]*>/g, ' ').replace(/<(?=[a-z/!?])/gi, '&lt;'), OPTIONS).trim()
+  }
 }
 
 /** Sizes are whole pixels. */

@@ -44,7 +44,7 @@ export async function storeArticles(tx: Database, delivered: Delivered, now: Tem
     own.map(({ articleId, article }) => ({ id: articleId, article })),
     now,
   )
-  const added = fresh.map((sighting, index) => ({ ...sighting, articleId: ids[index] ?? 0 }))
+  const added = fresh.map((sighting, index) => ({ ...sighting, articleId: ids[index]! }))
   await recordGuids(tx, sourceId, [...added, ...seen], now)
   await retopicEntries(tx, updated, now)
   const shared = seen.filter(({ known }) => known.guid === null)

@@ -5,7 +5,7 @@ const SHORTEST = 60
 /** What publishing systems hang on to an excerpt. */
 const TAILS = [
   /\s*(The post|Der Beitrag|Cet article|L'article|El post|La entrada) .{1,300}? (appeared first on|erschien zuerst auf|est apparu en premier sur|apareció primero en) [^.]{1,100}\.?$/i,
-  /\s*\(?(Weiterlesen|Mehr lesen|Weiter|Zum Artikel|Read more|Continue reading|Read the rest|Lire la suite|Leer más)\b.{0,100}$/i,
+  /(?<=[.!?…\]“”"»)]\s{0,3})\(?(Weiterlesen|Mehr lesen|Zum Artikel|Read more|Continue reading|Lire la suite|Leer más)\b[^.!?]{0,100}$/i,
   /\s*\[?(…|\.\.\.|&hellip;)\]?\s*$/,
 ]
 

@@ -136,12 +136,13 @@ function registerImport(group: Command, context: CommandContext): void {
 
 function registerCheck(group: Command, context: CommandContext): void {
   group
-    .command('check-address <address>')
+    .command('check-address <address> [more...]')
+    .usage('[options] <address>')
     .description('whether an address can be subscribed, and which one may have been meant')
-    // An address may begin with a hyphen.
+    // An address may begin with a hyphen; commander then takes all that follows for words, --json too.
     .allowUnknownOption()
-    .helpOption(false)
-    .action((address: string) => {
+    .action((address: string, more: readonly string[]) => {
+      if (more.some((word) => word !== '--json')) throw wrongUsage('check-address takes one address.')
       const { valid, reason, suggestion } = checkAddress(address)
       const meant = suggestion === null ? '' : ` Was ${suggestion} meant?`
       context.print({ valid, reason, suggestion }, `${valid ? 'valid' : (reason ?? '')}${meant}`)

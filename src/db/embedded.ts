@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { CourantError } from '../errors.ts'
 import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
@@ -23,6 +24,11 @@ type Holder = { readonly pid: number; readonly host: string; readonly socketFold
 const SOCKET_NAME = '.s.PGSQL.5432'
 const LONGEST_SOCKET_PATH = 99
 const ASK_EVERY_MS = 100
+/**
+ * PGlite's functions are huge, and optimising them takes memory: sending to 10,000 readers peaks at 960 MB resident with
+ * V8's optimising compiler and at 430 MB without, where it takes a third longer.
+ */
+const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 
 /**
  * Opens the embedded database in `folder`, or works through the process that has it open.
@@ -64,6 +70,7 @@ async function hold(path: string, lock: DatabaseSync): Promise<Embedded> {
   const socketFolder = placeForSocket(path)
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
+  for (const flag of PLAIN_WASM) setFlagsFromString(flag)
   const order: EmbeddedOrder = { folder: join(path, 'pgdata'), socket }
   const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: order })
   await hear(worker, 'ready')

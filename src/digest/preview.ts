@@ -134,5 +134,6 @@ async function readEntries(db: Database, entryIds: readonly number[]): Promise<V
     .where(inArray(entry.id, [...entryIds]))
     .orderBy(desc(entry.id))
     .limit(Math.max(1, entryIds.length))
-  return rows.map((row) => readArticle({ ...row, source: row.source ?? '' }))
+  const byEntry = new Map(rows.map((row) => [row.entryId, readArticle({ ...row, source: row.source ?? '' })]))
+  return entryIds.flatMap((entryId) => byEntry.get(entryId) ?? [])
 }

@@ -17,6 +17,9 @@ export type SelectionScope = {
 export const matches = (topics: ReturnType<typeof sql>) =>
   sql`a.state = 'visible' and (${topics} = '{}'::integer[] or e.topics && ${topics})`
 
+/** By publication, for a date in the future by arrival; among equals the later arrival first. */
+const newestFirst = sql`least(a.published_at, e.created_at) desc, e.id desc`
+
 /**
  * Groups the readers in the temporary table `planned_reader` by what their selection depends on and selects once for
  * each group, into `planned_group` and `planned_selection` (newest entry first). A group without anything above its
@@ -38,8 +41,8 @@ export async function selectForGroups(tx: Database, scope: SelectionScope, home:
   await tx.execute(sql`
     create temporary table planned_selection on commit drop as
     select g.id as group_id, g.locale, g.format, g.home, g.seen,
-      array_agg(e.id order by e.id desc) as entry_ids,
-      md5(string_agg(e.id::text, ',' order by e.id desc)) as entries_hash,
+      array_agg(e.id order by ${newestFirst}) as entry_ids,
+      md5(string_agg(e.id::text, ',' order by ${newestFirst})) as entries_hash,
       count(*) >= ${scope.minArticles} as enough
     from planned_group g
     join entry e on e.newsletter_id = ${scope.newsletterId} and e.id > g.since and e.id <= ${scope.boundEntryId}
@@ -61,6 +64,6 @@ export async function selectForReader(
   const rows = await db.execute<{ id: number }>(sql`
     select e.id from entry e join article a on a.id = e.article_id
     where e.newsletter_id = ${newsletterId} and e.id > ${seenEntryId} and ${matches(picked)}
-    order by e.id desc limit 10000`)
+    order by ${newestFirst} limit 10000`)
   return rows.rows.map((row) => row.id)
 }

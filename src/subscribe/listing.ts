@@ -61,17 +61,18 @@ export async function readListed(db: Database, subscriptionId: number): Promise<
 /** One reader with subscriptions, suppression and evidence. @throws CourantError `subscriber.unknown`. */
 export async function readReader(db: Database, email: string): Promise<Reader> {
   const emailKey = addressKey(email)
-  const [row] = await db.select().from(subscriber).where(eq(subscriber.emailKey, emailKey))
-  if (row === undefined)
-    throw new CourantError('subscriber.unknown', {
-      what: 'There is no subscriber with this address.',
-      todo: '"courant subscriber list" shows all; "courant subscriber add" makes one.',
-    })
   const hash = hashAddress(await readHashKey(db), emailKey)
   const [suppressed] = await db
     .select({ reason: suppression.reason, at: suppression.createdAt })
     .from(suppression)
     .where(eq(suppression.emailHash, hash))
+  const [row] = await db.select().from(subscriber).where(eq(subscriber.emailKey, emailKey))
+  if (row === undefined)
+    throw new CourantError('subscriber.unknown', {
+      what: 'There is no subscriber with this address.',
+      why: suppressed && `The address is suppressed: ${suppressed.reason}.`,
+      todo: '"courant subscriber list" shows all; "courant subscriber add" makes one.',
+    })
   const subscriptions = await readPage(db, eq(subscription.subscriberId, row.id))
   const { name, locale, format, createdAt } = row
   const consent = await readConsent(db, row.id)

@@ -1,5 +1,5 @@
 import { appendFile, rm, writeFile } from 'node:fs/promises'
-import { parse } from 'node:path'
+import { join, parse } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
 import type { Table, TableRow } from './table.ts'
 
@@ -16,7 +16,7 @@ export type RejectsFile = {
 /** Forgets the rejects of an earlier run of the same file; a new one is made with the first reject. */
 export async function openRejects(file: string, table: Table): Promise<RejectsFile> {
   const { dir, name } = parse(file)
-  const path = `${dir === '' ? '' : `${dir}/`}${name}.rejects.csv`
+  const path = join(dir, `${name}.rejects.csv`)
   await rm(path, { force: true })
   let made = false
   const write = (records: readonly (readonly unknown[])[]) =>

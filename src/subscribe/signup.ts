@@ -15,7 +15,7 @@ export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: st
  * and a confirmation mail is queued. A subscription that exists is brought to what an administrator says; a form changes
  * nothing for who has confirmed, and who left comes back with proof or a new confirmation only.
  *
- * @throws CourantError `address.invalid`, `subscriber.suppressed`, `subscriber.rhythm`.
+ * @throws CourantError `address.invalid`, `subscriber.suppressed`, `subscriber.rhythm`, `subscriber.busy`.
  */
 export async function subscribe(db: Database, request: SubscribeRequest, now: Temporal.Instant): Promise<Settled> {
   const { email, name, topics, ...wish } = request
@@ -26,7 +26,10 @@ export async function subscribe(db: Database, request: SubscribeRequest, now: Te
       why: checked.reason ?? undefined,
       todo: checked.suggestion === null ? 'Correct it.' : `Was ${checked.suggestion} meant?`,
     })
-  const clean = { name: oneLine(name ?? '') || null, topics: topics && topics.map(oneLine).filter(Boolean) }
+  const clean = {
+    name: oneLine(name ?? '') || null,
+    topics: topics === null ? null : topics.map(oneLine).filter(Boolean),
+  }
   const [enrolled] = await enrol(db, [{ ...wish, ...clean, address: checked.address }], now)
   if (enrolled === undefined) throw new RangeError('one wish has one outcome')
   if (enrolled.kind === 'refused') throw refusalError(enrolled.reason)

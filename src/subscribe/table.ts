@@ -86,8 +86,8 @@ async function* readRows(
     if (!(cause instanceof CsvError)) throw cause
     throw new CourantError('import.csv', {
       what: `The file is not CSV from line ${Number(cause.lines ?? 0)} on.`,
-      why: `The rows before it are imported. ${cause.code}.`,
-      todo: 'Correct that line (a quotation mark may not be closed) and import the whole file again.',
+      why: `${cause.code}. Rows before it may be imported already.`,
+      todo: 'Correct that line (a quotation mark may not be closed) and import the whole file again: that does no harm.',
       cause,
     })
   }

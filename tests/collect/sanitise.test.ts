@@ -16,7 +16,8 @@ const INERT = new RegExp(`^(?:[^<]|</?(?:${TAGS})${ATTRIBUTES}(?: /)?>)*$`)
 
 describe('sanitising', () => {
   test('keeps text markup, links and pictures', () => {
-    const html = '<h2>Rat</h2><p>Der <b>Rat</b> sagt <a href="https://rat.example/?a=1&amp;b=2">ja</a>.</p><ul><li>eins</li></ul>'
+    const html =
+      '<h2>Rat</h2><p>Der <b>Rat</b> sagt <a href="https://rat.example/?a=1&amp;b=2">ja</a>.</p><ul><li>eins</li></ul>'
     expect(sanitiseHtml(html, BASE)).toBe(html)
   })
 
@@ -52,11 +53,16 @@ describe('sanitising', () => {
     expect(sanitiseHtml('<p>a\u202eb\u0000c\u0007d</p>', BASE)).toBe('<p>abcd</p>')
   })
 
+  test('keeps only the text of what is nested too deep to be meant', () => {
+    expect(sanitiseHtml(`${'<b>'.repeat(5000)}x < y<script`, BASE)).toBe('x &lt; y&lt;script')
+  })
+
   test('changes nothing the second time', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }), (pieces) => {
         const once = sanitiseHtml(pieces.join(''), BASE)
         expect(once).toMatch(INERT)
+        expect(once).not.toMatch(/[\0-\x08\x7f-\x9f\u202a-\u202e]/)
         expect(sanitiseHtml(once, BASE)).toBe(once)
       }),
       { numRuns: 300 },
@@ -65,9 +71,49 @@ describe('sanitising', () => {
 })
 
 const PIECES = [
-  ...['<p>', '</p>', '<a href="', '">', "<img src='", "'>", 'javascript:', 'https://x.example/', '<script>', '</script>'],
-  ...['<svg>', '</svg>', '<math>', '<style>', '</style>', '<table>', '<td>', '<!--', '-->', '&lt;', '&#x6a;', '"', "'", '<', '>'],
-  ...[' onerror=alert(1) ', '<b>', '</b>', '\u0000', '<title>', '</title>', '<noscript>', 'text', '<textarea>', '&amp;', '<![CDATA['],
+  ...['&#x202e;', '&#0;', '&#1;', '&#xd800;'],
+  ...[
+    '<p>',
+    '</p>',
+    '<a href="',
+    '">',
+    "<img src='",
+    "'>",
+    'javascript:',
+    'https://x.example/',
+    '<script>',
+    '</script>',
+  ],
+  ...[
+    '<svg>',
+    '</svg>',
+    '<math>',
+    '<style>',
+    '</style>',
+    '<table>',
+    '<td>',
+    '<!--',
+    '-->',
+    '&lt;',
+    '&#x6a;',
+    '"',
+    "'",
+    '<',
+    '>',
+  ],
+  ...[
+    ' onerror=alert(1) ',
+    '<b>',
+    '</b>',
+    '\u0000',
+    '<title>',
+    '</title>',
+    '<noscript>',
+    'text',
+    '<textarea>',
+    '&amp;',
+    '<![CDATA[',
+  ],
 ]
 
 describe('plain text', () => {
@@ -93,7 +139,10 @@ describe('plain text', () => {
 
 describe.skipIf(corpora === null)('hostile feeds', () => {
   const payloads = corpora === null ? [] : readCases<{ payloads: { payload: string }[] }>('xss.json').payloads
-  const encoders = { escaped: escapeXml, cdata: (text: string) => `<![CDATA[${text.replaceAll(']]>', ']]]]><![CDATA[>')}]]>` }
+  const encoders = {
+    escaped: escapeXml,
+    cdata: (text: string) => `<![CDATA[${text.replaceAll(']]>', ']]]]><![CDATA[>')}]]>`,
+  }
 
   test.each(Object.entries(encoders))('come out inert as title, summary, content and link (%s)', (_, encode) => {
     for (const { payload } of payloads) {
@@ -111,7 +160,8 @@ describe.skipIf(corpora === null)('hostile feeds', () => {
       expect(item?.contentHtml ?? '', payload).toMatch(INERT)
       for (const text of [feed.title, item?.title, item?.summary, item?.author, ...(item?.topics ?? [])])
         expect(text ?? '', payload).not.toMatch(/<\/?(script|img|svg|iframe|a|style|object|embed|form)\b[^>]*>/i)
-      for (const url of [feed.link, item?.url, item?.image?.url]) expect(url ?? 'https://', payload).toMatch(/^https?:\/\//)
+      for (const url of [feed.link, item?.url, item?.image?.url])
+        expect(url ?? 'https://', payload).toMatch(/^https?:\/\//)
     }
   })
 })

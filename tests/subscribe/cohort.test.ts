@@ -45,7 +45,9 @@ describe('placeInCohorts', () => {
 
     expect(await place(tagblatt.id, WEEKLY)).toEqual([2])
 
-    const made = await db.execute(sql`select seen_entry_id as seen, next_due_at as due, home from cohort where id = 2`)
+    const made = await db.execute(
+      sql`select seen_entry_id as seen, next_due_at at time zone 'UTC' as due, home from cohort where id = 2`,
+    )
     expect(made.rows).toEqual([{ seen: 2, due: expect.stringMatching(/^2025-01-20 06:00:00/), home: false }])
   })
 

@@ -1,26 +1,24 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
-import { type ImportResult, importSubscribers } from '../../src/subscribe/import.ts'
-import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
+import { importSubscribers } from '../../src/subscribe/import.ts'
 import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { actions, addTagblatt, count, EVIDENCE, NOON, wish } from './fixtures.ts'
+import { HEADER, type ImportFolder, openImportFolder, PROOF, readAll, readRejects } from './importing.ts'
 
 let database: TestDatabase
 let db: Database
 let tagblatt: Newsletter
-let folder: string
+let folder: ImportFolder
 beforeAll(async () => {
   database = await openTestDatabase()
   db = database.db
-  folder = mkdtempSync(join(tmpdir(), 'courant-import-'))
+  folder = openImportFolder()
 })
 beforeEach(async () => {
   await database.truncate()
@@ -28,28 +26,10 @@ beforeEach(async () => {
 })
 afterAll(async () => {
   await database.close()
-  rmSync(folder, { recursive: true, force: true })
+  folder.remove()
 })
 
-const FILE = 'readers.csv'
-const unknown: string[] = []
-async function importText(text: string | Buffer, newsletter: string | null = null): Promise<ImportResult> {
-  const file = join(folder, FILE)
-  writeFileSync(file, text)
-  const watch = { onUnknown: (columns: readonly string[]) => unknown.splice(0, 99, ...columns), onProgress: () => {} }
-  return importSubscribers(db, { file, newsletter }, watch, handClock(NOON))
-}
-const listed = async (): Promise<readonly Listed[]> => {
-  const all: Listed[] = []
-  for await (const one of listSubscriptions(db, { newsletterId: null, state: null })) all.push(one)
-  return all
-}
-const rejects = (result: ImportResult) =>
-  readFileSync(result.rejectsFile ?? '', 'utf8')
-    .trimEnd()
-    .split('\n')
-const PROOF = '2024-05-01T10:00:00Z,card'
-const HEADER = 'email,confirmedAt,evidence'
+const importText = (text: string | Buffer, newsletter?: string) => folder.importText(db, text, newsletter)
 
 describe('importSubscribers, of who is known', () => {
   test('the same file again changes nothing more', async () => {
@@ -93,13 +73,13 @@ describe('importSubscribers, of who is known', () => {
     const result = await importText(`email,topics,name,confirmedAt,evidence\n${rows.join('\n')}\n`)
 
     expect(result).toMatchObject({ rows: 5, added: 0, updated: 3, pending: 0, rejected: 2 })
-    expect(await listed()).toMatchObject([
+    expect(await readAll(db)).toMatchObject([
       { email: 'active@example.com', state: 'active', topics: ['Sport'], name: 'Neu' },
       { email: 'paused@example.com', state: 'paused', topics: ['Sport'], name: 'Neu' },
       { email: 'left@example.com', state: 'left', topics: [], name: null },
       { email: 'pending@example.com', state: 'pending', topics: ['Sport'], name: 'Neu' },
     ])
-    expect(rejects(result)).toEqual([
+    expect(readRejects(result)).toEqual([
       'line,reason,email,topics,name,confirmedAt,evidence',
       `4,This reader left the newsletter; they come back by subscribing themselves.,left@example.com,Sport,Neu,${PROOF}`,
       `6,"Nothing is sent to this address: it bounced, complained, was erased or was blocked.",suppressed@example.com,Sport,Neu,${PROOF}`,
@@ -110,7 +90,7 @@ describe('importSubscribers, of who is known', () => {
     const text = `email,name,topics,confirmedAt,evidence\na@example.com,Eva,Sport,,\nA@Example.com,,Küche,${PROOF}\nb@example.com,Bo,,${PROOF}\nb@example.com,Bob,,,\n`
 
     expect(await importText(text)).toMatchObject({ rows: 4, added: 1, pending: 1, updated: 2 })
-    expect(await listed()).toMatchObject([
+    expect(await readAll(db)).toMatchObject([
       { email: 'a@example.com', state: 'pending', name: 'Eva', topics: ['Küche'] },
       { email: 'b@example.com', state: 'active', name: 'Bob' },
     ])
@@ -131,6 +111,7 @@ describe('importSubscribers, of who is known', () => {
       updated: 2_000,
     })
     expect(await count(db, 'consent_record')).toBe(2_500)
+    expect(new Set((await readAll(db)).map((one) => one.email)).size).toBe(2_500)
     const members = await db.execute(sql`select sum(members)::integer as members from cohort`)
     expect(members.rows).toEqual([{ members: 2_500 }])
   })
@@ -139,7 +120,7 @@ describe('importSubscribers, of who is known', () => {
     const statements = async (rows: number) => {
       let sent = 0
       const counting = counted(db, () => sent++)
-      const file = join(folder, FILE)
+      const file = folder.path('many.csv')
       const lines = Array.from({ length: rows }, (_, index) => `r${rows}x${index}@example.com,T${index % 7},${PROOF}`)
       writeFileSync(file, `email,topics,confirmedAt,evidence\n${lines.join('\n')}\n`)
       await importSubscribers(

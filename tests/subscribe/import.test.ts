@@ -1,55 +1,30 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
-import { type ImportResult, importSubscribers } from '../../src/subscribe/import.ts'
-import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
-import { subscribe } from '../../src/subscribe/signup.ts'
+import { importSubscribers } from '../../src/subscribe/import.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addTagblatt, count, EVIDENCE, NOON, wish } from './fixtures.ts'
+import { actions, addTagblatt, count, NOON } from './fixtures.ts'
+import { HEADER, type ImportFolder, openImportFolder, readAll, readRejects } from './importing.ts'
 
 let database: TestDatabase
 let db: Database
-let tagblatt: Newsletter
-let folder: string
+let folder: ImportFolder
 beforeAll(async () => {
   database = await openTestDatabase()
   db = database.db
-  folder = mkdtempSync(join(tmpdir(), 'courant-import-'))
+  folder = openImportFolder()
 })
 beforeEach(async () => {
   await database.truncate()
-  tagblatt = await addTagblatt(db)
+  await addTagblatt(db)
 })
 afterAll(async () => {
   await database.close()
-  rmSync(folder, { recursive: true, force: true })
+  folder.remove()
 })
 
-const FILE = 'readers.csv'
-const unknown: string[] = []
-async function importText(text: string | Buffer, newsletter: string | null = null): Promise<ImportResult> {
-  const file = join(folder, FILE)
-  writeFileSync(file, text)
-  const watch = { onUnknown: (columns: readonly string[]) => unknown.splice(0, 99, ...columns), onProgress: () => {} }
-  return importSubscribers(db, { file, newsletter }, watch, handClock(NOON))
-}
-const listed = async (): Promise<readonly Listed[]> => {
-  const all: Listed[] = []
-  for await (const one of listSubscriptions(db, { newsletterId: null, state: null })) all.push(one)
-  return all
-}
-const rejects = (result: ImportResult) =>
-  readFileSync(result.rejectsFile ?? '', 'utf8')
-    .trimEnd()
-    .split('\n')
-const PROOF = '2024-05-01T10:00:00Z,card'
-const HEADER = 'email,confirmedAt,evidence'
+const importText = (text: string | Buffer, newsletter?: string) => folder.importText(db, text, newsletter)
 
 describe('importSubscribers', () => {
   test('reads every column, in any order', async () => {
@@ -59,7 +34,7 @@ describe('importSubscribers', () => {
     )
 
     expect(result).toEqual({ rows: 1, added: 1, updated: 0, pending: 0, rejected: 0, rejectsFile: null })
-    expect(await listed()).toMatchObject([
+    expect(await readAll(db)).toMatchObject([
       {
         email: 'eva@example.com',
         name: 'Eva B.',
@@ -74,7 +49,7 @@ describe('importSubscribers', () => {
       },
     ])
     const kept = await db.execute(sql`
-      select c.action, c.evidence, s.confirmed_at from consent_record c join subscription s on s.id = c.subscription_id`)
+      select c.action, c.evidence, s.confirmed_at at time zone 'UTC' as confirmed_at from consent_record c join subscription s on s.id = c.subscription_id`)
     expect(kept.rows).toEqual([
       { action: 'imported', evidence: 'card of May', confirmed_at: expect.stringMatching(/^2024-05-01 10:00:00/) },
     ])
@@ -91,7 +66,7 @@ describe('importSubscribers', () => {
     ['short rows and empty cells too many', 'email,name,topics,hour\neva@example.com,Eva,Sport|Küche\n'],
   ])('takes %s', async (_, text) => {
     expect(await importText(text)).toMatchObject({ rows: 1, pending: 1, rejectsFile: null })
-    expect(await listed()).toMatchObject([{ email: 'eva@example.com', name: 'Eva', topics: ['Küche', 'Sport'] }])
+    expect(await readAll(db)).toMatchObject([{ email: 'eva@example.com', name: 'Eva', topics: ['Küche', 'Sport'] }])
   })
 
   test.each([
@@ -101,14 +76,14 @@ describe('importSubscribers', () => {
     ['2024-05-01', '2024-04-30T22:00:00Z'],
   ])('takes %s as the time of consent, in the newsletter’s zone where it names none', async (written, meant) => {
     await importText(`${HEADER}\neva@example.com,${written},card\n`)
-    expect((await listed())[0]?.confirmedAt?.toString()).toBe(meant)
+    expect((await readAll(db))[0]?.confirmedAt?.toString()).toBe(meant)
   })
 
   test('without time and evidence of consent a row is pending and gets one confirmation mail', async () => {
     const result = await importText(`${HEADER}\na@example.com,,\nb@example.com,2024-05-01,\nc@example.com,,card\n`)
 
     expect(result).toMatchObject({ rows: 3, added: 0, pending: 3 })
-    expect((await listed()).map((one) => one.state)).toEqual(['pending', 'pending', 'pending'])
+    expect((await readAll(db)).map((one) => one.state)).toEqual(['pending', 'pending', 'pending'])
     expect(await count(db, `notice where kind = 'confirmation' and state = 'queued'`)).toBe(3)
     expect(await actions(db)).toEqual(['requested', 'requested', 'requested'])
   })
@@ -128,8 +103,8 @@ d@example.com,J`),
       ]),
     )
 
-    expect(result).toMatchObject({ rows: 6, pending: 1, rejected: 5, rejectsFile: join(folder, 'readers.rejects.csv') })
-    expect(rejects(result).map((line) => line.split(',').slice(0, 2).join(' '))).toEqual([
+    expect(result).toMatchObject({ rows: 6, pending: 1, rejected: 5, rejectsFile: folder.path('readers.rejects.csv') })
+    expect(readRejects(result).map((line) => line.split(',').slice(0, 2).join(' '))).toEqual([
       'line reason',
       '2 The address is wrong: It has no @.',
       expect.stringMatching(
@@ -139,17 +114,17 @@ d@example.com,J`),
       '7 The row is not UTF-8 text.',
       '8 The row is not UTF-8 text.',
     ])
-    expect(rejects(result)[2]).toMatch(/weekday.*hour.*time zone.*confirmedAt/)
+    expect(readRejects(result)[2]).toMatch(/weekday.*hour.*time zone.*confirmedAt/)
 
-    const corrected = `${rejects(result)[0]}\n2,x,nobody@example.com\n`
+    const corrected = `${readRejects(result)[0]}\n2,x,nobody@example.com\n`
     expect(await importText(corrected)).toMatchObject({ rows: 1, pending: 1, rejectsFile: null })
-    expect(unknown).toEqual(['line', 'reason'])
+    expect(folder.unknown()).toEqual(['line', 'reason'])
   })
 
   test('forgets the rejects of an earlier run', async () => {
     const result = await importText('email\nnobody\n')
     await importText('email\neva@example.com\n')
-    expect(() => rejects(result)).toThrow(/ENOENT/)
+    expect(() => readRejects(result)).toThrow(/ENOENT/)
   })
 
   test('puts each row into its newsletter, and rows that name none into the one that is meant', async () => {
@@ -158,7 +133,7 @@ d@example.com,J`),
 
     expect(await importText(named)).toMatchObject({ rows: 3, pending: 2, rejected: 1 })
     expect(await importText(named, 'zwei')).toMatchObject({ rows: 3, pending: 1, updated: 2, rejected: 0 })
-    expect((await listed()).map((one) => `${one.email} ${one.newsletter}`)).toEqual([
+    expect((await readAll(db)).map((one) => `${one.email} ${one.newsletter}`)).toEqual([
       'a@example.com tagblatt',
       'a@example.com zwei',
       'b@example.com zwei',
@@ -175,7 +150,7 @@ d@example.com,J`),
     await expect(importText('email,e-mail\n')).rejects.toMatchObject({ code: 'import.header' })
     await expect(importText('')).rejects.toMatchObject({ code: 'import.header' })
     await expect(importText('email,name\na@example.com,"never closed\n')).rejects.toMatchObject({ code: 'import.csv' })
-    const order = { file: join(folder, 'none.csv'), newsletter: null }
+    const order = { file: folder.path('none.csv'), newsletter: null }
     const watch = { onUnknown: () => {}, onProgress: () => {} }
     await expect(importSubscribers(db, order, watch, handClock(NOON))).rejects.toMatchObject({ code: 'import.file' })
   })

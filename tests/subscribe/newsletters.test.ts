@@ -27,7 +27,7 @@ afterAll(() => database.close())
 
 const cohorts = async () => {
   const found = await db.execute(sql`
-    select rhythm, weekday, hour, zone, part, home, seen_entry_id as seen, next_due_at as due from cohort order by id`)
+    select rhythm, weekday, hour, zone, part, home, seen_entry_id as seen, next_due_at at time zone 'UTC' as due from cohort order by id`)
   return found.rows
 }
 

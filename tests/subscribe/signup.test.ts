@@ -25,7 +25,8 @@ beforeEach(async () => {
 afterAll(() => database.close())
 
 const add = (said: Partial<SubscribeRequest> = {}, email = EVA) => subscribe(db, wish(tagblatt, email, said), NOON)
-const notices = async () => (await db.execute(sql`select kind, payload, state, due_at from notice order by id`)).rows
+const notices = async () =>
+  (await db.execute(sql`select kind, payload, state, due_at at time zone 'UTC' as due_at from notice order by id`)).rows
 const leave = (id: number) => db.execute(sql`update subscription set state = 'left', left_at = now() where id = ${id}`)
 const suppress = async (email: string) => {
   const hash = hashAddress(await readHashKey(db), email)

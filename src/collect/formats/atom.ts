@@ -6,10 +6,10 @@ type AtomEntry = AtomFeed.Entry<string>
 type AtomLink = NonNullable<AtomEntry['links']>[number]
 type AtomText = NonNullable<AtomEntry['title']>
 
-/** Reads Atom 0.3 and 1.0 (RFC 4287). */
-export function readAtom(feed: AtomFeed.Feed<string>): RawFeed {
+/** Reads Atom 0.3 and 1.0 (RFC 4287). Links are relative to `url`, where the feed is; where that is unknown, to its links. */
+export function readAtom(feed: AtomFeed.Feed<string>, url: string | null): RawFeed {
   const link = alternateLinks(feed.links)[0] ?? null
-  const bases = [link, selfLink(feed.links), feed.xml?.base ?? null]
+  const bases = [link, selfLink(feed.links), url, feed.xml?.base ?? null]
   const inherited = namesOf(feed.authors)
   return {
     title: toWords(feed.title) ?? null,
@@ -27,10 +27,9 @@ function readEntry(entry: AtomEntry, bases: readonly (string | null)[], inherite
     inherited,
   ]
   const described = mediaText(entry.media, 'description')
-  const own = present(entry.xml?.base, entry.content?.xml?.base)
   return {
     id: entry.id ?? null,
-    links: present(...alternateLinks(entry.links), entry.content?.src, webId(entry.id)),
+    links: present(...alternateLinks(entry.links), entry.content?.src, webId(entry.id), played(entry.links)),
     title: toWords(entry.title) ?? toWords(fromMedia(mediaText(entry.media, 'title'))),
     summary: toWords(entry.summary) ?? toWords(fromMedia(described)),
     content: toWords(entry.content) ?? toWords(entry.summary),
@@ -45,7 +44,8 @@ function readEntry(entry: AtomEntry, bases: readonly (string | null)[], inherite
     ),
     topics: present(...(entry.categories ?? []).map(topicOf), ...(entry.dc?.subjects ?? [])),
     images: [...mediaImages(entry.media), ...attachedImages(entry.links?.filter(isEnclosure).map(toAttachment) ?? [])],
-    bases: [...bases, ...own],
+    bases: [...bases, entry.xml?.base ?? null],
+    contentBase: entry.content?.xml?.base ?? null,
   }
 }
 
@@ -61,6 +61,11 @@ export function alternateLinks(links: readonly AtomLink[] | undefined): string[]
 
 function selfLink(links: readonly AtomLink[] | undefined): string | null {
   return links?.find(({ rel }) => rel === 'self')?.href ?? null
+}
+
+/** What is heard or watched, where nothing is to be read. */
+function played(links: readonly AtomLink[] | undefined): string | undefined {
+  return links?.find((link) => isEnclosure(link) && /^(audio|video)\//.test(link.type ?? ''))?.href
 }
 
 function isEnclosure({ rel }: AtomLink): boolean {
@@ -92,8 +97,17 @@ function fromMedia(value: string | undefined): AtomText | undefined {
 function toWords(text: { value?: string; type?: string } | undefined): Words | null {
   if (text?.value === undefined || text.value === '') return null
   const type = (text.type ?? '').toLowerCase()
-  const html = type === '' || type === 'text' || type === 'text/plain' ? looksLikeHtml(text.value) : true
-  return { text: text.value, html }
+  if (type === '' || type === 'text' || type === 'text/plain')
+    return { text: text.value, html: looksLikeHtml(text.value) }
+  if (/^(x?html|text\/.*|.*[/+]xml)$/.test(type)) return { text: text.value, html: true }
+  return fromBase64(text.value)
+}
+
+/** Content of any other type is base64 (RFC 4287 §4.1.3.3); only what is text inside is of use. */
+function fromBase64(value: string): Words | null {
+  if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(value)) return { text: value, html: true }
+  const text = Buffer.from(value, 'base64').toString('utf8')
+  return /[\0-\x08\ufffd]/.test(text) ? null : { text, html: true }
 }
 
 const CLOSING_TAG = /<\/(a|b|i|u|p|em|strong|span|div|sub|sup|h[1-6]|ul|ol|li|code|blockquote|font|cite|q|small)\s*>/i

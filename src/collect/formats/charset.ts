@@ -26,7 +26,9 @@ const SHAPES: readonly (readonly [string, readonly (number | null)[]])[] = [
 
 function decodeMarked(body: Buffer): string | null {
   const mark = MARKS.find(([, bytes]) => bytes.every((byte, index) => body[index] === byte))
-  return mark === undefined ? null : decodeAs(mark[0], body.subarray(mark[1].length), false)
+  if (mark === undefined) return null
+  const rest = body.subarray(mark[1].length)
+  return mark[0] === 'utf-8' ? decodeMixed(rest) : decodeAs(mark[0], rest, false)
 }
 
 function decodeByShape(body: Buffer): string | null {

@@ -6,6 +6,7 @@ import { readZone } from './zones.ts'
  * names of twenty languages. Without a zone it is UTC. What is not certain is null, and so is a “1970” of a zeroed clock.
  */
 export function readDate(text: string): Temporal.Instant | null {
+  if (text.length > LONGEST) return null
   const written = normalise(text)
   const epoch = readEpoch(written)
   if (epoch !== null) return plausible(epoch)
@@ -25,6 +26,7 @@ type Time = {
   readonly millisecond: number
 }
 
+const LONGEST = 100
 const LATEST = 4_102_444_800_000 // 2100
 const EARLIEST = 31_536_000_000 // 1971
 const KOREAN = /[가-힣]/

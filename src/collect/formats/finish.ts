@@ -1,4 +1,5 @@
 import type { Temporal } from '../../clock.ts'
+import { readLanguage } from '../language.ts'
 import { stackBases, webUrl } from '../links.ts'
 import { foldSpace, plainText } from '../plain-text.ts'
 import { sanitiseHtml } from '../sanitise.ts'
@@ -29,8 +30,6 @@ export type FeedItem = {
 }
 
 const LONGEST_SUMMARY = 5_000
-const LONGEST_TOPIC = 80
-const MOST_TOPICS = 30
 
 /** Makes what a format said safe and whole: words plain or sanitised, links absolute, dates instants. */
 export function finishFeed(raw: RawFeed, url: string | null): Feed {
@@ -38,14 +37,14 @@ export function finishFeed(raw: RawFeed, url: string | null): Feed {
   return {
     title: toText(raw.title) ?? '',
     link,
-    language: toLanguage(raw.language),
+    language: readLanguage(raw.language),
     items: raw.items.map((item) => finishItem(item, url)),
   }
 }
 
 function finishItem(raw: RawItem, url: string | null): FeedItem {
   const base = stackBases([url, ...raw.bases])
-  const contentHtml = toHtml(raw.content, base)
+  const contentHtml = toHtml(raw.content, stackBases([base, raw.contentBase]))
   const summary = toText(raw.summary) ?? toText(raw.content)
   return {
     id: raw.id === null ? null : foldSpace(raw.id) || null,
@@ -55,7 +54,7 @@ function finishItem(raw: RawItem, url: string | null): FeedItem {
     contentHtml,
     author: raw.authors.map(plainText).filter(Boolean).join(', ') || null,
     publishedAt: firstOf<Temporal.Instant>(raw.dates, readDate),
-    topics: toTopics(raw.topics),
+    topics: raw.topics.map(plainText).filter(Boolean),
     image: imageOf(raw, base, contentHtml),
   }
 }
@@ -84,12 +83,6 @@ function escapeText(text: string): string {
   return `<p>${escaped.split(/\n\s*\n/).join('</p><p>')}</p>`
 }
 
-function toTopics(names: readonly string[]): string[] {
-  const topics = names.map(plainText).filter((name) => name !== '' && name.length <= LONGEST_TOPIC)
-  const byKey = new Map(topics.map((name) => [name.toLowerCase(), name] as const).reverse())
-  return [...byKey.values()].reverse().slice(0, MOST_TOPICS)
-}
-
 /** The picture the feed names, else the first one of the text. */
 function imageOf(raw: RawItem, base: string | null, contentHtml: string | null): FeedItem['image'] {
   for (const { url, alt } of raw.images) {
@@ -105,12 +98,4 @@ function imageOf(raw: RawItem, base: string | null, contentHtml: string | null):
 function attribute(tag: string, name: string): string | null {
   const value = tag.match(new RegExp(` ${name}="([^"]*)"`))?.[1]
   return value === undefined ? null : plainText(value) || null
-}
-
-function toLanguage(language: string | null): string | null {
-  try {
-    return Intl.getCanonicalLocales(language?.trim().replaceAll('_', '-') || [])[0] ?? null
-  } catch {
-    return null
-  }
 }

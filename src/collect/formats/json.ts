@@ -33,6 +33,7 @@ function readItem(item: JsonItem, bases: readonly (string | null)[], inherited: 
       (image) => image !== null,
     ),
     bases,
+    contentBase: null,
   }
 }
 

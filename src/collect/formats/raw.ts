@@ -18,6 +18,8 @@ export type RawItem = {
   readonly topics: readonly string[]
   readonly images: readonly RawImage[]
   readonly bases: readonly (string | null)[]
+  /** Of the content alone, relative to `bases`. */
+  readonly contentBase: string | null
 }
 
 /** Text, and whether it is to be read as HTML. */

@@ -42,6 +42,7 @@ function readItem(item: RssItem, bases: readonly (string | null)[]): RawItem {
     summary: asHtml(
       ...description,
       item.itunes?.summary,
+      item.itunes?.subtitle,
       item.atom?.summary?.value,
       mediaText(item.media, 'description'),
     ),
@@ -64,6 +65,7 @@ function readItem(item: RssItem, bases: readonly (string | null)[]): RawItem {
       ...[toImage(item.itunes?.image), toImage(item.googleplay?.image?.href)].filter((image) => image !== null),
     ],
     bases: [...bases, item.xml?.base ?? null],
+    contentBase: null,
   }
 }
 

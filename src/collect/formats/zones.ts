@@ -59,7 +59,7 @@ export function readZone(text: string): string | null {
   if (/^(z|gmt|utc|ut)?$/.test(zone)) return '+00:00'
   const offset = OFFSET.exec(zone)
   if (offset !== null) return offsetOf(offset[1] === '-' ? -1 : 1, Number(offset[2]), Number(offset[3] ?? 0))
-  const minutes = ABBREVIATIONS[zone]
+  const minutes = Object.hasOwn(ABBREVIATIONS, zone) ? ABBREVIATIONS[zone] : undefined
   if (minutes !== undefined)
     return offsetOf(Math.sign(minutes), Math.trunc(Math.abs(minutes) / 60), Math.abs(minutes) % 60)
   if (/^[a-z]+\/[a-z_+\-0-9/]+$/.test(zone)) return isKnown(zone) ? zone : '+00:00'

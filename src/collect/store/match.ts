@@ -80,16 +80,19 @@ function byUrl(here: readonly Known[]): Find {
   }
 }
 
-/** Of two guids at one URL one was made anew, but for a page that shows now this, now that. */
+/**
+ * Whether two that agree in URL or guid may be one: edits change much, but not title, text, date and the other of the
+ * two at once. A page that shows now this, now that does, and so does a guid that only says “the second one”.
+ */
 function mayBe({ article, guid }: Named, known: Known): boolean {
-  if (article.guid === null || guid === known.guid) return true
+  if (article.guid === null || (guid === known.guid && article.urlKey === known.urlKey)) return true
   if (article.titleKey === known.titleKey || article.textHash === known.textHash) return true
   return mayShareDate(article.publishedAt, known.publishedAt)
 }
 
 function byGuid(here: readonly Known[]): Find {
   const names = Map.groupBy(here, ({ guid }) => guid)
-  return ({ guid }) => names.get(guid) ?? []
+  return (item) => (names.get(item.guid) ?? []).filter((candidate) => mayBe(item, candidate))
 }
 
 /** At a URL shared by several: the one with the same title, and the same text or (without guids) the same date. */

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
+import type { CommandContext } from '../commands/context.ts'
+import { type SendReport, sendNow } from '../commands/digest-send.ts'
+import { openSender } from '../commands/sender.ts'
 import { readConfig, readEnvironment } from '../config.ts'
-import { type Demo, startDemo } from '../demo/demo.ts'
-import type { CommandContext } from './context.ts'
-import { type SendReport, sendNow } from './digest-send.ts'
-import { openSender } from './sender.ts'
+import { openLog } from '../log.ts'
+import { type Demo, startDemo } from './demo.ts'
 
 const MAILBOX_PORT = 8025
 const CONNECTIONS = 5
@@ -46,8 +47,8 @@ async function sendDemo(context: CommandContext, running: Demo): Promise<SendRep
     BASE_URL: running.pages.url,
     LOG_LEVEL: readEnvironment().LOG_LEVEL ?? 'warn',
   })
-  const quiet = { ...context, config: () => config }
-  return sendNow(running.db, await openSender(config, context.log()), quiet, running.newsletter.slug, {})
+  const log = openLog(config.logLevel)
+  return sendNow(running.db, await openSender(config, log), { ...context, log: () => log }, running.newsletter.slug, {})
 }
 
 function answer(context: CommandContext, running: Demo, report: SendReport): void {

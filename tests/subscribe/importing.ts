@@ -1,0 +1,62 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Database } from '../../src/db/client.ts'
+import { type ImportResult, importSubscribers } from '../../src/subscribe/import.ts'
+import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
+import { handClock } from '../support/clock.ts'
+import { NOON } from './fixtures.ts'
+
+/** The cells confirmedAt and evidence, and a header of just them. */
+export const PROOF = '2024-05-01T10:00:00Z,card'
+export const HEADER = 'email,confirmedAt,evidence'
+
+/** A folder with one CSV file, imported again and again. */
+export type ImportFolder = {
+  readonly path: (name: string) => string
+  /** Imports a file of this text; the newsletter is that of rows that name none. */
+  readonly importText: (db: Database, text: string | Buffer, newsletter?: string) => Promise<ImportResult>
+  /** Columns that the last import left out. */
+  readonly unknown: () => readonly string[]
+  readonly remove: () => void
+}
+
+export function openImportFolder(): ImportFolder {
+  const folder = mkdtempSync(join(tmpdir(), 'courant-import-'))
+  const path = (name: string) => join(folder, name)
+  let unknown: readonly string[] = []
+  return {
+    path,
+    importText: (db, text, newsletter) => {
+      writeFileSync(path('readers.csv'), text)
+      const watch = {
+        onUnknown: (columns: readonly string[]) => {
+          unknown = columns
+        },
+        onProgress: () => {},
+      }
+      return importSubscribers(
+        db,
+        { file: path('readers.csv'), newsletter: newsletter ?? null },
+        watch,
+        handClock(NOON),
+      )
+    },
+    unknown: () => unknown,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** All subscriptions, oldest first. */
+export async function readAll(db: Database): Promise<readonly Listed[]> {
+  const all: Listed[] = []
+  for await (const one of listSubscriptions(db, { newsletterId: null, state: null })) all.push(one)
+  return all
+}
+
+/** The lines of an import's rejects file. */
+export function readRejects(result: ImportResult): readonly string[] {
+  return readFileSync(result.rejectsFile ?? '', 'utf8')
+    .trimEnd()
+    .split('\n')
+}

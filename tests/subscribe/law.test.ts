@@ -1,0 +1,48 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { courantOn } from './commanding.ts'
+import { type ImportFolder, openImportFolder } from './importing.ts'
+
+const LAW = readFileSync(new URL('../../docs/law.md', import.meta.url), 'utf8')
+const blocks = (language: string) =>
+  [...LAW.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '')
+
+let database: TestDatabase
+let folder: ImportFolder
+beforeAll(async () => {
+  database = await openTestDatabase()
+  folder = openImportFolder()
+})
+afterAll(async () => {
+  await database.close()
+  folder.remove()
+})
+
+/** The words of a command line, quoted ones without their quotation marks. */
+const wordsOf = (line: string) =>
+  [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
+
+test('every command of docs/law.md does what the page says', async () => {
+  const courant = courantOn(database.db)
+  await courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt')
+  writeFileSync(folder.path('readers.csv'), blocks('csv').join(''))
+
+  const answers: unknown[] = []
+  for (const line of blocks('sh').join('').trim().split('\n')) {
+    expect(line).toMatch(/^npx courant /)
+    const words = wordsOf(line)
+      .slice(2)
+      .filter((word) => word !== '--json')
+    answers.push(
+      ...(await courant(...words.map((word) => (word === 'readers.csv' ? folder.path(word) : word)))).results,
+    )
+  }
+
+  expect(answers).toMatchObject([
+    { kind: 'added', email: 'eva@example.com' },
+    { rows: 2, added: 1, pending: 1, rejected: 0 },
+    { consent: [{ action: 'confirmed', evidence: 'signed card no. 17, Frankfurt, 2025-03-31' }], suppressed: null },
+    { slug: 'tagblatt', imprint: 'Verlag Beispiel GmbH, Musterweg 1, 10115 Berlin' },
+  ])
+})

@@ -1,0 +1,174 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { suppression } from '../../src/db/schema/subscriber.ts'
+import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { courantOn } from './commanding.ts'
+import { NOON } from './fixtures.ts'
+import { type ImportFolder, openImportFolder } from './importing.ts'
+
+let database: TestDatabase
+let folder: ImportFolder
+beforeAll(async () => {
+  database = await openTestDatabase()
+  folder = openImportFolder()
+})
+beforeEach(() => database.truncate())
+afterAll(async () => {
+  await database.close()
+  folder.remove()
+})
+
+const courant = (...words: string[]) => courantOn(database.db)(...words)
+const addTagblatt = () =>
+  courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt', '--imprint', 'Verlag')
+const wrongUsage = { code: 'usage' }
+
+describe('courant subscriber', () => {
+  test('add says what became of it, in the fields of list', async () => {
+    await addTagblatt()
+    const words = ['--confirmed', '--evidence', 'card', '--name', 'Eva', '--locale', 'en', '--format', 'plain']
+    const choice = [
+      '--rhythm',
+      'weekly',
+      '--weekday',
+      '5',
+      '--hour',
+      '18',
+      '--time-zone',
+      'asia/kolkata',
+      '--topics',
+      'b,a',
+    ]
+    const { results } = await courant('subscriber', 'add', 'eva@example.com', ...words, ...choice)
+
+    const reader = {
+      email: 'eva@example.com',
+      name: 'Eva',
+      locale: 'en',
+      format: 'plain',
+      newsletter: 'tagblatt',
+      state: 'active',
+      rhythm: 'weekly',
+      weekday: 5,
+      hour: 18,
+      timeZone: 'Asia/Kolkata',
+      topics: ['a', 'b'],
+      createdAt: NOON.toString(),
+      confirmedAt: NOON.toString(),
+      leftAt: null,
+      pausedUntil: null,
+    }
+    expect(results).toEqual([{ kind: 'added', ...reader }])
+    expect((await courant('subscriber', 'list')).results).toEqual([reader])
+    expect((await courant('subscriber', 'add', 'eva@example.com', '--topics', '')).results).toMatchObject([
+      { kind: 'updated', topics: [], rhythm: 'weekly' },
+    ])
+  })
+
+  test('consent and proof belong together', async () => {
+    await addTagblatt()
+    await expect(courant('subscriber', 'add', 'a@example.com', '--confirmed')).rejects.toMatchObject(wrongUsage)
+    await expect(courant('subscriber', 'add', 'a@example.com', '--confirmed', '--evidence', ' ')).rejects.toMatchObject(
+      wrongUsage,
+    )
+    await expect(courant('subscriber', 'add', 'a@example.com', '--evidence', 'card')).rejects.toMatchObject(wrongUsage)
+    expect((await courant('subscriber', 'list')).results).toEqual([])
+  })
+
+  test.each([
+    ['--rhythm', 'hourly'],
+    ['--weekday', '8'],
+    ['--hour', '24'],
+    ['--time-zone', 'Berlin'],
+    ['--locale', 'fr'],
+    ['--format', 'pdf'],
+  ])('%s %s is wrong usage', async (option, value) => {
+    await addTagblatt()
+    await expect(courant('subscriber', 'add', 'a@example.com', option, value)).rejects.toMatchObject(wrongUsage)
+  })
+
+  test('list is filtered by newsletter and state', async () => {
+    await addTagblatt()
+    await courant('newsletter', 'add', '--slug', 'zwei', '--name', 'Zwei')
+    await courant('subscriber', 'add', 'a@example.com', '--newsletter', 'tagblatt')
+    await courant('subscriber', 'add', 'b@example.com', '--newsletter', 'zwei', '--confirmed', '--evidence', 'card')
+    const emails = async (...words: string[]) =>
+      (await courant('subscriber', 'list', ...words)).texts.map((text) => text.split('\t')[0])
+
+    expect(await emails()).toEqual(['a@example.com', 'b@example.com'])
+    expect(await emails('--newsletter', 'zwei')).toEqual(['b@example.com'])
+    expect(await emails('--state', 'pending')).toEqual(['a@example.com'])
+    expect(await emails('--state', 'left')).toEqual([])
+    await expect(emails('--state', 'gone')).rejects.toMatchObject(wrongUsage)
+    await expect(courant('subscriber', 'add', 'c@example.com')).rejects.toMatchObject({ code: 'newsletter.ambiguous' })
+  })
+
+  test('show tells all that is kept, with the evidence', async () => {
+    await addTagblatt()
+    await courant('subscriber', 'add', 'eva@example.com')
+    await courant('subscriber', 'add', 'eva@example.com', '--confirmed', '--evidence', 'card of May')
+
+    expect((await courant('subscriber', 'show', 'EVA@example.com')).results).toMatchObject([
+      {
+        email: 'eva@example.com',
+        suppressed: null,
+        subscriptions: [{ newsletter: 'tagblatt', state: 'active' }],
+        consent: [
+          { action: 'requested', newsletter: 'tagblatt', evidence: null, at: NOON.toString() },
+          { action: 'confirmed', newsletter: 'tagblatt', evidence: 'card of May' },
+        ],
+      },
+    ])
+    await expect(courant('subscriber', 'show', 'b@example.com')).rejects.toMatchObject({ code: 'subscriber.unknown' })
+  })
+
+  test('show says why nothing goes to an address, of a subscriber and of who is none', async () => {
+    await addTagblatt()
+    await courant('subscriber', 'add', 'eva@example.com')
+    const key = await readHashKey(database.db)
+    for (const email of ['eva@example.com', 'b@example.com'])
+      await database.db
+        .insert(suppression)
+        .values({ emailHash: hashAddress(key, email), reason: 'bounced', createdAt: NOON })
+
+    expect((await courant('subscriber', 'show', 'eva@example.com')).results).toMatchObject([
+      { suppressed: { reason: 'bounced', at: NOON.toString() } },
+    ])
+    await expect(courant('subscriber', 'show', 'b@example.com')).rejects.toMatchObject({
+      code: 'subscriber.unknown',
+      message: expect.stringContaining('suppressed: bounced'),
+    })
+  })
+
+  test('import says its counts, and which columns it leaves out', async () => {
+    await addTagblatt()
+    writeFileSync(folder.path('list.csv'), 'email,age\na@example.com,30\nnobody,31\n')
+    const { results, warnings, texts } = await courant('subscriber', 'import', folder.path('list.csv'))
+
+    const rejectsFile = folder.path('list.rejects.csv')
+    expect(results).toEqual([{ rows: 2, added: 0, updated: 0, pending: 1, rejected: 1, rejectsFile }])
+    expect(texts).toEqual([`2 rows: 0 added, 0 updated, 1 pending, 1 rejected (see ${rejectsFile})`])
+    expect(warnings).toEqual(['Columns left out: age'])
+  })
+
+  test.each([
+    ['eva@example.com', { valid: true, reason: null, suggestion: null }],
+    ['eva@gmial.com', { valid: true, suggestion: 'eva@gmail.com' }],
+    ['-eva@example.com', { valid: true }],
+    ['-help@example.com', { valid: true }],
+    ['--eva@example.com', { valid: true }],
+    ['', { valid: false, reason: 'There is no address.' }],
+    ['eva', { valid: false }],
+  ])('check-address %j', async (address, expected) => {
+    expect((await courant('subscriber', 'check-address', address)).results).toMatchObject([expected])
+    if (address.startsWith('-'))
+      expect((await courant('subscriber', 'check-address', address, '--json')).results).toMatchObject([expected])
+  })
+
+  test('check-address takes one address', async () => {
+    await expect(courant('subscriber', 'check-address', 'a@example.com', 'b@example.com')).rejects.toMatchObject(
+      wrongUsage,
+    )
+  })
+})
