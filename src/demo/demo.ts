@@ -41,7 +41,8 @@ const NEWSLETTER = {
 }
 
 /**
- * Starts the demo on an empty database of its own; `port` is the mailbox pages', 0 a free one.
+ * Starts the demo on an empty database of its own; `port` is the mailbox pages'; a free one is taken where it
+ * is 0 or in use.
  *
  * @throws CourantError `demo.port`, `database.held`.
  */
@@ -52,7 +53,7 @@ export async function startDemo(clock: Clock, port: number): Promise<Demo> {
     startMailbox({ now: clock.now }),
     openEmpty(databaseUrl, clock),
   ])
-  const pages = await startMailboxPages(mailbox, port)
+  const pages = await startMailboxPages(mailbox, port).catch(() => startMailboxPages(mailbox))
   const newsletter = await addNewsletter(opened.db, NEWSLETTER, clock.now())
   for (const feed of publications.feeds)
     await attachSource(
