@@ -53,7 +53,8 @@ export type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles
 
 /** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
 export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock): Promise<Rehearsal> {
-  const found: { rehearsal: Rehearsal } = { rehearsal: { ...NONE, articles: 0, variants: 0 } }
+  const { queued: _, sending: __, ...none } = NONE
+  const found: { rehearsal: Rehearsal } = { rehearsal: { ...none, articles: 0, variants: 0 } }
   const undo = new Error('rehearsed')
   try {
     await db.transaction(async (tx) => {

@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readConfig } from '../src/config.ts'
+import { CourantError } from '../src/errors.ts'
+
+const SECRET = 'x'.repeat(32)
+
+describe('the environment', () => {
+  test('names all wrong values at once, and shows none that may hold a password', () => {
+    const wrong = { PORT: 'abc', SMTP_URL: 'http://user:hunter2@host', SECRET: 'short', LOG_LEVEL: 'loud' }
+    try {
+      readConfig(wrong)
+      expect.unreachable()
+    } catch (error) {
+      if (!(error instanceof CourantError)) throw error
+      expect(error.code).toBe('config.invalid')
+      for (const name of Object.keys(wrong)) expect(error.message).toContain(name)
+      expect(error.message).toContain('"abc"')
+      expect(error.message).not.toMatch(/hunter2|short/)
+    }
+  })
+
+  test('several secrets and relays are separated by commas, the first signs', () => {
+    const config = readConfig({ SECRET: `${SECRET},${'y'.repeat(40)}`, SMTP_URL: 'smtp://a:25, smtps://b' })
+    expect(config.secrets).toEqual([SECRET, 'y'.repeat(40)])
+    expect(config.relays).toEqual(['smtp://a:25', 'smtps://b'])
+  })
+
+  test('PostgreSQL needs a secret; the embedded database makes one and keeps it', () => {
+    expect(() => readConfig({ DATABASE_URL: 'postgres://localhost/courant' })).toThrow('SECRET is not set')
+    const folder = mkdtempSync(join(tmpdir(), 'courant-config-'))
+    const first = readConfig({ DATABASE_URL: `pglite://${folder}` }).secrets
+    expect(first[0]?.length).toBeGreaterThanOrEqual(32)
+    expect(readConfig({ DATABASE_URL: `pglite://${folder}` }).secrets).toEqual(first)
+    rmSync(folder, { recursive: true })
+  })
+
+  test('an empty value is one left out, and a slash at the end of BASE_URL does not count', () => {
+    const config = readConfig({ SECRET, PORT: '', BASE_URL: 'https://news.example.org/' })
+    expect(config).toMatchObject({ port: 8080, baseUrl: 'https://news.example.org', databaseUrl: 'pglite://./data' })
+  })
+})
