@@ -31,11 +31,8 @@ describe('kill -9 in the middle of a send', () => {
     const words = ['digest', 'send', '--key', 'crash']
     for (const count of KILL_AT) {
       const { child, ended } = startCommand(words, environment)
-      const early = ended.then(({ code, err }) => {
-        throw new Error(`the send ended with ${code} before it was killed: ${err}`)
-      })
-      await Promise.race([smtp.received(count), early])
-      early.catch(() => {})
+      const early = await Promise.race([smtp.received(count), ended])
+      if (early !== undefined) throw new Error(`the send ended with ${early.code} before it was killed: ${early.err}`)
       child.kill('SIGKILL')
       await ended
     }

@@ -155,7 +155,10 @@ function conversationOf(options: SinkOptions, store: Store, find: FindConnection
     },
     onRcptTo: ({ address }, session, callback) => callback(refusalAt('rcpt', senderOf(session), address)),
     onData: async (stream, session, callback) => {
-      const raw = Buffer.concat(await stream.toArray())
+      const chunks: Buffer[] | null = await stream.toArray().catch(() => null)
+      // A client that vanished in the middle of its content: nothing was taken, and nobody waits for a reply.
+      if (chunks === null) return
+      const raw = Buffer.concat(chunks)
       const [from, to] = [senderOf(session), recipientOf(session)]
       const refusal = refusalAt('content', from, to)
       if (refusal !== null) return callback(refusal)
