@@ -41,7 +41,8 @@ export async function sendDue(
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const supply = openSupply(db, owner, editionId, clock)
-  const ledger = openLedger(db, clock)
+  let lanesAtWork = 0
+  const ledger = openLedger(db, clock, () => lanesAtWork)
   const write = openWriter(db, sender)
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock)
@@ -55,7 +56,14 @@ export async function sendDue(
       onAccounted,
     }))
   })
-  const ends = await Promise.allSettled(lanes.map(runLane))
+  lanesAtWork = lanes.length
+  const ends = await Promise.allSettled(
+    lanes.map((lane) =>
+      runLane(lane).finally(() => {
+        lanesAtWork -= 1
+      }),
+    ),
+  )
   await supply.close()
   const troubles = ends.map((end) => {
     if (end.status === 'rejected') throw end.reason

@@ -20,7 +20,7 @@ afterAll(async () => {
   remove()
 })
 
-/** Statements so far, and those among them that commit acknowledgements: as many wait together share one. */
+/** Statements so far, and those among them that commit acknowledgements. */
 let statements = 0
 let acknowledging = 0
 const logQuery = (query: string) => {
@@ -67,6 +67,6 @@ test('statements grow with chunks of readers, not with readers', async () => {
   expect(many.planning).toBe(few.planning)
   // Twelve chunks of 50 instead of two, and two shares instead of one.
   expect(many.sending - few.sending).toBeLessThanOrEqual(24)
-  // How many acknowledgements share a commit is a matter of time; with ten connections it is never one each.
-  expect(many.acknowledging).toBeLessThan(600)
+  // An acknowledgement is committed before its connection goes on: half of ten connections share a commit.
+  expect(many.acknowledging).toBeLessThan(600 / 3)
 })
