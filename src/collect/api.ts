@@ -4,11 +4,11 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { type Article, toArticle } from './article.ts'
-import { readLanguage } from './language.ts'
-import { webUrl } from './links.ts'
-import { plainText } from './plain-text.ts'
-import { sanitiseHtml } from './sanitise.ts'
 import { type Stored, storeArticles } from './store.ts'
+import { readLanguage } from './text/language.ts'
+import { webUrl } from './text/links.ts'
+import { plainText } from './text/plain-text.ts'
+import { sanitiseHtml } from './text/sanitise.ts'
 
 const address = z.string().refine((url) => webUrl(url, null) !== null, 'takes an http or https URL')
 const words = z.string().trim().min(1, 'takes text').max(100_000, 'takes at most 100,000 characters')

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Temporal } from '../clock.ts'
 import { canonicalUrl, urlKey } from './canonical.ts'
 import type { FeedItem } from './feed.ts'
-import { detectLanguage } from './language.ts'
-import { webUrl } from './links.ts'
-import { foldSpace, plainText } from './plain-text.ts'
-import { cutAtWord, summarise } from './summary.ts'
+import { detectLanguage } from './text/language.ts'
+import { webUrl } from './text/links.ts'
+import { foldSpace, plainText } from './text/plain-text.ts'
+import { cutAtWord, summarise } from './text/summary.ts'
 
 /** One item as it is stored. `urlKey` and `titleKey` are what it is known by across sources, `textHash` its words. */
 export type Article = {

@@ -16,7 +16,7 @@ async function collect(context: CommandContext, source: string | undefined): Pro
   const { collectAllowPrivate, baseUrl } = context.config()
   const [{ collectSources }, { makeUserAgent }] = await Promise.all([
     import('../collect/collect.ts'),
-    import('../collect/agent.ts'),
+    import('../collect/http/agent.ts'),
   ])
   await context.withDatabase(async (db) => {
     const collected = await collectSources(db, {

@@ -34,8 +34,8 @@ async function read(context: CommandContext, name: string): Promise<Feed> {
   const { parseFeed } = await import('../collect/feed.ts')
   if (!/^https?:\/\//i.test(name)) return parseFeed(await readLocal(name), { contentType: null, url: null })
   const [{ fetchDocument }, { makeUserAgent }] = await Promise.all([
-    import('../collect/fetch.ts'),
-    import('../collect/agent.ts'),
+    import('../collect/http/fetch.ts'),
+    import('../collect/http/agent.ts'),
   ])
   const { baseUrl, collectAllowPrivate } = context.config()
   const fetched = await fetchDocument(name, {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import type { Claimed } from './claim.ts'
 import type { Outcome } from './outcome.ts'
+import type { Claimed } from './send/claim.ts'
 
 /** A claimed delivery and what became of it. */
 export type Result = { readonly claimed: Claimed; readonly outcome: Outcome }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import type { PlanOrder } from './order.ts'
+import type { PlanOrder } from './plan/order.ts'
 
 /** An edition as planning knows it. */
 export type PlannedEdition = {

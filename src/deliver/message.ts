@@ -11,7 +11,7 @@ import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
 import { type Compiled, compileMessage, fillMessage } from '../mail/message.ts'
 import { makeMarkers } from '../mail/slots.ts'
 import { type LinkKeys, signLink } from '../subscribe/links.ts'
-import type { Claimed, Reader } from './claim.ts'
+import type { Claimed, Reader } from './send/claim.ts'
 
 /** What messages are made with, the same for all. */
 export type Stationery = {

@@ -6,7 +6,6 @@ import type { Database } from '../db/client.ts'
 import { selectForGroups } from '../digest/select.ts'
 import { CourantError } from '../errors.ts'
 import { toBase32 } from '../mail/base32.ts'
-import { readAudience, readSlices, type Slice } from './audience.ts'
 import { type Counts, countContents, countEdition, NONE } from './counts.ts'
 import {
   adoptOrphans,
@@ -17,10 +16,11 @@ import {
   type Plan,
   reopenPlanning,
 } from './edition.ts'
-import type { PlanOrder } from './order.ts'
+import { readAudience, readSlices, type Slice } from './plan/audience.ts'
+import type { PlanOrder } from './plan/order.ts'
+import { moveWatermarks } from './plan/watermark.ts'
+import { writeDeliveries } from './plan/write.ts'
 import { lockOpenShares, recallShares, releaseRecall } from './recall.ts'
-import { moveWatermarks } from './watermark.ts'
-import { writeDeliveries } from './write.ts'
 
 /** A worker gives a share back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_FOR_SHARES_MS = 60_000

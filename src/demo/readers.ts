@@ -1,4 +1,4 @@
-import type { Rhythm } from '../subscribe/slots.ts'
+import type { Rhythm } from '../subscribe/choice/slots.ts'
 
 /** A made-up subscriber of the demo; all addresses are of example domains (RFC 2606). */
 export type DemoReader = {

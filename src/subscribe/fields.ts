@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address.ts'
-import { RHYTHMS } from './slots.ts'
-import { canonicalZone } from './zone.ts'
+import { RHYTHMS } from './choice/slots.ts'
+import { canonicalZone } from './choice/zone.ts'
 
 const MOST_ARTICLES = 100
 const text = (most: number) => z.string().trim().max(most, `takes at most ${most} characters`)

@@ -3,8 +3,8 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
+import { makeHome, moveHome } from './choice/home.ts'
 import { type ChangedFields, type FieldInput, readAdded, readChanged } from './fields.ts'
-import { makeHome, moveHome } from './home.ts'
 
 /** A newsletter as kept. */
 export type Newsletter = typeof newsletter.$inferSelect

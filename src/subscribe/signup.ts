@@ -2,10 +2,10 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address.ts'
-import type { Enrolment, Refusal } from './candidate.ts'
-import { enrol } from './enrol.ts'
-import type { Settled } from './settle.ts'
-import { oneLine } from './subscriber.ts'
+import type { Enrolment, Refusal } from './enrol/candidate.ts'
+import { enrol } from './enrol/enrol.ts'
+import type { Settled } from './enrol/settle.ts'
+import { oneLine } from './enrol/subscriber.ts'
 
 /** A wish to subscribe with the address as it was typed. */
 export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: string }

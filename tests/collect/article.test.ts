@@ -4,7 +4,7 @@ import { Temporal } from '../../src/clock.ts'
 import { makeTitleKey, toArticle } from '../../src/collect/article.ts'
 import { canonicalUrl, urlKey } from '../../src/collect/canonical.ts'
 import type { FeedItem } from '../../src/collect/feed.ts'
-import { summarise } from '../../src/collect/summary.ts'
+import { summarise } from '../../src/collect/text/summary.ts'
 
 const ITEM: FeedItem = {
   id: '4711',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Fetched, type FetchOptions, fetchDocument } from '../../src/collect/fetch.ts'
-import { isPublicAddress, type Resolve } from '../../src/collect/guard.ts'
+import { type Fetched, type FetchOptions, fetchDocument } from '../../src/collect/http/fetch.ts'
+import { isPublicAddress, type Resolve } from '../../src/collect/http/guard.ts'
 import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
 
 const FEED = writeRss([{ guid: '1', link: 'https://kurier.example/1', title: 'Eins' }])

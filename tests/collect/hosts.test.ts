@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { eachHostInTurn } from '../../src/collect/hosts.ts'
+import { eachHostInTurn } from '../../src/collect/http/hosts.ts'
 
 /** Work that ends when told to, and what is under way meanwhile. */
 function makeWork() {

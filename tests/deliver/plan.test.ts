@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { countEdition } from '../../src/deliver/counts.ts'
-import { orderByHand } from '../../src/deliver/order.ts'
+import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition, rehearsePlan } from '../../src/deliver/plan.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase } from '../support/database.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readChoice } from '../../src/subscribe/choice.ts'
-import { canonicalZone, isZone } from '../../src/subscribe/zone.ts'
+import { readChoice } from '../../src/subscribe/choice/choice.ts'
+import { canonicalZone, isZone } from '../../src/subscribe/choice/zone.ts'
 
 const NOTHING = { rhythm: '', weekday: '', hour: '', timeZone: '' }
 

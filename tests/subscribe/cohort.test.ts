@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { findStarts, placeInCohorts } from '../../src/subscribe/cohort.ts'
-import type { Choice } from '../../src/subscribe/slots.ts'
+import { findStarts, placeInCohorts } from '../../src/subscribe/choice/cohort.ts'
+import type { Choice } from '../../src/subscribe/choice/slots.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addEntries, addTagblatt, LAST_SLOT, moveWatermarks, NOON } from './fixtures.ts'
 

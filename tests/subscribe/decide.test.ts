@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Asked, type Asker, decide, type Offer, type Standing } from '../../src/subscribe/decide.ts'
+import type { Choice } from '../../src/subscribe/choice/slots.ts'
+import { type Asked, type Asker, decide, type Offer, type Standing } from '../../src/subscribe/enrol/decide.ts'
 import type { SubscriptionState } from '../../src/subscribe/permission.ts'
-import type { Choice } from '../../src/subscribe/slots.ts'
 
 const HOME: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
 const OFFER: Offer = { home: HOME, homeHour: 7 }

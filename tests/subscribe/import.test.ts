@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { importSubscribers } from '../../src/subscribe/import.ts'
+import { importSubscribers } from '../../src/subscribe/import/import.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { actions, addTagblatt, count, NOON } from './fixtures.ts'

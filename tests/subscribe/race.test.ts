@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { enrol } from '../../src/subscribe/enrol.ts'
+import { enrol } from '../../src/subscribe/enrol/enrol.ts'
 import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'

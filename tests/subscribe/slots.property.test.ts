@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type Choice, nextSlot, type Rhythm, startOf } from '../../src/subscribe/slots.ts'
+import { type Choice, nextSlot, type Rhythm, startOf } from '../../src/subscribe/choice/slots.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type Choice, nextSlot, type Rhythm, startOf } from '../../src/subscribe/slots.ts'
+import { type Choice, nextSlot, type Rhythm, startOf } from '../../src/subscribe/choice/slots.ts'
 
 const choose = (rhythm: Rhythm, hour: number | null, zone: string, weekday: number | null = null): Choice => ({
   rhythm,

@@ -1,8 +1,8 @@
 import type { Temporal } from '../../clock.ts'
-import { readLanguage } from '../language.ts'
-import { stackBases, webUrl } from '../links.ts'
-import { foldSpace, plainText } from '../plain-text.ts'
-import { sanitiseHtml } from '../sanitise.ts'
+import { readLanguage } from '../text/language.ts'
+import { stackBases, webUrl } from '../text/links.ts'
+import { foldSpace, plainText } from '../text/plain-text.ts'
+import { sanitiseHtml } from '../text/sanitise.ts'
 import { readDate } from './dates.ts'
 import type { RawFeed, RawItem, Words } from './raw.ts'
 

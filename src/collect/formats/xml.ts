@@ -1,5 +1,5 @@
 import sanitizeHtml from 'sanitize-html'
-import { limitDepth } from '../depth.ts'
+import { limitDepth } from '../text/depth.ts'
 
 /** A document cut down to its root element, and which format that root says it is. */
 export type XmlDocument = { readonly format: 'rss' | 'rdf' | 'atom'; readonly text: string }

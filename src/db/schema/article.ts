@@ -26,7 +26,8 @@ export const article = pgTable(
     wordCount: integer(),
     textHash: text().notNull(),
     publishedAt: instant(),
-    state: text({ enum: ['visible', 'held', 'hidden'] })
+    /** `removed` keeps what an article is known by, so that its source does not bring it back, and nothing else. */
+    state: text({ enum: ['visible', 'held', 'hidden', 'removed'] })
       .notNull()
       .default('visible'),
     createdAt: instant().notNull(),

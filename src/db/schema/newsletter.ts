@@ -20,6 +20,8 @@ export const newsletter = pgTable(
     rhythms: text().array().notNull().default(sql`'{instant,daily,weekdays,weekly,monthly}'::text[]`),
     maxArticles: integer().notNull().default(12),
     minArticles: integer().notNull().default(1),
+    /** A slot missed while the system was down is caught up within this many hours, once. */
+    graceHours: integer().notNull().default(6),
     accent: text().notNull().default('#1a5276'),
     headlineFont: text({ enum: ['sans', 'serif'] })
       .notNull()
@@ -33,6 +35,7 @@ export const newsletter = pgTable(
   (table) => [
     check('newsletter_hour', sql`${table.hour} between 0 and 23`),
     check('newsletter_max_articles', sql`${table.maxArticles} between 1 and 100`),
+    check('newsletter_grace', sql`${table.graceHours} between 0 and 168`),
     check('newsletter_min_articles', sql`${table.minArticles} between 1 and 100`),
   ],
 )

@@ -59,7 +59,21 @@ export const suppression = pgTable('suppression', {
   reason: text({ enum: ['bounced', 'complained', 'manual', 'erased'] }).notNull(),
   evidence: text(),
   createdAt: instant().notNull(),
+  /** When a bounced address was last asked for confirmation all the same, 7 days or more after it bounced. */
+  retriedAt: instant(),
 })
+
+/** One opt-in mail to an address, by its keyed hash: what limits them outlives the request. */
+export const optIn = pgTable(
+  'opt_in',
+  {
+    id: id(),
+    emailHash: bytes().notNull(),
+    /** When it is sent, or is to be. */
+    at: instant().notNull(),
+  },
+  (table) => [index('opt_in_hash').on(table.emailHash, table.at)],
+)
 
 /** Evidence of consent; append-only, held so by a trigger. */
 export const consentRecord = pgTable(

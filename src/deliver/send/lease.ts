@@ -1,8 +1,8 @@
 import { and, asc, eq, lte, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { share } from '../db/schema/share.ts'
-import { requeueSending } from './recall.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { share } from '../../db/schema/share.ts'
+import { requeueSending } from '../recall.ts'
 
 /** A worker's hold on a share. Whatever is done under an older token is refused by the database. */
 export type Lease = {

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import type { Database } from '../db/client.ts'
-import { whyNotMail } from '../subscribe/permission.ts'
+import type { Database } from '../../db/client.ts'
+import { whyNotMail } from '../../subscribe/permission.ts'
 import type { PlanOrder } from './order.ts'
 
 /** Whole cohorts planned in one transaction. */
 export type Slice = {
-  readonly cohortIds: readonly number[] /** The home cohort is among them. */
+  readonly cohortIds: readonly number[]
+  /** The home cohort is among them. */
   readonly home: boolean
 }
 

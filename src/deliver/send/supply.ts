@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Clock } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
 import { type Claimed, claimDue, recheck } from './claim.ts'
 import {
   abandonLease,

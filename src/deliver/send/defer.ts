@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
 import { leaseShare, releaseLease } from './lease.ts'
 
 /** A relay that could not be reached is tried again after this long. */

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import type { Rhythm } from '../choice/slots.ts'
+import type { SubscriptionState } from '../permission.ts'
 import type { Standing } from './decide.ts'
-import type { SubscriptionState } from './permission.ts'
-import type { Rhythm } from './slots.ts'
 
 /** Whose subscription to what. */
 export type Pair = { readonly newsletterId: number; readonly subscriberId: number }

@@ -1,5 +1,5 @@
+import type { ConsentEvent } from '../consent.ts'
 import { becomesActive, type Candidate } from './candidate.ts'
-import type { ConsentEvent } from './consent.ts'
 
 /** The consent record of a decided wish, or none where nothing about consent changes; `asked`: a confirmation was queued. */
 export function evidenceOf(candidate: Candidate, subscriptionId: number, asked: boolean): readonly ConsentEvent[] {

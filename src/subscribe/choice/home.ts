@@ -1,7 +1,7 @@
 import { and, eq, or, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { cohort, type newsletter } from '../db/schema/newsletter.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
 import { homeChoice } from './choice.ts'
 import { nextSlot } from './slots.ts'
 

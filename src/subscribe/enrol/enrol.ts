@@ -1,6 +1,6 @@
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { CourantError } from '../errors.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { CourantError } from '../../errors.ts'
 import { type Candidate, type Enrolment, type Refused, readCandidates } from './candidate.ts'
 import { type Settled, settle } from './settle.ts'
 

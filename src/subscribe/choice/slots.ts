@@ -1,4 +1,4 @@
-import { Temporal } from '../clock.ts'
+import { Temporal } from '../../clock.ts'
 
 /** How often a reader gets a digest. */
 export type Rhythm = (typeof RHYTHMS)[number]

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { accountResults, type Result } from './account.ts'
+import type { Clock } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { accountResults, type Result } from '../account.ts'
 
 /** Takes outcomes and answers when they are committed: those of all connections share a commit. */
 export type Ledger = {

@@ -1,4 +1,4 @@
-import type { Temporal } from '../clock.ts'
+import type { Temporal } from '../../clock.ts'
 
 /** What to plan: a newsletter's slot, or a sending by hand to all or to one. */
 export type PlanOrder = {

@@ -1,6 +1,6 @@
-import { type ChoiceParts, completeChoice, sameChoice } from './choice.ts'
-import type { SubscriptionState } from './permission.ts'
-import type { Choice } from './slots.ts'
+import { type ChoiceParts, completeChoice, sameChoice } from '../choice/choice.ts'
+import type { Choice } from '../choice/slots.ts'
+import type { SubscriptionState } from '../permission.ts'
 
 /** Who asks. A reader's word is not proven to be theirs until they confirm; an import never raises consent. */
 export type Asker = 'reader' | 'administrator' | 'import'

@@ -1,14 +1,14 @@
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { addressKey } from '../mail/address.ts'
-import { type ChoiceParts, homeChoice } from './choice.ts'
-import { hashAddress, readHashKey } from './consent.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { addressKey } from '../../mail/address.ts'
+import { type ChoiceParts, homeChoice } from '../choice/choice.ts'
+import { ensureTopics } from '../choice/topic.ts'
+import { hashAddress, readHashKey } from '../consent.ts'
+import { type Newsletter, readNewsletters } from '../newsletters.ts'
+import { findSuppressed } from '../suppression.ts'
 import { type Asker, decide, type Step } from './decide.ts'
-import { type Newsletter, readNewsletters } from './newsletters.ts'
 import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from './subscriber.ts'
 import { type Kept, pairKey, readSubscriptions } from './subscription.ts'
-import { findSuppressed } from './suppression.ts'
-import { ensureTopics } from './topic.ts'
 
 /** One wish to subscribe; null for what was not said: a new subscription takes the newsletter's, an old one keeps its own. */
 export type Enrolment = {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import type { subscriber } from '../db/schema/subscriber.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import type { subscriber } from '../../db/schema/subscriber.ts'
 
 type Row = typeof subscriber.$inferSelect
 export type ReaderLocale = Row['locale']

@@ -1,8 +1,8 @@
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { addressKey } from '../mail/address.ts'
-import type { Enrolment, Refusal } from './candidate.ts'
-import { type Enrolled, enrol } from './enrol.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { addressKey } from '../../mail/address.ts'
+import type { Enrolment, Refusal } from '../enrol/candidate.ts'
+import { type Enrolled, enrol } from '../enrol/enrol.ts'
 import type { ReadRow } from './row.ts'
 import type { TableRow } from './table.ts'
 

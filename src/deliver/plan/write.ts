@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
 
 /** Deliveries a worker leases at once. */
 const DELIVERIES_A_SHARE = 500

@@ -1,0 +1,15 @@
+CREATE TABLE "heartbeat" (
+	"name" text PRIMARY KEY NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "opt_in" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "opt_in_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"email_hash" "bytea" NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "newsletter" ADD COLUMN "grace_hours" integer DEFAULT 6 NOT NULL;--> statement-breakpoint
+ALTER TABLE "suppression" ADD COLUMN "retried_at" timestamp (3) with time zone;--> statement-breakpoint
+CREATE INDEX "opt_in_hash" ON "opt_in" USING btree ("email_hash","at");--> statement-breakpoint
+ALTER TABLE "newsletter" ADD CONSTRAINT "newsletter_grace" CHECK ("newsletter"."grace_hours" between 0 and 168);
