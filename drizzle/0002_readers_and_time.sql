@@ -9,7 +9,11 @@ CREATE TABLE "opt_in" (
 	"at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint
+DROP INDEX "notice_due";--> statement-breakpoint
 ALTER TABLE "newsletter" ADD COLUMN "grace_hours" integer DEFAULT 6 NOT NULL;--> statement-breakpoint
 ALTER TABLE "suppression" ADD COLUMN "retried_at" timestamp (3) with time zone;--> statement-breakpoint
 CREATE INDEX "opt_in_hash" ON "opt_in" USING btree ("email_hash","at");--> statement-breakpoint
+CREATE INDEX "edition_open" ON "edition" USING btree ("id") WHERE "edition"."state" in ('planning', 'sending', 'paused', 'held');--> statement-breakpoint
+CREATE INDEX "edition_article_article" ON "edition_article" USING btree ("article_id");--> statement-breakpoint
+CREATE INDEX "notice_due" ON "notice" USING btree ("due_at") WHERE "notice"."state" in ('queued', 'sending');--> statement-breakpoint
 ALTER TABLE "newsletter" ADD CONSTRAINT "newsletter_grace" CHECK ("newsletter"."grace_hours" between 0 and 168);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { CourantError } from './errors.ts'
 
@@ -20,7 +21,18 @@ export type Config = {
   readonly collectAllowPrivate: boolean
   readonly logLevel: string
   readonly templatesDir: string | null
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustProxy: TrustProxy
+  readonly subscribeLimit: SubscribeLimit
 }
+
+/** How many proxies stand in front, or the networks (CIDR) they are in. */
+export type TrustProxy =
+  | { readonly kind: 'hops'; readonly hops: number }
+  | { readonly kind: 'networks'; readonly networks: readonly string[] }
+
+/** How often one network may send the form in so many seconds; null for no limit. */
+export type SubscribeLimit = { readonly requests: number; readonly seconds: number } | null
 
 const SHORTEST_SECRET = 32
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -30,6 +42,8 @@ const NO = ['0', 'false', 'no', 'off']
 const CONFIDENTIAL = new Set(['SECRET', 'SMTP_URL', 'DATABASE_URL'])
 
 const takes = (test: (value: string) => boolean, message: string) => z.string().trim().refine(test, message)
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
 const list = (value: string) => value.split(',').map((part) => part.trim())
 const isUrl = (value: string, schemes: readonly string[]) =>
   URL.canParse(value) && schemes.includes(new URL(value).protocol)
@@ -67,6 +81,14 @@ const schema = z.object({
   ),
   LOG_LEVEL: takes((value) => LOG_LEVELS.includes(value), `takes one of ${LOG_LEVELS.join(', ')}`).default('info'),
   TEMPLATES_DIR: takes((value) => existsSync(value), 'takes a folder that exists').optional(),
+  TRUST_PROXY: takes(
+    (value) => /^\d{1,2}$/.test(value) || list(value).every(isNetwork),
+    'takes the number of proxies in front (0 for none), or their addresses or networks, separated by commas',
+  ).default('0'),
+  SUBSCRIBE_LIMIT: takes(
+    (value) => readLimit(value) !== undefined,
+    'takes forms and time for each network, such as 30/10m (s, m, h or d), or off',
+  ).default('30/10m'),
 })
 
 /** The process's environment, and `.env` of the working folder for what it leaves out. */
@@ -112,7 +134,27 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     collectAllowPrivate: YES.includes(values.COLLECT_ALLOW_PRIVATE.toLowerCase()),
     logLevel: values.LOG_LEVEL,
     templatesDir: values.TEMPLATES_DIR ?? null,
+    trustProxy: readProxies(values.TRUST_PROXY),
+    subscribeLimit: readLimit(values.SUBSCRIBE_LIMIT) ?? null,
   }
+}
+
+function isNetwork(value: string): boolean {
+  return ipaddr.isValidCIDR(value) || ipaddr.IPv6.isValid(value) || ipaddr.IPv4.isValidFourPartDecimal(value)
+}
+
+function readProxies(value: string): TrustProxy {
+  if (/^\d{1,2}$/.test(value)) return { kind: 'hops', hops: Number(value) }
+  const whole = (address: string) => `${address}/${ipaddr.parse(address).kind() === 'ipv6' ? 128 : 32}`
+  return { kind: 'networks', networks: list(value).map((one) => (one.includes('/') ? one : whole(one))) }
+}
+
+/** Undefined for what says no limit. */
+function readLimit(value: string): SubscribeLimit | undefined {
+  if (value.toLowerCase() === 'off') return null
+  const [, requests = '', count = '', unit = ''] = /^(\d{1,6})\/(\d{0,4})([smhd])$/.exec(value) ?? []
+  const seconds = Number(count || 1) * (UNIT_SECONDS[unit] ?? 0)
+  return Number(requests) > 0 && seconds > 0 ? { requests: Number(requests), seconds } : undefined
 }
 
 function show(name: string, given: Record<string, string | undefined>): string {

@@ -14,6 +14,8 @@ const USAGE_CODES = new Set(['usage', 'config.invalid'])
 const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: CommandContext) => void>>> = {
   demo: async () => (await import('./demo/command.ts')).registerDemo,
   migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
+  serve: async () => (await import('./commands/serve.ts')).registerServe,
+  tick: async () => (await import('./commands/tick.ts')).registerTick,
   newsletter: async () => (await import('./commands/newsletter.ts')).registerNewsletter,
   source: async () => (await import('./commands/source.ts')).registerSource,
   collect: async () => (await import('./commands/collect.ts')).registerCollect,

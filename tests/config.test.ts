@@ -41,4 +41,33 @@ describe('the environment', () => {
     const config = readConfig({ SECRET, PORT: '', BASE_URL: 'https://news.example.org/' })
     expect(config).toMatchObject({ port: 8080, baseUrl: 'https://news.example.org', databaseUrl: 'pglite://./data' })
   })
+
+  test('the limit of the form is forms per time for each network, or off', () => {
+    expect(readConfig({ SECRET }).subscribeLimit).toEqual({ requests: 30, seconds: 600 })
+    expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: '5/s' }).subscribeLimit).toEqual({ requests: 5, seconds: 1 })
+    expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: '100/2h' }).subscribeLimit).toEqual({ requests: 100, seconds: 7_200 })
+    expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: 'off' }).subscribeLimit).toBeNull()
+  })
+
+  test('proxies are counted, or named by their networks; none are trusted by default', () => {
+    expect(readConfig({ SECRET }).trustProxy).toEqual({ kind: 'hops', hops: 0 })
+    expect(readConfig({ SECRET, TRUST_PROXY: '2' }).trustProxy).toEqual({ kind: 'hops', hops: 2 })
+    expect(readConfig({ SECRET, TRUST_PROXY: '10.0.0.0/8, 127.0.0.1,::1' }).trustProxy).toEqual({
+      kind: 'networks',
+      networks: ['10.0.0.0/8', '127.0.0.1/32', '::1/128'],
+    })
+  })
+
+  test.each([
+    ['SUBSCRIBE_LIMIT', '30'],
+    ['SUBSCRIBE_LIMIT', '0/10m'],
+    ['SUBSCRIBE_LIMIT', '30/0m'],
+    ['SUBSCRIBE_LIMIT', '30/10w'],
+    ['TRUST_PROXY', 'yes'],
+    ['TRUST_PROXY', '300'],
+    ['TRUST_PROXY', '10.0.0.0/99'],
+    ['TRUST_PROXY', '10.0.0.1,proxy.example'],
+  ])('%s=%s is refused with what it takes', (name, value) => {
+    expect(() => readConfig({ SECRET, [name]: value })).toThrow(new RegExp(`${name} takes .* \\(got "`))
+  })
 })

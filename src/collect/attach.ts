@@ -46,9 +46,15 @@ export async function attachSource(db: Database, wanted: Wanted, now: Temporal.I
   })
 }
 
-type Address = { readonly url: string; readonly username: string | null; readonly password: string | null }
+/** A feed's address without the user name and password that stood in it. */
+export type Address = { readonly url: string; readonly username: string | null; readonly password: string | null }
 
-function readAddress(text: string, allowPrivate: boolean): Address {
+/**
+ * Reads the address of a feed as people paste it.
+ *
+ * @throws CourantError `source.invalid`, `source.refused`.
+ */
+export function readAddress(text: string, allowPrivate: boolean): Address {
   const url = URL.parse(
     text
       .trim()

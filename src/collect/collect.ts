@@ -111,7 +111,7 @@ async function read(
   const homeKey = reading.homeUrl === null ? null : urlKey(canonicalUrl(reading.homeUrl))
   return db.transaction(async (tx) => {
     const stored = await storeArticles(tx, { sourceId: row.id, articles, homeKey }, options.now)
-    await recordReading(tx, row.id, reading, options.now)
+    await recordReading(tx, row, reading, options.now)
     return { kind: 'fetched', ...stored }
   })
 }
@@ -128,7 +128,7 @@ function readFeed({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'doc
 async function keep(db: Database, row: FeedSource, movedTo: string | null, options: CollectOptions): Promise<Outcome> {
   await db.transaction(async (tx) => {
     if (row.waiting) await admitArticles(tx, row.id, options.now)
-    await recordUnchanged(tx, row.id, movedTo ?? row.feedUrl, options.now)
+    await recordUnchanged(tx, row, movedTo ?? row.feedUrl, options.now)
   })
   return { kind: 'unchanged' }
 }

@@ -30,7 +30,7 @@ export type ListedArticle = {
   readonly topics: readonly string[]
   readonly wordCount: number | null
   readonly publishedAt: string | null
-  readonly state: 'visible' | 'held' | 'hidden'
+  readonly state: 'visible' | 'held' | 'hidden' | 'removed'
   readonly source: string
   readonly entryId: number | null
 }

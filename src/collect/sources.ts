@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { source } from '../db/schema/source.ts'
@@ -8,6 +8,7 @@ export type FeedSource = typeof source.$inferSelect & { readonly feedUrl: string
 
 const MOST_SOURCES = 100_000
 const MINUTES_BETWEEN = 15
+const MINUTES_BEFORE_SLOT = 10
 const LONGEST_WAIT_MINUTES = 24 * 60
 
 /** Sources nobody takes any more stay as rows, since their articles stay; they are not collected. */
@@ -19,15 +20,34 @@ const isWaiting = sql<boolean>`exists (
 
 /** The feeds to fetch: those of these ids, ended ones too, or with null all that are active. By id. */
 export function findSources(db: Database, ids: readonly number[] | null): Promise<FeedSource[]> {
-  return findFeeds(db, ids === null ? eq(source.state, 'active') : inArray(source.id, [...ids]))
+  if (ids === null) return findFeeds(db, eq(source.state, 'active'))
+  return findFeeds(db, sql`${source.id} = any(${`{${ids.join(',')}}`}::bigint[])`)
 }
 
-/** The ids of the feeds whose time has come. */
+/**
+ * The ids of the feeds whose time has come, and of those a newsletter takes from whose slot is near: they are fetched once in
+ * the ten minutes before it. One that fails keeps to its own times. A time further off than any wait is a wrong clock's.
+ */
 export async function findDueSources(db: Database, now: Temporal.Instant): Promise<number[]> {
-  const due = or(isNull(source.nextFetchAt), lte(source.nextFetchAt, now))
+  const due = or(
+    isNull(source.nextFetchAt),
+    lte(source.nextFetchAt, now),
+    gt(source.nextFetchAt, now.add({ minutes: LONGEST_WAIT_MINUTES })),
+    and(eq(source.failures, 0), hasSlotNear(now)),
+  )
   const rows = await findFeeds(db, and(eq(source.state, 'active'), due))
   return rows.map(({ id }) => id)
 }
+
+/** Cohorts without readers are not planned, but for the home. */
+const hasSlotNear = (now: Temporal.Instant) => sql`exists (
+  select from newsletter_source
+  join newsletter on newsletter.id = newsletter_source.newsletter_id and newsletter.state = 'active'
+  join cohort on cohort.newsletter_id = newsletter.id
+  where newsletter_source.source_id = ${source.id}
+    and (cohort.home or exists (select from subscription where subscription.cohort_id = cohort.id))
+    and cohort.next_due_at <= ${now.add({ minutes: MINUTES_BEFORE_SLOT }).toString()}
+    and ${source.lastFetchedAt} < cohort.next_due_at - ${`${MINUTES_BEFORE_SLOT} minutes`}::interval)`
 
 async function findFeeds(db: Database, which: SQL | undefined): Promise<FeedSource[]> {
   const rows = await db
@@ -50,20 +70,33 @@ export type Reading = {
   readonly bodyHash: string
 }
 
+/** The source, unless it was given another URL while it was being fetched: what was fetched is then no news of it. */
+const asFetched = ({ id, feedUrl }: FeedSource) => and(eq(source.id, id), eq(source.feedUrl, feedUrl))
+
 /** Keeps a fetch that brought a document. */
-export async function recordReading(db: Database, id: number, reading: Reading, now: Temporal.Instant): Promise<void> {
+export async function recordReading(
+  db: Database,
+  row: FeedSource,
+  reading: Reading,
+  now: Temporal.Instant,
+): Promise<void> {
   await db
     .update(source)
     .set({ ...reading, ...succeeded(now), fetches: sql`${source.fetches} + 1` })
-    .where(eq(source.id, id))
+    .where(asFetched(row))
 }
 
 /** Keeps a fetch that brought nothing new. */
-export async function recordUnchanged(db: Database, id: number, feedUrl: string, now: Temporal.Instant): Promise<void> {
+export async function recordUnchanged(
+  db: Database,
+  row: FeedSource,
+  feedUrl: string,
+  now: Temporal.Instant,
+): Promise<void> {
   await db
     .update(source)
     .set({ feedUrl, ...succeeded(now) })
-    .where(eq(source.id, id))
+    .where(asFetched(row))
 }
 
 function succeeded(now: Temporal.Instant) {
@@ -90,7 +123,7 @@ export async function recordFailure(
       failures: sql`${source.failures} + 1`,
       lastError: failure.reason,
     })
-    .where(eq(source.id, row.id))
+    .where(asFetched(row))
 }
 
 /** The time of the next try after so many failures in a row. */

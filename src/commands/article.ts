@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
+import type { Hiding } from '../collect/hide.ts'
 import type { ListedArticle } from '../collect/listing.ts'
+import type { Withdrawn } from '../deliver/withdraw.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletters.ts'
+import { askFirst } from './ask.ts'
 import type { CommandContext } from './context.ts'
 
 const LISTED = 100
 const MOST_LISTED = 10_000
 
-/** `courant article add|list`: articles that come without a feed, and all there are. */
+/** `courant article add|list|hide|remove`: articles that come without a feed, all there are, and taking them back. */
 export function registerArticle(program: Command, context: CommandContext): void {
   const group = program.command('article').description('articles of a newsletter')
   group
@@ -21,6 +24,21 @@ export function registerArticle(program: Command, context: CommandContext): void
     .option('--newsletter <slug>', 'may be left out where there is only one')
     .option('--limit <n>', 'at most this many', String(LISTED))
     .action((options: { newsletter?: string; limit: string }) => list(context, options.newsletter, options.limit))
+  withdrawing(group.command('hide'), context, 'hidden').description(
+    'keep articles out of every newsletter, also out of what is being sent and of the archive; for good',
+  )
+  withdrawing(group.command('remove'), context, 'removed').description(
+    'the same, and delete their text; their source does not bring them back',
+  )
+}
+
+function withdrawing(command: Command, context: CommandContext, hiding: Hiding): Command {
+  return command
+    .argument('<id...>', 'as `article list --json` gives them')
+    .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
+    .action((ids: readonly string[], options: { yes?: boolean }) =>
+      withdraw(context, ids, hiding, options.yes ?? false),
+    )
 }
 
 async function add(context: CommandContext, slug: string | undefined): Promise<void> {
@@ -78,5 +96,39 @@ function readLimit(text: string): number {
 }
 
 function describe(article: ListedArticle): string {
-  return [article.publishedAt ?? 'undated', article.title, article.source, article.url].join('\t')
+  const title = article.state === 'visible' ? article.title : `(${article.state}) ${article.title}`.trim()
+  return [article.id, article.publishedAt ?? 'undated', title, article.source, article.url].join('\t')
+}
+
+async function withdraw(
+  context: CommandContext,
+  names: readonly string[],
+  hiding: Hiding,
+  yes: boolean,
+): Promise<void> {
+  const ids = [...new Set(names.map(readId))]
+  const { withdrawArticles } = await import('../deliver/withdraw.ts')
+  await context.withDatabase(async (db) => {
+    const verb = hiding === 'hidden' ? 'Hide' : 'Remove'
+    if (!yes) await askFirst(`${verb} ${sayArticles(ids.length)} in every newsletter? This cannot be undone.`)
+    const withdrawn = await withdrawArticles(db, ids, hiding, context.clock)
+    context.print(withdrawn, sayWithdrawn(withdrawn, hiding))
+  })
+}
+
+function readId(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new CourantError('usage', {
+    what: 'An article is named by its id.',
+    why: `Got ${JSON.stringify(text)}.`,
+    todo: '"courant article list" shows the ids.',
+  })
+}
+
+const sayArticles = (count: number) => `${count} ${count === 1 ? 'article' : 'articles'}`
+
+function sayWithdrawn({ articles, editions, moved, skipped }: Withdrawn, hiding: Hiding): string {
+  const done = `${sayArticles(articles.length)} ${hiding}.`
+  if (editions.length === 0) return done
+  return `${done} Edition ${editions.join(', ')}: ${moved} readers get the rest, ${skipped} had nothing else in it.`
 }

@@ -48,6 +48,12 @@ export async function sendNow(
 ): Promise<SendReport> {
   const startMs = context.clock.monotonicMs()
   const newsletter = await findNewsletter(db, slug)
+  if (newsletter.state === 'paused' && !options.dryRun)
+    throw new CourantError('newsletter.paused', {
+      what: `The newsletter ${newsletter.slug} is paused.`,
+      why: 'Nothing of it is sent.',
+      todo: `Run "courant newsletter resume ${newsletter.slug}".`,
+    })
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     throw new CourantError('newsletter.imprint', {
       what: `The newsletter ${newsletter.slug} has no imprint.`,

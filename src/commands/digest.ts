@@ -10,6 +10,7 @@ import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletters.ts'
 import type { CommandContext } from './context.ts'
 import { sendDigest } from './digest-send.ts'
+import { testDigest } from './digest-test.ts'
 import { openStationery } from './sender.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
@@ -17,9 +18,9 @@ const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
 type PreviewOptions = { subscriber?: string; format: string; out?: string; now?: string }
 type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: string }
 
-/** `courant digest preview|send`: look at the next digest, send it now. */
+/** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
 export function registerDigest(program: Command, context: CommandContext): void {
-  const group = program.command('digest').description('look at the next digest, or send it now')
+  const group = program.command('digest').description('look at the next digest, test it, or send it now')
   group
     .command('preview')
     .argument('[newsletter]', 'its slug; may be left out where there is only one')
@@ -29,6 +30,15 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .option('--out <file>', 'write it there')
     .option('--now <instant>', 'as if it were then (ISO 8601)')
     .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
+  group
+    .command('test')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('send the next digest to one address, marked as a test; changes nothing')
+    .requiredOption('--to <email>', 'who gets the test')
+    .option('--subscriber <email>', "this subscriber's own digest")
+    .action((slug: string | undefined, options: { to: string; subscriber?: string }) =>
+      testDigest(context, slug, options),
+    )
   group
     .command('send')
     .argument('[newsletter]', 'its slug; may be left out where there is only one')

@@ -6,13 +6,15 @@ import { newsletter } from '../db/schema/newsletter.ts'
 import { share } from '../db/schema/share.ts'
 import { countEdition } from '../deliver/counts.ts'
 import { CourantError } from '../errors.ts'
+import { askFirst, isTerminal } from './ask.ts'
 import type { CommandContext } from './context.ts'
 
 const MOST_LISTED = 100
+const ID = "the edition's id, as `edition list` and `digest send` give it"
 
-/** `courant edition list|show`: what was sent, and what became of it. */
+/** `courant edition list|show|pause|resume|cancel`: what was sent and what became of it, and the brakes. */
 export function registerEdition(program: Command, context: CommandContext): void {
-  const group = program.command('edition').description('look at what was sent')
+  const group = program.command('edition').description('look at what is sent and was sent, stop it and let it go on')
   group
     .command('list')
     .description('the newest editions first')
@@ -23,9 +25,27 @@ export function registerEdition(program: Command, context: CommandContext): void
     )
   group
     .command('show')
-    .argument('<id>', "the edition's id, as `edition list` and `digest send` give it")
+    .argument('<id>', ID)
     .description('state, slot, counts by state, shares')
     .action((id: string) => context.withDatabase((db) => show(db, context, id)))
+  group
+    .command('pause')
+    .argument('<id>', ID)
+    .description('stop sending until it is resumed; messages on the wire are finished')
+    .action((id: string) => context.withDatabase((db) => pause(db, context, id)))
+  group
+    .command('resume')
+    .argument('<id>', ID)
+    .description('go on with one that is paused, or held for a template that was mended; the server or a tick sends it')
+    .action((id: string) => context.withDatabase((db) => resume(db, context, id)))
+  group
+    .command('cancel')
+    .argument('<id>', ID)
+    .description('stop it for good; who was not reached gets its articles with the next edition')
+    .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
+    .action((id: string, options: { yes?: boolean }) =>
+      context.withDatabase((db) => cancel(db, context, id, options.yes ?? false)),
+    )
 }
 
 const COLUMNS = {
@@ -63,12 +83,14 @@ async function list(
   }
 }
 
+const readId = (id: string) => (/^\d{1,15}$/.test(id) ? Number(id) : 0)
+
 async function show(db: Database, context: CommandContext, id: string): Promise<void> {
   const rows = await db
     .select(COLUMNS)
     .from(edition)
     .innerJoin(newsletter, eq(newsletter.id, edition.newsletterId))
-    .where(eq(edition.id, /^\d{1,15}$/.test(id) ? Number(id) : 0))
+    .where(eq(edition.id, readId(id)))
     .limit(1)
   const found = rows[0]
   if (found === undefined)
@@ -85,4 +107,30 @@ async function show(db: Database, context: CommandContext, id: string): Promise<
     ...lines.map(([state, count]) => `  ${state} ${count}`),
   ].join('\n')
   context.print({ ...found, counts, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
+}
+
+async function pause(db: Database, context: CommandContext, id: string): Promise<void> {
+  const { pauseEdition } = await import('../deliver/control.ts')
+  await pauseEdition(db, readId(id))
+  await show(db, context, id)
+}
+
+async function resume(db: Database, context: CommandContext, id: string): Promise<void> {
+  const { resumeEdition } = await import('../deliver/control.ts')
+  await resumeEdition(db, readId(id), context.clock.now())
+  await show(db, context, id)
+}
+
+async function cancel(db: Database, context: CommandContext, id: string, yes: boolean): Promise<void> {
+  const { cancelEdition } = await import('../deliver/control/cancel.ts')
+  if (!yes && isTerminal()) await askFirst(await sayCancelling(db, readId(id)))
+  await cancelEdition(db, readId(id), context.clock)
+  await show(db, context, id)
+}
+
+/** The question before an edition is cancelled, with its numbers. */
+export async function sayCancelling(db: Database, editionId: number): Promise<string> {
+  const { planned, sent, queued, sending, deferred } = await countEdition(db, editionId)
+  const say = (count: number) => count.toLocaleString('en')
+  return `Stop the send? ${say(sent)} of ${say(planned)} readers have it; ${say(queued + sending + deferred)} will not get it.`
 }

@@ -8,9 +8,10 @@ import {
   listNewsletters,
   type Newsletter,
 } from '../subscribe/newsletters.ts'
+import { askFirst, isTerminal } from './ask.ts'
 import type { CommandContext } from './context.ts'
 
-/** `courant newsletter add|list|show|set`. */
+/** `courant newsletter add|list|show|set|pause|resume|delete`. */
 export function registerNewsletter(program: Command, context: CommandContext): void {
   const group = program.command('newsletter').description('newsletters: what one subscribes to')
 
@@ -53,6 +54,53 @@ export function registerNewsletter(program: Command, context: CommandContext): v
         .catch(asWrongUsage)
       context.print(shown(changed), textOf(shown(changed)))
     })
+
+  group
+    .command('pause <slug>')
+    .description('let nothing more be planned or sent; its editions on the way pause with it')
+    .action(async (slug: string) => {
+      const { pauseNewsletter } = await import('../deliver/control/suspend.ts')
+      const { newsletter, editions } = await context.withDatabase((db) => pauseNewsletter(db, slug))
+      const also = editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
+      context.print({ ...shown(newsletter), editions }, `Newsletter ${slug} is paused${also}.`)
+    })
+
+  group
+    .command('resume <slug>')
+    .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
+    .action(async (slug: string) => {
+      const { resumeNewsletter } = await import('../deliver/control/suspend.ts')
+      const { newsletter, editions } = await context.withDatabase((db) =>
+        resumeNewsletter(db, slug, context.clock.now()),
+      )
+      const also = editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
+      context.print({ ...shown(newsletter), editions }, `Newsletter ${slug} goes on${also}.`)
+    })
+
+  group
+    .command('delete <slug>')
+    .description('end a newsletter: its editions are cancelled, its readers leave; evidence of consent stays')
+    .option('--yes', 'do not ask; needed where there is no terminal')
+    .action((slug: string, options: { yes?: boolean }) => remove(context, slug, options.yes ?? false))
+}
+
+async function remove(context: CommandContext, slug: string, yes: boolean): Promise<void> {
+  if (!yes && !isTerminal())
+    throw new CourantError('usage', {
+      what: 'Deleting a newsletter cannot be undone, and there is nobody to ask.',
+      todo: 'Add --yes.',
+    })
+  const { deleteNewsletter, readStake } = await import('../deliver/control/suspend.ts')
+  await context.withDatabase(async (db) => {
+    if (!yes) {
+      const { newsletter, readers, unsent } = await readStake(db, slug)
+      const numbers = `${readers.toLocaleString('en')} readers, ${unsent.toLocaleString('en')} messages not sent yet.`
+      await askFirst(`Delete ${newsletter.name} (${slug}) for good? ${numbers}`)
+    }
+    const { newsletter, editions, readers } = await deleteNewsletter(db, slug, context.clock)
+    const answer = { slug, name: newsletter.name, state: newsletter.state, readers, editions }
+    context.print(answer, `Newsletter ${slug} is deleted; ${readers} readers have left.`)
+  })
 }
 
 function withFields(command: Command): Command {
@@ -66,6 +114,7 @@ function withFields(command: Command): Command {
     .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly')
     .option('--max-articles <count>', 'articles shown in full')
     .option('--min-articles <count>', 'fewer than these wait for the next slot')
+    .option('--grace-hours <hours>', 'a slot missed by no more than this is caught up, 0 to 168')
     .option('--accent <colour>', 'such as #1a5276')
     .option('--headline-font <font>', 'serif or sans')
     .option('--intro <text>', 'a text above the articles')

@@ -1,4 +1,6 @@
+import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
+import type { SourceChange } from '../collect/change.ts'
 import type { ListedSource } from '../collect/listing.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletters.ts'
@@ -6,7 +8,9 @@ import type { CommandContext } from './context.ts'
 
 type AddOptions = { newsletter?: string; backfill: string }
 
-/** `courant source add|list|remove`: where a newsletter's articles come from. */
+type SetOptions = Omit<SourceChange, 'headers' | 'password'> & { header: string[]; passwordStdin?: boolean }
+
+/** `courant source add|list|set|remove`: where a newsletter's articles come from. */
 export function registerSource(program: Command, context: CommandContext): void {
   const group = program.command('source').description('where articles come from')
   group
@@ -21,6 +25,16 @@ export function registerSource(program: Command, context: CommandContext): void 
     .description('all sources and how their last fetch went')
     .option('--newsletter <slug>', 'only those of this newsletter')
     .action((options: { newsletter?: string }) => list(context, options.newsletter))
+  group
+    .command('set')
+    .argument('<source>', 'its id or URL')
+    .description('change a source and fetch it again, also one that had ended; what is left out stays')
+    .option('--url <url>', 'where it has moved to; to another host no password or header goes along')
+    .option('--user-agent <text>', "in the place of Courant's own; an empty text goes back to that")
+    .option('--username <name>', 'for sources behind a password; an empty text takes name and password away')
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--header <line>', "'Name: value', may be repeated; without a value it is taken away", gather, [])
+    .action((name: string, options: SetOptions) => set(context, name, options))
   group
     .command('remove')
     .argument('<source>', 'its id or URL')
@@ -62,8 +76,36 @@ async function list(context: CommandContext, slug: string | undefined): Promise<
 }
 
 function describe(source: ListedSource): string {
-  const state = source.lastError === null ? source.state : `failed ${source.failures} times: ${source.lastError}`
-  return [source.id, source.url, source.title ?? '–', source.newsletters.join(', '), state].join('\t')
+  const failed = source.lastError === null ? '' : `, failed ${source.failures} times: ${source.lastError}`
+  const next = source.kind === 'api' || source.state === 'ended' ? '–' : (source.nextFetchAt ?? 'due')
+  const newsletters = source.newsletters.join(', ')
+  return [source.id, source.url, source.title ?? '–', newsletters, `${source.state}${failed}`, next].join('\t')
+}
+
+const gather = (line: string, before: readonly string[]) => [...before, line]
+
+async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {
+  const { header, passwordStdin, ...change } = options
+  if (header.length === 0 && !passwordStdin && Object.keys(change).length === 0)
+    throw new CourantError('usage', { what: 'Nothing is to be changed.', todo: 'Run the command with --help.' })
+  const password = passwordStdin ? await readPassword() : undefined
+  const allowPrivate = context.config().collectAllowPrivate
+  const { changeSource } = await import('../collect/change.ts')
+  await context.withDatabase(async (db) => {
+    const changed = await changeSource(db, name, { ...change, password, headers: header }, allowPrivate)
+    if (changed.dropped)
+      context.warn(
+        'User name, password and headers were for the old host only: give them again if the new one wants them.',
+      )
+    const { dropped: _, ...answer } = changed
+    context.print(answer, `Source ${changed.id} is ${changed.url}, and fetched with the next collection.`)
+  })
+}
+
+/** The first line of standard input. */
+async function readPassword(): Promise<string> {
+  for await (const line of createInterface({ input: process.stdin })) return line
+  throw new CourantError('usage', { what: 'There is no password on standard input.' })
 }
 
 async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {

@@ -103,8 +103,10 @@ function registerShow(group: Command, context: CommandContext): void {
     .description('all that is kept of one reader, with the evidence of consent')
     .action(async (email: string) => {
       const reader = await context.withDatabase((db) => readReader(db, email))
-      const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.evidence].join('\t'))
-      context.print(reader, [...reader.subscriptions.map(lineOf), ...consent].join('\n'))
+      const standing = reader.suppressed === null ? [] : [`suppressed: ${reader.suppressed.reason}`]
+      const subscriptions = reader.subscriptions.map((one) => `${lineOf(one)}\t${one.nextSlotAt ?? ''}`)
+      const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.ip, one.evidence].join('\t'))
+      context.print(reader, [...standing, ...subscriptions, ...consent].join('\n'))
     })
 }
 

@@ -25,15 +25,20 @@ pg.types.setTypeParser(INT8_ARRAY, (value) => value.slice(1, -1).split(',').filt
 const EMBEDDED_SCHEME = 'pglite://'
 
 /**
- * Opens the database named by `DATABASE_URL`: `pglite://folder` or `postgres://…`. One driver serves both.
+ * Opens the database named by `DATABASE_URL`: `pglite://folder` or `postgres://…`. One driver serves both. An embedded one
+ * that another process has open is worked through that process, or refused with `alone`.
  *
  * @throws CourantError `database.held`, `database.embedded`, `database.unreachable`.
  */
-export async function openDatabase(url: string, connections = 10): Promise<OpenDatabase> {
+export async function openDatabase(
+  url: string,
+  connections = 10,
+  holding: 'shared' | 'alone' = 'shared',
+): Promise<OpenDatabase> {
   if (!url.startsWith(EMBEDDED_SCHEME))
     return open({ connectionString: url, max: connections }, 'postgres', async () => {})
   const { openEmbedded } = await import('./embedded.ts')
-  const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length))
+  const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length), holding)
   const config = { host: embedded.socketFolder, user: 'postgres', database: 'postgres', max: connections }
   return open(config, 'embedded', embedded.close)
 }

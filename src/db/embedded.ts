@@ -31,16 +31,16 @@ const ASK_EVERY_MS = 100
 const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 
 /**
- * Opens the embedded database in `folder`, or works through the process that has it open.
+ * Opens the embedded database in `folder`, or works through the process that has it open, unless it is to be held alone.
  * The lock is the operating system's (SQLite's exclusive lock on `lock.db`), so death frees it at once.
  *
- * @throws CourantError `database.held` when the holder cannot be reached.
+ * @throws CourantError `database.held` when the holder cannot be reached, or there is one and `holding` is `alone`.
  */
-export async function openEmbedded(folder: string): Promise<Embedded> {
+export async function openEmbedded(folder: string, holding: 'shared' | 'alone' = 'shared'): Promise<Embedded> {
   const path = resolve(folder)
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const lock = takeLock(join(path, 'lock.db'))
-  if (lock === null) return joinHolder(path)
+  if (lock === null) return joinHolder(path, holding)
   try {
     return await hold(path, lock)
   } catch (cause) {
@@ -119,9 +119,9 @@ function hear(worker: Worker, kind: EmbeddedWord['kind']): Promise<EmbeddedWord>
   })
 }
 
-function joinHolder(path: string): Embedded {
+function joinHolder(path: string, holding: 'shared' | 'alone'): Embedded {
   const holder = readHolder(path)
-  if (holder === null || holder.host !== hostname())
+  if (holding === 'alone' || holder === null || holder.host !== hostname())
     throw new CourantError('database.held', {
       what: `The database folder ${path} is in use.`,
       why: holder === null ? 'Its holder is only just starting.' : `Process ${holder.pid} on ${holder.host} holds it.`,

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { PlanOrder } from './plan/order.ts'
@@ -33,7 +33,10 @@ export async function findPlanning(db: Database, order: PlanOrder): Promise<Plan
   return read(rows.rows[0])
 }
 
-/** Makes the edition if anything was selected for anybody; joins the one another planner made for the same slot or key. */
+/**
+ * Makes the edition if anything was selected for anybody and the newsletter was not paused meanwhile; joins the one another
+ * planner made for the same slot or key.
+ */
 export async function makeEdition(
   tx: Database,
   order: PlanOrder,
@@ -48,7 +51,7 @@ export async function makeEdition(
     select ${publicId}, n.id, ${order.slot?.rhythm ?? null}, ${order.slot?.at.toString() ?? null}, ${order.key},
       ${order.onlySubscriptionId}, 'planning', ${boundEntryId}, ${nonce}, ${now.toString()}, n.intro
     from newsletter n
-    where n.id = ${order.newsletterId} and exists (select from planned_selection where enough)
+    where n.id = ${order.newsletterId} and n.state = 'active' and exists (select from planned_selection where enough)
     on conflict do nothing
     returning ${COLUMNS}`)
   const edition = read(made.rows[0])
@@ -77,14 +80,27 @@ export async function openSending(
       variant_count = (select count(*) from variant where edition_id = edition.id)
     where id = ${edition.id} and state = 'planning'
     returning ${COLUMNS}`)
-  return read(rows.rows[0]) ?? edition
+  return read(rows.rows[0]) ?? (await readEdition(db, edition.id)) ?? edition
 }
 
-/** Holds the edition open while another slice is written, whatever a second planner of the same edition said of it. */
+async function readEdition(db: Database, editionId: number): Promise<PlannedEdition | null> {
+  const rows = await db.execute<EditionRow>(sql`select ${COLUMNS} from edition where id = ${editionId}`)
+  return read(rows.rows[0])
+}
+
+/** Locks the edition and says whether it may still be added to: a cancelled or missed one is closed. */
+export async function lockOpenEdition(tx: Database, editionId: number): Promise<boolean> {
+  const rows = await tx.execute(sql`
+    select from edition where id = ${editionId} and state not in ('cancelled', 'missed') for update`)
+  return rows.rows.length > 0
+}
+
+/** Holds the edition open while what was selected for another slice is written, unless it is paused or held. */
 export async function reopenPlanning(tx: Database, editionId: number): Promise<void> {
   await tx.execute(sql`
     update edition set state = 'planning', finished_at = null
-    where id = ${editionId} and state in ('planning', 'sending', 'finished')`)
+    where id = ${editionId} and state in ('planning', 'sending', 'finished')
+      and exists (select from planned_selection where enough)`)
 }
 
 /**
@@ -107,24 +123,45 @@ export async function adoptOrphans(
   }
 }
 
-/** Sets the edition finished once none of its shares has anything left to do; `finished` is never said by a worker. */
-export async function finishEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
-  await db.execute(sql`
-    update edition set state = 'finished', finished_at = ${now.toString()}
-    where id = ${editionId} and state = 'sending'
-      and not exists (select from share where edition_id = ${editionId} and due_at is not null)`)
+/**
+ * Opens to the workers what other planners left when they died: editions of slots whose cohorts have all moved on, and
+ * sendings by hand of `before` or earlier; of newsletters that are active. Returns how many.
+ */
+export async function openAbandoned(db: Database, before: Temporal.Instant, now: Temporal.Instant): Promise<number> {
+  const rows = await db.execute<EditionRow>(sql`
+    select e.id, e.public_id, e.state, e.bound_entry_id from edition e
+    where e.state = 'planning' and exists (select from newsletter n where n.id = e.newsletter_id and n.state = 'active')
+      and case when e.slot_at is null then e.created_at <= ${before.toString()} else not exists (
+        select from cohort c
+        where c.newsletter_id = e.newsletter_id and c.rhythm = e.rhythm and c.next_due_at <= e.slot_at
+      ) end
+    order by e.id limit 1000`)
+  for (const row of rows.rows) {
+    const abandoned = read(row)
+    if (abandoned !== null) await openSending(db, abandoned, now)
+  }
+  return rows.rows.length
 }
 
-/** The same for all of a newsletter's editions, after planning took deliveries away from older ones. */
-export async function finishEditions(db: Database, newsletterId: number, now: Temporal.Instant): Promise<void> {
+/** Sets the edition finished once none of its shares has anything left to do; `finished` is never said by a worker. */
+export async function finishEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
+  await finishWhere(db, sql`id = ${editionId}`, now)
+}
+
+/** The same for all editions, or for a newsletter's, after planning took deliveries away from older ones. */
+export async function finishEditions(db: Database, newsletterId: number | null, now: Temporal.Instant): Promise<void> {
+  await finishWhere(db, newsletterId === null ? sql`true` : sql`newsletter_id = ${newsletterId}`, now)
+}
+
+async function finishWhere(db: Database, which: SQL, now: Temporal.Instant): Promise<void> {
   await db.execute(sql`
     update edition e set state = 'finished', finished_at = ${now.toString()}
-    where newsletter_id = ${newsletterId} and state = 'sending'
+    where ${which} and state = 'sending'
       and not exists (select from share where edition_id = e.id and due_at is not null)`)
 }
 
 /** Makes the partition after the edition's own well before it is needed. */
-async function makePartition(tx: Database, editionId: number): Promise<void> {
+export async function makePartition(tx: Database, editionId: number): Promise<void> {
   const next = Math.floor(editionId / EDITIONS_A_PARTITION) + 1
   const [from, to] = [next * EDITIONS_A_PARTITION, (next + 1) * EDITIONS_A_PARTITION]
   const name = `delivery_${next}`

@@ -30,7 +30,11 @@ const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscri
 type SlotName = (typeof SLOTS)[number]
 
 /** A variant compiled once for all its readers. */
-export type CompiledVariant = { readonly source: VariantSource; readonly compiled: Compiled<SlotName> }
+export type CompiledVariant = {
+  readonly source: VariantSource
+  readonly subject: string
+  readonly compiled: Compiled<SlotName>
+}
 
 /** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
 export async function compileVariant(
@@ -60,23 +64,25 @@ export async function compileSource(stationery: Stationery, source: VariantSourc
     markers,
     ['name'],
   )
-  return { source, compiled }
+  return { source, subject: rendered.subject, compiled }
 }
 
 /** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
 function listHeaders(
-  { newsletter, edition }: VariantSource,
+  { newsletter, edition, digest }: VariantSource,
   baseUrl: string,
   markers: Readonly<Record<SlotName, string>>,
 ): readonly (readonly [string, string])[] {
   const domain = domainOf(newsletter.fromAddress)
+  const kind = digest.test ? 'test' : 'digest'
   return [
     ['List-Id', `<${newsletter.slug}.${domain}>`],
     ['List-Unsubscribe', `<${markers.unsubscribeUrl}>, <${markers.unsubscribeMailto}>`],
     ['List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'],
     ['List-Archive', `<${baseUrl}/archive/${newsletter.slug}>`],
-    ['Feedback-ID', `${edition.publicId}:${newsletter.slug}:digest:${domain}`],
+    ['Feedback-ID', `${edition.publicId}:${newsletter.slug}:${kind}:${domain}`],
     ['Precedence', 'bulk'],
+    ...(digest.test ? [['Courant-Test', 'yes'] as const] : []),
   ]
 }
 
@@ -106,7 +112,7 @@ export function fieldsOf(
   subscriptionId: number,
   reader: Reader,
 ): ReaderFields & { readonly unsubscribeMailto: string } {
-  const token = signLink(linkKeys, 'unsubscribe', { subscriptionId, version: reader.tokenVersion })
+  const token = signLink(linkKeys, 'unsubscribe', { id: subscriptionId, version: reader.tokenVersion })
   const answersTo =
     inboundDomain === null ? (newsletter.replyTo ?? newsletter.fromAddress) : `unsubscribe@${inboundDomain}`
   return {

@@ -93,7 +93,8 @@ function isGone(reply: Extract<Reply, { kind: 'refused' | 'deferred' }>): boolea
   return reply.stage === 'rcpt' && RECIPIENT_REFUSED.includes(reply.code)
 }
 
-function retryLater(attempt: Attempt, now: Temporal.Instant, reason: string, reply: string): Outcome {
+/** Another try after a wait that doubles with each, or the end of it 48 h after the start. */
+export function retryLater(attempt: Attempt, now: Temporal.Instant, reason: string, reply: string | null): Outcome {
   const minutes = Math.min(FIRST_WAIT_MINUTES * 2 ** (attempt.attempts - 1), LONGEST_WAIT_MINUTES)
   const retryAt = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter / 4)) })
   const end = attempt.editionAt.add({ hours: GIVE_UP_HOURS })

@@ -11,37 +11,39 @@ import {
   adoptOrphans,
   findPlanning,
   finishEditions,
+  lockOpenEdition,
   makeEdition,
   openSending,
   type Plan,
   reopenPlanning,
 } from './edition.ts'
 import { readAudience, readSlices, type Slice } from './plan/audience.ts'
+import { lockCohorts, moveDueTimes } from './plan/cohorts.ts'
 import type { PlanOrder } from './plan/order.ts'
 import { moveWatermarks } from './plan/watermark.ts'
 import { writeDeliveries } from './plan/write.ts'
 import { lockOpenShares, recallShares, releaseRecall } from './recall.ts'
 
-/** A worker gives a share back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
-const WAIT_FOR_SHARES_MS = 60_000
 const ASK_AGAIN_MS = 50
 
 /**
  * Plans an edition: selects for every reader what is new to them and writes edition, variants, deliveries and shares,
- * slice by slice, each a transaction that also moves the watermarks. Planning again (after a crash, with the same key)
- * goes on where it stopped and adds only what is missing.
+ * slice by slice, each a transaction that also moves the watermarks and, for a slot, the due times. Planning again (after
+ * a crash, with the same key, for a cohort that comes late to its slot) goes on where it stopped and adds only what is
+ * missing. A slot whose edition was cancelled or missed is only passed: its articles come with the next.
  *
  * @throws CourantError `plan.busy` when a worker does not give its shares back.
  */
 export async function planEdition(db: Database, order: PlanOrder, clock: Clock): Promise<Plan> {
   const known = await findPlanning(db, order)
-  if (known !== null && known.state !== 'planning') return { edition: known, created: false }
+  if (order.slot === null && known !== null && known.state !== 'planning') return { edition: known, created: false }
   await adoptOrphans(db, order.newsletterId, known?.id ?? null, clock.now())
   let plan: Plan = { edition: known, created: false }
+  const recall = { asked: false }
   try {
-    for (const slice of await readSlices(db, order)) plan = await planSlice(db, order, slice, plan, clock)
+    for (const slice of await readSlices(db, order)) plan = await planSlice(db, order, slice, plan, recall, clock)
   } finally {
-    await releaseRecall(db, order.newsletterId)
+    if (recall.asked) await releaseRecall(db, order.newsletterId)
   }
   await finishEditions(db, order.newsletterId, clock.now())
   if (plan.edition === null) return plan
@@ -58,6 +60,10 @@ export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock)
   const undo = new Error('rehearsed')
   try {
     await db.transaction(async (tx) => {
+      // What a paused newsletter would send is worth knowing too; this is undone with the rest.
+      await tx.execute(
+        sql`update newsletter set state = 'active' where id = ${order.newsletterId} and state = 'paused'`,
+      )
       let plan: Plan = { edition: null, created: false }
       for (const slice of await readSlices(tx, order)) {
         await lockOpenShares(tx, order.newsletterId, clock.now())
@@ -78,18 +84,30 @@ async function readRehearsal(tx: Database, editionId: number): Promise<Rehearsal
   return { ...counts, ...(await countContents(tx, editionId)) }
 }
 
-async function planSlice(db: Database, order: PlanOrder, slice: Slice, soFar: Plan, clock: Clock): Promise<Plan> {
+/** Shares are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
+async function planSlice(
+  db: Database,
+  order: PlanOrder,
+  slice: Slice,
+  soFar: Plan,
+  recall: { asked: boolean },
+  clock: Clock,
+): Promise<Plan> {
   const startMs = clock.monotonicMs()
   for (;;) {
-    await recallShares(db, order.newsletterId, clock.now())
     const planned = await db.transaction(async (tx) => {
       const now = clock.now()
-      await lockCohorts(tx, slice)
+      const locked = await lockCohorts(tx, order, slice.cohortIds)
+      if (locked.cohorts.length === 0) return soFar
       if (!(await lockOpenShares(tx, order.newsletterId, now))) return 'busy'
-      return writeSlice(tx, order, slice, soFar, now)
+      const plan = await writeSlice(tx, order, locked, soFar, now)
+      if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
+      return plan
     })
     if (planned !== 'busy') return planned
-    if (clock.monotonicMs() - startMs > WAIT_FOR_SHARES_MS) throw busy()
+    if (clock.monotonicMs() - startMs > order.waitMs) throw busy()
+    recall.asked = true
+    await recallShares(db, order.newsletterId, clock.now())
     await pause(ASK_AGAIN_MS)
   }
 }
@@ -102,24 +120,24 @@ async function writeSlice(
   soFar: Plan,
   now: Temporal.Instant,
 ): Promise<Plan> {
-  const known = soFar.edition
+  // Another planner of the slot may have made its edition since the last slice.
+  const known = order.slot === null ? soFar.edition : await findPlanning(tx, order)
+  if (known !== null && !(await lockOpenEdition(tx, known.id))) return { ...soFar, edition: known }
   const boundEntryId = known?.boundEntryId ?? (await readBound(tx, order.newsletterId))
   await readAudience(tx, order, slice, known?.id ?? null)
   const minArticles = order.slot === null ? 1 : order.minArticles
   const home = order.onlySubscriptionId === null && slice.home
   await selectForGroups(tx, { newsletterId: order.newsletterId, boundEntryId, minArticles }, home)
-  const plan = known === null ? await makeEdition(tx, order, boundEntryId, publicId(), randomBytes(32), now) : soFar
+  const plan =
+    known === null
+      ? await makeEdition(tx, order, boundEntryId, publicId(), randomBytes(32), now)
+      : { edition: known, created: soFar.created }
   if (plan.edition !== null) {
     await reopenPlanning(tx, plan.edition.id)
     await writeDeliveries(tx, plan.edition.id, now)
   }
   await moveWatermarks(tx, slice, order.onlySubscriptionId, boundEntryId)
   return plan
-}
-
-async function lockCohorts(tx: Database, slice: Slice): Promise<void> {
-  await tx.execute(sql`
-    select id from cohort where id = any(${`{${slice.cohortIds.join(',')}}`}::bigint[]) order by id for update`)
 }
 
 async function readBound(tx: Database, newsletterId: number): Promise<number> {
@@ -134,6 +152,6 @@ const publicId = () => toBase32(randomBytes(10))
 const busy = () =>
   new CourantError('plan.busy', {
     what: 'An earlier edition of this newsletter is still being sent.',
-    why: 'A worker did not give its share back within a minute.',
+    why: 'A worker did not give its share back in time.',
     todo: 'Run the command again; "courant edition list" shows what is being sent.',
   })

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
@@ -9,11 +8,13 @@ import { type Relay, relayName } from '../mail/relay.ts'
 import { finishEdition } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
+import { openBench } from './send/bench.ts'
 import type { Claimed } from './send/claim.ts'
 import { deferRest } from './send/defer.ts'
-import { runLane } from './send/lane.ts'
+import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
+import { rest } from './send/rest.ts'
 import { openSupply } from './send/supply.ts'
 import { openThrottle } from './send/throttle.ts'
 
@@ -24,56 +25,58 @@ export type Sender = {
   readonly log: Logger
 }
 
+/** Who follows a sending, and who stops it. */
+export type Sending = {
+  /** Heard after each delivery that was accounted for. */
+  readonly onAccounted?: () => void
+  /** Once aborted no message is begun; those on the wire are finished and committed, and the leases go back. */
+  readonly signal?: AbortSignal
+}
+
 /** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
 const VARIANTS_KEPT = 16
 const LOOK_AGAIN_MS = 500
+/** Of those that nobody stops. */
+const NEVER = new AbortController().signal
 
 /**
  * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
- * more is due. Where no relay can be reached the rest is deferred and the trouble is returned, else null.
+ * more is due or it is stopped. Where no relay can be reached the rest is deferred and the trouble is returned, else null.
  */
 export async function sendDue(
   db: Database,
   sender: Sender,
   editionId: number | null,
   clock: Clock,
-  onAccounted: () => void = () => {},
+  { onAccounted = () => {}, signal = NEVER }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  const supply = openSupply(db, owner, editionId, clock)
-  let lanesAtWork = 0
-  const ledger = openLedger(db, clock, () => lanesAtWork)
+  const supply = openSupply(db, owner, editionId, clock, signal)
+  const bench = openBench(sum(sender.relays.map((relay) => relay.connections)), signal)
+  const ledger = openLedger(db, clock, bench.working)
   const write = openWriter(db, sender)
   const lanes = sender.relays.flatMap((relay) => {
-    const throttle = openThrottle(relay.ratePerSecond, clock)
-    return Array.from({ length: relay.connections }, () => ({
-      relay,
-      throttle,
-      supply,
-      ledger,
-      write,
-      clock,
-      onAccounted,
-    }))
+    const throttle = openThrottle(relay.ratePerSecond, clock, signal)
+    const lane = { relay, throttle, supply, ledger, write, clock, bench, onAccounted, signal }
+    return Array.from({ length: relay.connections }, () => lane)
   })
-  lanesAtWork = lanes.length
-  const ends = await Promise.allSettled(
-    lanes.map((lane) =>
-      runLane(lane).finally(() => {
-        lanesAtWork -= 1
-      }),
-    ),
-  )
+  const settled = await Promise.allSettled(lanes.map(runLane))
   await supply.close()
-  const troubles = ends.map((end) => {
-    if (end.status === 'rejected') throw end.reason
-    return end.value
+  const ends = settled.map((lane) => {
+    if (lane.status === 'rejected') throw lane.reason
+    return lane.value
   })
-  if (troubles.some((trouble) => trouble === null)) return null
-  const trouble = troubles[0] ?? ''
+  const trouble = troubleOf(ends)
+  if (trouble === null) return null
   sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble }, 'relay.unreachable')
   await deferRest(db, owner, editionId, trouble, clock.now())
   return trouble
+}
+
+/** What kept every lane that had something to send from its relay; null where one of them got through. */
+function troubleOf(ends: readonly LaneEnd[]): string | null {
+  if (ends.some(({ kind }) => kind === 'served')) return null
+  return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
 }
 
 /**
@@ -86,15 +89,17 @@ export async function sendEdition(
   editionId: number,
   clock: Clock,
   onProgress: (final: number) => void = () => {},
+  signal: AbortSignal = NEVER,
 ): Promise<void> {
   let final = 0
+  const onAccounted = () => onProgress(++final)
   for (;;) {
-    const trouble = await sendDue(db, sender, editionId, clock, () => onProgress(++final))
+    const trouble = await sendDue(db, sender, editionId, clock, { onAccounted, signal })
     await finishEdition(db, editionId, clock.now())
-    if (trouble !== null) return
+    if (trouble !== null || signal.aborted) return
     const until = await heldUntil(db, editionId, clock.now())
     if (until === null) return
-    await pause(LOOK_AGAIN_MS)
+    await rest(LOOK_AGAIN_MS, signal)
   }
 }
 
@@ -130,6 +135,8 @@ function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claime
     }
   }
 }
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
 
 const say = (error: unknown) => (error instanceof Error ? error.message : String(error))
 

@@ -3,11 +3,12 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../commands/context.ts'
 import { type SendReport, sendNow } from '../commands/digest-send.ts'
 import { openSender } from '../commands/sender.ts'
-import { readConfig, readEnvironment } from '../config.ts'
+import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { openLog } from '../log.ts'
 import { type Demo, startDemo } from './demo.ts'
+import { findPort } from './serve.ts'
+import { stay } from './stay.ts'
 
-const MAILBOX_PORT = 8025
 const CONNECTIONS = 5
 
 /** `courant demo [--once]`: the whole system on an embedded database of its own, with a local mailbox. */
@@ -20,35 +21,34 @@ export function registerDemo(program: Command, context: CommandContext): void {
 }
 
 async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
-  const running = await startDemo(context.clock, endAfter ? 0 : MAILBOX_PORT)
+  const stopAsked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  const running = await startDemo(context.clock)
   try {
-    const report = await sendDemo(context, running)
-    if (endAfter) return answer(context, running, report)
-    context.print(
-      { edition: report.edition, sent: report.sent, mailbox: `${running.pages.url}/mailbox` },
-      [
-        `${report.articles} articles from three newspapers became ${report.variants} digests for ${report.sent} readers.`,
-        `Mailbox:    ${running.pages.url}/mailbox`,
-        `Newspapers: ${running.publications.url}`,
-        'Stop with Ctrl-C.',
-      ].join('\n'),
-    )
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+    const config = await settle(running, endAfter)
+    const log = openLog(config.logLevel)
+    const own = { ...context, log: () => log }
+    const sender = await openSender(config, log)
+    const send = () => sendNow(running.opened.db, sender, own, running.newsletter.slug, {})
+    if (endAfter) answer(context, running, await send())
+    else await stay(own, running, config, send, stopAsked)
   } finally {
     await running.close()
   }
 }
 
-/** The demo's own settings, whatever the environment says; its database keeps a secret of its own. */
-async function sendDemo(context: CommandContext, running: Demo): Promise<SendReport> {
-  const config = readConfig({
+/** The demo's own settings, whatever the environment says but for port and log; its database keeps a secret of its own. */
+async function settle(running: Demo, endAfter: boolean): Promise<Config> {
+  const { PORT, LOG_LEVEL } = readEnvironment()
+  const wanted = readConfig({ DATABASE_URL: running.databaseUrl, PORT }).port
+  const port = await findPort(endAfter ? 0 : wanted)
+  return readConfig({
     DATABASE_URL: running.databaseUrl,
     SMTP_URL: `${running.mailbox.smtpUrl}?connections=${CONNECTIONS}`,
-    BASE_URL: running.pages.url,
-    LOG_LEVEL: readEnvironment().LOG_LEVEL ?? 'warn',
+    BASE_URL: `http://127.0.0.1:${port}`,
+    PORT: String(port),
+    COLLECT_ALLOW_PRIVATE: 'true',
+    LOG_LEVEL: LOG_LEVEL ?? 'warn',
   })
-  const log = openLog(config.logLevel)
-  return sendNow(running.db, await openSender(config, log), { ...context, log: () => log }, running.newsletter.slug, {})
 }
 
 function answer(context: CommandContext, running: Demo, report: SendReport): void {

@@ -4,28 +4,27 @@ import type { Clock } from '../clock.ts'
 import { attachSource } from '../collect/attach.ts'
 import { collectSources } from '../collect/collect.ts'
 import { makeUserAgent } from '../collect/http/agent.ts'
-import { type Database, type OpenDatabase, openDatabase } from '../db/client.ts'
+import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
+import { CourantError } from '../errors.ts'
 import { enrol } from '../subscribe/enrol/enrol.ts'
 import { addNewsletter, type Newsletter } from '../subscribe/newsletters.ts'
 import { type Mailbox, startMailbox } from './mailbox.ts'
-import { startMailboxPages } from './mailbox-pages.ts'
 import { type Publications, startPublications } from './publications.ts'
 import { DEMO_READERS } from './readers.ts'
-import type { Served } from './serve.ts'
 
 /** The whole system on its own: newspapers, database, mailbox, a newsletter with its readers, articles collected. */
 export type Demo = {
-  readonly db: Database
+  readonly opened: OpenDatabase
   readonly databaseUrl: string
   readonly newsletter: Newsletter
   readonly publications: Publications
   readonly mailbox: Mailbox
-  readonly pages: Served
   readonly close: () => Promise<void>
 }
 
 const FOLDER = 'data/demo'
+const CONNECTIONS = 10
 const EVIDENCE = 'made up for the demonstration'
 const NEWSLETTER = {
   slug: 'auslese',
@@ -41,19 +40,17 @@ const NEWSLETTER = {
 }
 
 /**
- * Starts the demo on an empty database of its own; `port` is the mailbox pages'; a free one is taken where it
- * is 0 or in use.
+ * Starts the demo on an empty database of its own.
  *
- * @throws CourantError `demo.port`, `database.held`.
+ * @throws CourantError `database.held`.
  */
-export async function startDemo(clock: Clock, port: number): Promise<Demo> {
+export async function startDemo(clock: Clock): Promise<Demo> {
   const databaseUrl = `pglite://${FOLDER}`
   const [publications, mailbox, opened] = await Promise.all([
     startPublications({ now: clock.now() }),
     startMailbox({ now: clock.now }),
     openEmpty(databaseUrl, clock),
   ])
-  const pages = await startMailboxPages(mailbox, port).catch(() => startMailboxPages(mailbox))
   const newsletter = await addNewsletter(opened.db, NEWSLETTER, clock.now())
   for (const feed of publications.feeds)
     await attachSource(
@@ -61,16 +58,16 @@ export async function startDemo(clock: Clock, port: number): Promise<Demo> {
       { url: feed.url, newsletterId: newsletter.id, backfillDays: null, allowPrivate: true },
       clock.now(),
     )
-  await collectDemo(opened.db, clock)
-  await subscribeReaders(opened.db, newsletter, clock)
+  await collectDemo(opened, clock)
+  await subscribeReaders(opened, newsletter, clock)
   const close = async () => {
-    await Promise.all([pages.close(), publications.close(), mailbox.close(), opened.close()])
+    await Promise.all([publications.close(), mailbox.close(), opened.close()])
   }
-  return { db: opened.db, databaseUrl, newsletter, publications, mailbox, pages, close }
+  return { opened, databaseUrl, newsletter, publications, mailbox, close }
 }
 
 /** Collects the demo's newspapers, which are on this machine. */
-export async function collectDemo(db: Database, clock: Clock): Promise<number> {
+export async function collectDemo({ db }: OpenDatabase, clock: Clock): Promise<number> {
   const collected = await collectSources(db, {
     sourceIds: null,
     now: clock.now(),
@@ -80,14 +77,20 @@ export async function collectDemo(db: Database, clock: Clock): Promise<number> {
   return collected.new
 }
 
+/** Empties the database and not its folder: another demo may have it open, and says so by its lock. */
 async function openEmpty(databaseUrl: string, clock: Clock): Promise<OpenDatabase> {
-  rmSync(resolve(FOLDER), { recursive: true, force: true })
-  const opened = await openDatabase(databaseUrl)
+  const opened = await openDatabase(databaseUrl, CONNECTIONS, 'alone').catch((error: unknown) => {
+    if (!(error instanceof CourantError) || error.code !== 'database.embedded') throw error
+    rmSync(resolve(FOLDER), { recursive: true, force: true })
+    return openDatabase(databaseUrl, CONNECTIONS, 'alone')
+  })
+  await opened.pool.query('drop schema if exists public, job cascade')
+  await opened.pool.query('create schema public')
   await migrateDatabase(opened.db, clock.now())
   return opened
 }
 
-async function subscribeReaders(db: Database, newsletter: Newsletter, clock: Clock): Promise<void> {
+async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, clock: Clock): Promise<void> {
   const enrolments = DEMO_READERS.map((reader) => ({
     newsletterId: newsletter.id,
     address: reader.email,

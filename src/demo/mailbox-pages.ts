@@ -1,7 +1,7 @@
 import type { Email } from 'postal-mime'
 import type { Mail, Mailbox } from './mailbox.ts'
 import { renderPage } from './pages.ts'
-import { type Page, type Served, servePages } from './serve.ts'
+import type { Page } from './serve.ts'
 
 /** What a mail's page shows of it. */
 export type Tab = (typeof TABS)[number]
@@ -25,14 +25,19 @@ export async function renderMail(mail: Mail, tab: Tab): Promise<string> {
   })
 }
 
-/** Serves the pages on 127.0.0.1: `/mailbox`, `/mailbox/:id?tab=…`, `/mailbox/:id/raw`. */
-export function startMailboxPages(mailbox: Mailbox, port = 0): Promise<Served> {
-  return servePages(port, (url) => findMailboxPage(mailbox, url))
+/** Answers requests for the mailbox's pages, which the server mounts. */
+export function answerMailbox(mailbox: Mailbox): (request: Request) => Promise<Response> {
+  return async ({ url }) => {
+    const page = await findMailboxPage(mailbox, new URL(url))
+    if (page === null) return new Response('Not found\n', { status: 404 })
+    return new Response(page.body, {
+      headers: { ...page.headers, 'Content-Type': page.type, 'Cache-Control': page.cacheControl },
+    })
+  }
 }
 
-async function findMailboxPage(mailbox: Mailbox, { pathname, searchParams }: URL): Promise<Page | null> {
-  if (pathname === '/')
-    return { status: 302, type: 'text/plain', body: '', cacheControl, headers: { Location: '/mailbox' } }
+/** The page of `/mailbox`, `/mailbox/:id?tab=…` or `/mailbox/:id/raw`; null where there is none. */
+export async function findMailboxPage(mailbox: Mailbox, { pathname, searchParams }: URL): Promise<Page | null> {
   if (pathname === '/mailbox') return htmlPage(renderMailboxList(mailbox.messages()))
   const [, id, raw] = /^\/mailbox\/(\d+)(\/raw)?$/.exec(pathname) ?? []
   const mail = mailbox.messages().find((one) => one.id === Number(id))

@@ -61,6 +61,17 @@ export async function listening(server: Server, port: number): Promise<number> {
   return address !== null && typeof address === 'object' ? address.port : port
 }
 
+/** The wanted port of 127.0.0.1 where it is free, else any that is. */
+export async function findPort(wanted: number): Promise<number> {
+  for (const port of [wanted, 0]) {
+    const server = createServer()
+    const found = await listening(server.listen(port, '127.0.0.1'), port).catch(() => null)
+    await closeServer(server)
+    if (found !== null) return found
+  }
+  return wanted
+}
+
 const NOT_FOUND: Page = {
   status: 404,
   type: 'text/plain; charset=utf-8',

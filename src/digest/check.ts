@@ -1,11 +1,12 @@
 import { Temporal } from '../clock.ts'
 import { composeDigest, type DigestInput, type Publication } from './compose.ts'
+import { composeConfirmation } from './confirmation.ts'
 import type { DigestArticle } from './entry.ts'
 import { LOCALES, type Locale } from './locale.ts'
-import { invalidTemplate } from './markup/liquid.ts'
+import { invalidTemplate, type Parsed } from './markup/liquid.ts'
 import { requireBalancedConditionals } from './markup/mjml.ts'
 import type { ReaderFields } from './reader.ts'
-import { renderDigest } from './render.ts'
+import { renderConfirmation, renderDigest } from './render.ts'
 import type { Templates } from './template.ts'
 
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
@@ -18,25 +19,53 @@ const READER: ReaderFields = {
 }
 
 /**
- * Renders each locale with a full and with a minimal view, so that nothing is queued that cannot be rendered later; a
+ * Renders each mail in each locale with a full and with a minimal view, so that nothing is queued that cannot be rendered later; a
  * fault of the templates throws `template.invalid` with file and line.
  */
 export function checkTemplates(templates: Templates, publication: Publication): void {
   for (const locale of LOCALES) {
-    checkWith(templates, fullInput(publication, locale))
-    checkWith(templates, minimalInput(publication, locale))
+    checkDigest(templates, fullInput(publication, locale))
+    checkDigest(templates, minimalInput(publication, locale))
+    checkConfirmation(templates, publication, locale, 1)
+    checkConfirmation(templates, { ...publication, imprint: '' }, locale, 2)
   }
 }
 
-function checkWith(templates: Templates, input: DigestInput): void {
+function checkDigest(templates: Templates, input: DigestInput): void {
   const { html, text } = renderDigest(templates, composeDigest(input), READER)
-  const htmlFile = templates.htmlFor(input.publication).file
-  requireBalancedConditionals(htmlFile, html)
+  const files = { html: templates.digest.htmlFor(input.publication), text: templates.digest.text }
+  requireBalancedConditionals(files.html.file, html)
   for (const field of ['address', 'date', 'reason', 'unsubscribeUrl'] as const) {
-    if (!html.includes(READER[field])) throw invalidTemplate(htmlFile, null, `It does not show {{ reader.${field} }}.`)
-    if (!text.includes(READER[field]))
-      throw invalidTemplate(templates.text.file, null, `It does not show {{ reader.${field} }}.`)
+    requireShown(files.html, html, READER[field], `reader.${field}`)
+    requireShown(files.text, text, READER[field], `reader.${field}`)
   }
+  requireShown(files.html, html, input.test ?? '', 'test')
+  requireShown(files.text, text, input.test ?? '', 'test')
+}
+
+function checkConfirmation(templates: Templates, publication: Publication, locale: Locale, count: number): void {
+  const { zone, imprint } = publication
+  const names = Array.from({ length: count }, (_, index) => `CheckName${index}`)
+  const view = composeConfirmation({
+    kind: count === 1 ? 'confirmation' : 'reminder',
+    locale,
+    look: publication,
+    asked: names.map((name) => ({ name, imprint, rhythm: 'weekly', weekday: 1, hour: 7, zone })),
+    address: 'CheckAddress',
+    confirmUrl: 'https://example.org/CheckConfirm',
+  })
+  const { html, text } = renderConfirmation(templates, view)
+  const files = { html: templates.confirmation.htmlFor(publication), text: templates.confirmation.text }
+  requireBalancedConditionals(files.html.file, html)
+  for (const value of ['CheckConfirm', ...names]) {
+    const variable = value === 'CheckConfirm' ? 'confirmUrl' : 'one.name'
+    requireShown(files.html, html, value, variable)
+    requireShown(files.text, text, value, variable)
+  }
+}
+
+function requireShown({ file }: Parsed, rendered: string, value: string, variable: string): void {
+  if (!rendered.includes(value)) throw invalidTemplate(file, null, `It does not show {{ ${variable} }}.`)
 }
 
 function minimalInput(publication: Publication, locale: Locale): DigestInput {
@@ -54,7 +83,7 @@ function fullInput(publication: Publication, locale: Locale): DigestInput {
     summary: index % 3 === 0 ? null : ARTICLE.summary,
     url: index % 5 === 4 ? 'about:blank' : ARTICLE.url,
   }))
-  return { ...LINKS, publication, locale, articles, intro: 'First line\nSecond line' }
+  return { ...LINKS, publication, locale, articles, intro: 'First line\nSecond line', test: 'CheckTest' }
 }
 
 const LINKS = { at: AT, browserUrl: 'https://example.org/edition', moreUrl: 'https://example.org/edition' }

@@ -3,7 +3,7 @@ import { composeEntry, composeHeadline, type DigestArticle, type Entry, type Hea
 import { type Locale, phrase } from './locale.ts'
 import type { Look } from './markup/look.ts'
 import { composePreheader, composeSubject } from './subject.ts'
-import { linkable, plainLine } from './typography/plain.ts'
+import { linkable, plainLine, plainLines } from './typography/plain.ts'
 import { cutAtWord } from './typography/shorten.ts'
 
 export type { DigestArticle } from './entry.ts'
@@ -32,6 +32,8 @@ export type DigestInput = {
   readonly browserUrl: string
   /** The page that lists all articles of the variant. */
   readonly moreUrl: string
+  /** One sentence or two that say that the mail is a test, and of what; null or left out for a real one. */
+  readonly test?: string | null
   readonly fullEntries?: number
   readonly maxHeadlines?: number
 }
@@ -47,6 +49,7 @@ export type DigestView = {
   readonly newsletter: { readonly slug: string; readonly name: string }
   readonly subject: string
   readonly preheader: string
+  readonly test: string | null
   readonly intro: readonly string[]
   readonly lead: Entry | null
   readonly sections: readonly Section[]
@@ -87,20 +90,23 @@ export function composeDigest(input: DigestInput): DigestView {
   const shown = [leadEntry, ...sections.flatMap((section) => section.entries), ...briefs].filter(
     (entry) => entry !== null,
   )
+  const subject = composeSubject(shown[0]?.title ?? null, name, locale)
+  const test = plainLine(input.test ?? '') || null
   return {
     input,
     locale,
     look: { accent: publication.accent, headlineFont: publication.headlineFont },
     newsletter: { slug: publication.slug, name },
-    subject: composeSubject(shown[0]?.title ?? null, name, locale),
+    subject: test === null ? subject : phrase(locale, 'test.subject', { subject }),
     preheader: composePreheader(shown[1]?.title ?? leadEntry?.summary ?? null, locale),
-    intro: linesOf(input.intro ?? ''),
+    test,
+    intro: plainLines(input.intro ?? ''),
     lead: leadEntry,
     sections,
     briefs,
     more: moreOf(articles.length - full - headlines, input),
     browserUrl: linkable(input.browserUrl),
-    imprint: linesOf(publication.imprint),
+    imprint: plainLines(publication.imprint),
     words: wordsOf(locale, publication.zone),
     full,
   }
@@ -139,13 +145,6 @@ function topicOf(article: DigestArticle, locale: Locale): string {
 
 function moreOf(count: number, { locale, moreUrl }: DigestInput): DigestView['more'] {
   return count > 0 ? { count, url: linkable(moreUrl), label: phrase(locale, 'digest.more', { count }) } : null
-}
-
-function linesOf(text: string): string[] {
-  return text
-    .split(/\r\n|[\n\r\u2028\u2029]/)
-    .map(plainLine)
-    .filter((line) => line !== '')
 }
 
 function wordsOf(locale: Locale, zone: string): DigestView['words'] {

@@ -25,6 +25,8 @@ export type PreviewReader = {
   readonly zone: string
 }
 
+type Newsletter = typeof newsletter.$inferSelect
+
 type Standing = Pick<VariantSource['digest'], 'locale'> & {
   readonly topics: readonly number[]
   readonly seenEntryId: number
@@ -41,13 +43,36 @@ const PREVIEW_ADDRESS = 'leserin@example.org'
  */
 export async function readPreview(
   db: Database,
-  of: typeof newsletter.$inferSelect,
+  of: Newsletter,
   email: string | null,
   baseUrl: string,
   now: Temporal.Instant,
 ): Promise<Preview> {
-  const standing = email === null ? await readHome(db, of) : await readSubscriber(db, of, email)
+  const standing = await readStanding(db, of, email)
   const entryIds = await selectForReader(db, of.id, standing.topics, standing.seenEntryId)
+  return previewOf(of, standing, await readEntries(db, entryIds), baseUrl, now)
+}
+
+/** The newest articles that match the same reader, though they were sent before; for looking at, as `readPreview`. */
+export async function readNewest(
+  db: Database,
+  of: Newsletter,
+  email: string | null,
+  baseUrl: string,
+  now: Temporal.Instant,
+): Promise<Preview> {
+  const standing = await readStanding(db, of, email)
+  const entryIds = await selectForReader(db, of.id, standing.topics, 0)
+  return previewOf(of, standing, await readEntries(db, entryIds.slice(0, of.maxArticles)), baseUrl, now)
+}
+
+function previewOf(
+  of: Newsletter,
+  standing: Standing,
+  articles: VariantSource['digest']['articles'],
+  baseUrl: string,
+  now: Temporal.Instant,
+): Preview {
   const page = `${baseUrl}/archive/${of.slug}`
   return {
     reader: standing.reader,
@@ -56,7 +81,7 @@ export async function readPreview(
       digest: {
         publication: readPublication(of),
         locale: standing.locale,
-        articles: await readEntries(db, entryIds),
+        articles,
         at: now,
         intro: of.intro,
         browserUrl: page,
@@ -68,7 +93,10 @@ export async function readPreview(
   }
 }
 
-async function readHome(db: Database, of: typeof newsletter.$inferSelect): Promise<Standing> {
+const readStanding = (db: Database, of: Newsletter, email: string | null): Promise<Standing> =>
+  email === null ? readHome(db, of) : readSubscriber(db, of, email)
+
+async function readHome(db: Database, of: Newsletter): Promise<Standing> {
   const rows = await db
     .select()
     .from(cohort)
@@ -93,7 +121,7 @@ async function readHome(db: Database, of: typeof newsletter.$inferSelect): Promi
   }
 }
 
-async function readSubscriber(db: Database, of: typeof newsletter.$inferSelect, email: string): Promise<Standing> {
+async function readSubscriber(db: Database, of: Newsletter, email: string): Promise<Standing> {
   const rows = await db
     .select({ subscriber, subscription, cohort })
     .from(subscription)

@@ -39,7 +39,14 @@ export function readerFields(timing: ReaderTiming): Pick<ReaderFields, 'date' | 
   }
 }
 
-function sayWhen({ locale, zone, rhythm, weekday, hour }: ReaderTiming): string {
+/** When editions come, as said in the middle of a sentence: `täglich um 7:00 (Europe/Berlin)`. */
+export function sayWhen({
+  locale,
+  zone,
+  rhythm,
+  weekday,
+  hour,
+}: Pick<ReaderTiming, 'locale' | 'zone' | 'rhythm' | 'weekday' | 'hour'>): string {
   return phrase(locale, `rhythm.${rhythm}.when`, {
     time: `${hour ?? 0}:00`,
     weekday: sayWeekday(weekday ?? 1, locale),

@@ -1,5 +1,6 @@
 import { fitBudget } from './budget.ts'
 import type { DigestView } from './compose.ts'
+import type { ConfirmationView } from './confirmation.ts'
 import { render } from './markup/liquid.ts'
 import type { ReaderFields } from './reader.ts'
 import type { Templates } from './template.ts'
@@ -18,10 +19,18 @@ export type Rendered = {
  * the HTML holds them escaped, the text as they are. About 2 ms for 12 entries.
  */
 export function renderDigest(templates: Templates, view: DigestView, reader: ReaderFields): Rendered {
-  const template = templates.htmlFor(view.look)
+  const template = templates.digest.htmlFor(view.look)
   const { view: fitted, html } = fitBudget(view, (candidate) => render(template, scopeOf(candidate, reader)))
-  const text = render(templates.text, scopeOf(fitted, reader))
+  const text = render(templates.digest.text, scopeOf(fitted, reader))
   return { subject: fitted.subject, preheader: fitted.preheader, html, text: tidy(text), full: fitted.full }
+}
+
+/** Renders the mail that asks for confirmation, as HTML and as text. */
+export function renderConfirmation(
+  { confirmation }: Templates,
+  view: ConfirmationView,
+): Pick<Rendered, 'html' | 'text'> {
+  return { html: render(confirmation.htmlFor(view.look), view), text: tidy(render(confirmation.text, view)) }
 }
 
 function scopeOf({ input: _, ...shown }: DigestView, reader: ReaderFields): object {

@@ -7,10 +7,17 @@ import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from '.
 import { applyLook, type Look } from './markup/look.ts'
 import { compileMjml } from './markup/mjml.ts'
 
-/** The digest's templates, read and compiled once; parsed once per look, which they remember. */
-export type Templates = {
+/** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
+export type MailTemplate = {
   readonly text: Parsed
   readonly htmlFor: (look: Look) => Parsed
+}
+
+/** The templates of all mails, read and compiled once; their HTML is parsed once per look, which they remember. */
+export type Templates = {
+  readonly digest: MailTemplate
+  /** The mail that asks for confirmation, and its reminder. */
+  readonly confirmation: MailTemplate
 }
 
 /** Where our own templates lie. */
@@ -18,18 +25,26 @@ const OWN = fileURLToPath(new URL('../../templates/', import.meta.url))
 /** Parsed looks kept, at about 200 kB each: more newsletters than this parse again now and then (3 ms). */
 const LOOKS_KEPT = 64
 
-/** Reads and compiles the digest's templates; a file of the same name under `dir` (TEMPLATES_DIR) is taken for ours. */
+/** Reads and compiles all templates; a file of the same name under `dir` (TEMPLATES_DIR) is taken for ours. */
 export async function loadTemplates(options: { readonly dir: string | null }): Promise<Templates> {
+  const [digest, confirmation] = await Promise.all([
+    loadMail('digest', options.dir),
+    loadMail('confirmation', options.dir),
+  ])
+  return { digest, confirmation }
+}
+
+async function loadMail(kind: keyof Templates, dir: string | null): Promise<MailTemplate> {
   const [html, text] = await Promise.all([
-    readTemplate('mail/digest.mjml', options.dir),
-    readTemplate('mail/digest.txt', options.dir),
+    readTemplate(`mail/${kind}.mjml`, dir),
+    readTemplate(`mail/${kind}.txt`, dir),
   ])
   const engine = htmlEngine()
   parse(engine, html)
   return { text: parse(textEngine(), text), htmlFor: rememberLooks(engine, html, await compileMjml(html)) }
 }
 
-function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): Templates['htmlFor'] {
+function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): MailTemplate['htmlFor'] {
   const looks = new Map<string, Parsed>()
   return (look) => {
     const key = `${look.accent} ${look.headlineFont}`

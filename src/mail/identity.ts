@@ -4,6 +4,8 @@ import { fromBase32, toBase32 } from './base32.ts'
 const BLOCK = 16
 /** The return path's first letter, so that other mail to the inbound domain is told apart. */
 const RETURN_PREFIX = 'b-'
+/** Public ids of mailings have 16 letters. */
+const LETTER_PREFIX = 'n-'
 
 /**
  * The name of one message of a mailing: the mailing's public id and the message's number, encrypted with the mailing's
@@ -22,6 +24,14 @@ export function readMessageNumber(covered: string, nonce: Buffer): number | null
   if (octets === null || octets.length !== BLOCK) return null
   const block = createDecipheriv('aes-256-ecb', nonce, null).setAutoPadding(false).update(octets)
   return block.subarray(4).every((octet) => octet === 0) ? block.readUInt32BE(0) : null
+}
+
+/**
+ * The name of a message that belongs to no mailing, from its own nonce (16 octets), in lower-case base32. 28 characters; no
+ * mailing's name begins with `n-`.
+ */
+export function nameLetter(nonce: Buffer): string {
+  return `${LETTER_PREFIX}${toBase32(nonce)}`
 }
 
 /** The Message-ID with its angle brackets, at the sender's domain. RFC 5322 §3.6.4. */

@@ -4,14 +4,29 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { installation } from '../db/schema/installation.ts'
 import type { consentRecord } from '../db/schema/subscriber.ts'
+import { oneLine } from './enrol/subscriber.ts'
+
+/** What a reader was shown when they acted: its words and their version, and from where they did. */
+export type Evidence = {
+  readonly shown: string
+  readonly textVersion: string | null
+  readonly ip: string | null
+  readonly userAgent: string | null
+}
 
 /** What happened to the consent of a subscription, and the words that prove it. */
 export type ConsentEvent = {
   readonly subscriptionId: number
   readonly action: (typeof consentRecord.$inferSelect)['action']
-  readonly evidence: string | null
+  readonly evidence: Evidence | null
   readonly details: Record<string, unknown>
 }
+
+/** A browser may call itself anything, at any length. */
+const LONGEST_USER_AGENT = 500
+
+/** Evidence of which only the words are known: an administrator's, an importer's. */
+export const inWords = (shown: string): Evidence => ({ shown, textVersion: null, ip: null, userAgent: null })
 
 /** The installation's key for hashes of addresses; it never changes. */
 export async function readHashKey(db: Database): Promise<KeyObject> {
@@ -33,13 +48,23 @@ export async function recordConsent(
   now: Temporal.Instant,
 ): Promise<void> {
   if (events.length === 0) return
+  const rows = events.map(({ evidence, ...event }) => ({
+    ...event,
+    ...evidence,
+    userAgent: clean(evidence?.userAgent),
+  }))
   await tx.execute(sql`
-    insert into consent_record (subscriber_id, subscription_id, newsletter_id, email_hash, action, evidence, details, at)
-    select s.subscriber_id, s.id, s.newsletter_id, p.email_hash, w.action, w.evidence, w.details,
-      ${now.toString()}::timestamptz
-    from jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
-      as w ("subscriptionId" bigint, action text, evidence text, details jsonb)
+    insert into consent_record (subscriber_id, subscription_id, newsletter_id, email_hash, action, evidence,
+      text_version, ip, user_agent, details, at)
+    select s.subscriber_id, s.id, s.newsletter_id, p.email_hash, w.action, w.shown,
+      w."textVersion", w.ip, w."userAgent", w.details, ${now.toString()}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w ("subscriptionId" bigint, action text, shown text,
+      "textVersion" text, ip text, "userAgent" text, details jsonb)
     join subscription s on s.id = w."subscriptionId"
     join subscriber p on p.id = s.subscriber_id
     order by s.id`)
+}
+
+function clean(userAgent: string | null | undefined): string | null {
+  return userAgent == null ? null : oneLine(userAgent).slice(0, LONGEST_USER_AGENT)
 }

@@ -5,6 +5,7 @@ import { RHYTHMS } from './choice/slots.ts'
 import { canonicalZone } from './choice/zone.ts'
 
 const MOST_ARTICLES = 100
+const MOST_GRACE_HOURS = 168
 const text = (most: number) => z.string().trim().max(most, `takes at most ${most} characters`)
 const optionalText = (most: number) =>
   text(most)
@@ -51,6 +52,7 @@ const shape = {
   rhythm: z.enum(RHYTHMS, `takes one of ${RHYTHMS.join(', ')}`),
   maxArticles: whole(1, MOST_ARTICLES),
   minArticles: whole(1, MOST_ARTICLES),
+  graceHours: whole(0, MOST_GRACE_HOURS),
   accent: z.string().regex(/^#[0-9a-f]{6}$/i, 'takes a colour such as #1a5276'),
   headlineFont: z.enum(['sans', 'serif'], 'takes sans or serif'),
   intro: optionalText(5_000),

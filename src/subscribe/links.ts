@@ -6,8 +6,8 @@ export type LinkPurpose = 'confirm' | 'preferences' | 'unsubscribe' | 'undo'
 /** The keys of all valid secrets; the first signs. */
 export type LinkKeys = readonly { readonly cover: Buffer; readonly sign: Buffer }[]
 
-/** Whose link it is. `version` is the subscription's token version: raising it voids all links sent so far. */
-export type LinkSubject = { readonly subscriptionId: number; readonly version: number }
+/** Whose link it is: a subscription and its token version, which is raised to void all links sent so far; for `confirm` a notice, version 1. */
+export type LinkSubject = { readonly id: number; readonly version: number }
 
 const BLOCK = 16
 const MAC = 16
@@ -27,7 +27,7 @@ export function signLink(keys: LinkKeys, purpose: LinkPurpose, subject: LinkSubj
   if (key === undefined) throw new RangeError('no secret to sign with')
   const block = Buffer.alloc(BLOCK)
   block.writeUInt32BE(subject.version, 4)
-  block.writeBigUInt64BE(BigInt(subject.subscriptionId), 8)
+  block.writeBigUInt64BE(BigInt(subject.id), 8)
   const cipher = createCipheriv('aes-256-ecb', key.cover, null).setAutoPadding(false)
   const covered = cipher.update(block)
   return Buffer.concat([covered, authenticate(key.sign, purpose, covered)]).toString('base64url')
@@ -41,7 +41,7 @@ export function readLink(keys: LinkKeys, purpose: LinkPurpose, token: string): L
   const key = keys.find(({ sign }) => timingSafeEqual(authenticate(sign, purpose, covered), octets.subarray(BLOCK)))
   if (key === undefined) return null
   const block = createDecipheriv('aes-256-ecb', key.cover, null).setAutoPadding(false).update(covered)
-  return { version: block.readUInt32BE(4), subscriptionId: Number(block.readBigUInt64BE(8)) }
+  return { version: block.readUInt32BE(4), id: Number(block.readBigUInt64BE(8)) }
 }
 
 function authenticate(key: Buffer, purpose: LinkPurpose, covered: Buffer): Buffer {

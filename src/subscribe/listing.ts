@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
+import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { cohort, newsletter } from '../db/schema/newsletter.ts'
 import { consentRecord, subscriber, subscription, suppression } from '../db/schema/subscriber.ts'
@@ -32,6 +32,9 @@ export type ConsentLine = {
   readonly action: string
   readonly newsletter: string | null
   readonly evidence: string | null
+  readonly textVersion: string | null
+  readonly ip: string | null
+  readonly userAgent: string | null
   readonly details: Record<string, unknown> | null
 }
 
@@ -103,6 +106,11 @@ async function readPage(db: Database, wanted: SQL | undefined) {
         weekday: cohort.weekday,
         hour: cohort.hour,
         timeZone: cohort.zone,
+        /** When the cohort is planned next; null for who gets no digests. */
+        nextSlotAt:
+          sql<Temporal.Instant | null>`case when ${subscription.state} = 'active' then ${cohort.nextDueAt} end`.mapWith(
+            (value) => (value === null ? null : Temporal.Instant.from(value)),
+          ),
         topics: sql<string[]>`array(select name from topic where id = any(${subscription.topics}) order by name)`,
         createdAt: subscription.createdAt,
         confirmedAt: subscription.confirmedAt,
@@ -126,6 +134,9 @@ async function readConsent(db: Database, subscriberId: number): Promise<readonly
       action: consentRecord.action,
       newsletter: newsletter.slug,
       evidence: consentRecord.evidence,
+      textVersion: consentRecord.textVersion,
+      ip: consentRecord.ip,
+      userAgent: consentRecord.userAgent,
       details: consentRecord.details,
     })
     .from(consentRecord)

@@ -14,7 +14,7 @@ const isThere = ne(newsletter.state, 'deleted')
 
 /**
  * Adds a newsletter and its home cohort. Fields: slug, name, from; and locale, zone, hour, replyTo, imprint, rhythm,
- * maxArticles, minArticles, accent, headlineFont, intro.
+ * maxArticles, minArticles, graceHours, accent, headlineFont, intro.
  *
  * @throws CourantError `newsletter.invalid`, `newsletter.exists`.
  */
@@ -57,7 +57,7 @@ export async function changeNewsletter(
       .select()
       .from(newsletter)
       .where(and(eq(newsletter.slug, slug), isThere))
-      .for('update')
+      .for('no key update')
     const before = found[0] ?? unknown(slug)
     const columns = columnsOf(fields)
     if (Object.values(columns).every((value) => value === undefined)) return before
@@ -68,6 +68,40 @@ export async function changeNewsletter(
     if (moves) await moveHome(tx, after, now)
     return after
   })
+}
+
+/**
+ * Moves a newsletter from one state to the other.
+ *
+ * @throws CourantError `newsletter.unknown`, `newsletter.state` when it is not in the first.
+ */
+export async function moveNewsletter(
+  tx: Database,
+  slug: string,
+  from: Newsletter['state'],
+  to: Newsletter['state'],
+): Promise<Newsletter> {
+  const moved = await tx
+    .update(newsletter)
+    .set({ state: to })
+    .where(and(eq(newsletter.slug, slug), eq(newsletter.state, from)))
+    .returning()
+  if (moved[0] !== undefined) return moved[0]
+  const { state } = await findNewsletter(tx, slug)
+  throw new CourantError('newsletter.state', {
+    what: `The newsletter ${slug} is ${state}${state === to ? ' already' : ''}.`,
+    todo: `"courant newsletter show ${slug}" says more.`,
+  })
+}
+
+/** One newsletter that is not deleted, its row locked against changes. @throws CourantError `newsletter.unknown`. */
+export async function readNewsletter(tx: Database, id: number): Promise<Newsletter> {
+  const found = await tx
+    .select()
+    .from(newsletter)
+    .where(and(eq(newsletter.id, id), isThere))
+    .for('no key update')
+  return found[0] ?? unknown(String(id))
 }
 
 /** The newsletter of this slug, or the only one. @throws CourantError `newsletter.unknown`, `newsletter.ambiguous`. */

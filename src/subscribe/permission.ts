@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { subscription } from '../db/schema/subscriber.ts'
 
-/** What a mail is for: a digest, or the mail that asks for confirmation. */
+/** What a mail is for: a digest, or the mail that asks for confirmation and its reminder. */
 export type Purpose = 'digest' | 'confirmation'
 export type SubscriptionState = (typeof subscription.$inferSelect)['state']
 
@@ -10,6 +10,8 @@ export type MailQuestion = {
   readonly purpose: Purpose
   readonly subscriptionState: SubscriptionState | null
   readonly suppressed: boolean
+  /** The reader asked for this confirmation long after the address bounced (`isRetried`): it may go all the same. */
+  readonly retried?: boolean
 }
 
 export type MailAnswer =
@@ -19,26 +21,44 @@ export type MailAnswer =
 const SUPPRESSED = 'suppressed'
 const ERASED = 'erased'
 
+type Reasons = Readonly<Record<SubscriptionState, string | null>>
+
 /** Why nothing of this purpose goes to a subscription in this state; null where it may. */
-const REASONS: Readonly<Record<Purpose, Readonly<Record<SubscriptionState, string | null>>>> = {
+const REASONS: Readonly<Record<Purpose, Reasons>> = {
   digest: { pending: 'unconfirmed', active: null, paused: 'paused', left: 'left' },
   confirmation: { pending: null, active: 'confirmed', paused: 'confirmed', left: 'left' },
 }
+/** Who has confirmed is asked anew where the address bounced: confirming lifts the suppression. */
+const REASONS_RETRIED: Reasons = { pending: null, active: null, paused: null, left: 'left' }
 
 /** Whether a mail may go out (DESIGN I3), and else the state and reason its row ends with. The one rule for every path. */
-export function mayMail({ purpose, subscriptionState, suppressed }: MailQuestion): MailAnswer {
-  if (suppressed) return { may: false, state: 'suppressed', reason: SUPPRESSED }
-  const reason = subscriptionState === null ? ERASED : REASONS[purpose][subscriptionState]
+export function mayMail({ purpose, subscriptionState, suppressed, retried = false }: MailQuestion): MailAnswer {
+  const isRetry = suppressed && retried && purpose === 'confirmation'
+  if (suppressed && !isRetry) return { may: false, state: 'suppressed', reason: SUPPRESSED }
+  const reasons = isRetry ? REASONS_RETRIED : REASONS[purpose]
+  const reason = subscriptionState === null ? ERASED : reasons[subscriptionState]
   return reason === null ? { may: true } : { may: false, state: 'skipped', reason }
 }
 
 /**
  * `mayMail` inside a statement: the reason against a mail, or null where it may go. `state` is the subscription's (null
- * when it is no more), `suppressed` a condition; a reason `suppressed` ends in that state, every other in `skipped`.
+ * when it is no more), `suppressed` and `retried` are conditions; a reason `suppressed` ends in that state, every other
+ * in `skipped`.
  */
-export function whyNotMail(purpose: Purpose, state: SQL, suppressed: SQL): SQL<string | null> {
-  const refused = Object.entries(REASONS[purpose]).filter(([, reason]) => reason !== null)
+export function whyNotMail(
+  purpose: Purpose,
+  state: SQL,
+  suppressed: SQL,
+  retried: SQL = sql`false`,
+): SQL<string | null> {
+  const isRetry = purpose === 'confirmation' ? retried : sql`false`
+  return sql<string | null>`case
+    when ${suppressed} then case when ${isRetry} then ${reasonOf(REASONS_RETRIED, state)} else ${SUPPRESSED} end
+    else ${reasonOf(REASONS[purpose], state)} end`
+}
+
+function reasonOf(reasons: Reasons, state: SQL): SQL {
+  const refused = Object.entries(reasons).filter(([, reason]) => reason !== null)
   const cases = refused.map(([refusedState, reason]) => sql`when ${refusedState} then ${reason}`)
-  return sql<string | null>`case when ${suppressed} then ${SUPPRESSED} when ${state} is null then ${ERASED}
-    else case ${state} ${sql.join(cases, sql` `)} end end`
+  return sql`case when ${state} is null then ${ERASED} else case ${state} ${sql.join(cases, sql` `)} end end`
 }

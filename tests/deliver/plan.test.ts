@@ -184,7 +184,6 @@ describe('planning by hand', () => {
     await world.addArticles(2)
     const order = orderByHand(world.newsletterId, 'once', null)
     const plans = await Promise.all([1, 2, 3].map(() => planEdition(db, order, clock)))
-    console.log(JSON.stringify(plans))
     expect(new Set(plans.map((plan) => plan.edition?.id)).size).toBe(1)
     expect(plans.filter((plan) => plan.created)).toHaveLength(1)
     expect(await deliveries()).toHaveLength(5)

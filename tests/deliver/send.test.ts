@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -8,7 +9,7 @@ import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition } from '../../src/deliver/plan.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendDue, sendEdition } from '../../src/deliver/send.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { senderTo } from '../support/sender.ts'
@@ -142,14 +143,33 @@ describe('sending', () => {
     expect(flagged.rows).toEqual([{ n: 1 }])
   })
 
-  test('a relay that cannot be reached defers everything and counts against nobody', async () => {
-    const edition = await plan(30)
+  test.each([30, 1])('a relay that cannot be reached defers everything and counts against nobody: %i', async (n) => {
+    const edition = await plan(n)
     const smtp = await startSink()
     await smtp.close()
-    await sendEdition(db, await senderTo(`${smtp.url}?connections=2`), edition, clockFrom(NOON))
+    await sendEdition(db, await senderTo(`${smtp.url}?connections=4`), edition, clockFrom(NOON))
     const rows = await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2`)
-    expect(rows.rows).toEqual([{ state: 'deferred', attempts: 0, n: 30 }])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 30, deferred: 30, queued: 0, sending: 0 })
+    expect(rows.rows).toEqual([{ state: 'deferred', attempts: 0, n }])
+    expect(await countEdition(db, edition)).toMatchObject({ planned: n, deferred: n, queued: 0, sending: 0 })
+  })
+})
+
+describe('a message that hangs in the relay', () => {
+  test('keeps its own connection busy, and none of the others from what becomes due meanwhile', async () => {
+    const clock = clockFrom(NOON)
+    await plan(1)
+    const smtp = await sink()
+    smtp.hold()
+    const sending = sendDue(db, await senderTo(`${smtp.url}?connections=2`), null, clock)
+    await smtp.received(1)
+    const other = await makeWorld(db, 'abend')
+    await other.addReaders(1)
+    await other.addArticles(1)
+    await planEdition(db, orderByHand(other.newsletterId, null, null), clock)
+    await smtp.received(2)
+    smtp.release()
+    await sending
+    expect(await states()).toEqual([{ state: 'sent', n: 2 }])
   })
 })
 
@@ -201,5 +221,83 @@ describe('a share taken over', () => {
     expect(await accountResults(db, results, NOON)).toEqual([])
     expect(await accountResults(db, results, NOON)).toEqual([])
     expect(await countEdition(db, edition)).toMatchObject({ planned: 2, sent: 2, sending: 0 })
+  })
+})
+
+describe('a stop', () => {
+  const attempts = async () =>
+    (await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2 order by 1`)).rows
+  const leases = async () =>
+    (await db.execute(sql`select count(owner) as held, sum(sending) as sending from share`)).rows
+
+  test('finishes what is on the wire, gives the rest back untried, and the next send reaches each reader once', async () => {
+    const edition = await plan(60)
+    const smtp = await sink()
+    const sender = await senderTo(`${smtp.url}?connections=4`)
+    const clock = clockFrom(NOON)
+    const stopping = new AbortController()
+    smtp.hold()
+    const sending = sendDue(db, sender, null, clock, { signal: stopping.signal })
+    await smtp.received(4)
+    stopping.abort()
+    smtp.release()
+    expect(await sending).toBeNull()
+    expect(smtp.messages).toHaveLength(4)
+    expect(await attempts()).toEqual([
+      { state: 'queued', attempts: 0, n: 56 },
+      { state: 'sent', attempts: 1, n: 4 },
+    ])
+    expect(await leases()).toEqual([{ held: 0, sending: 0 }])
+    await sendEdition(db, sender, edition, clock)
+    expect(smtp.messages).toHaveLength(60)
+    expect(new Set(smtp.messages.map((message) => message.to)).size).toBe(60)
+  })
+
+  test('ends a wait for the relay’s rate at once', async () => {
+    await plan(5)
+    const smtp = await sink()
+    const { relays, ...rest } = await senderTo(`${smtp.url}?connections=2`)
+    const slow = { ...rest, relays: relays.map((relay) => ({ ...relay, ratePerSecond: 1 / 3600 })) }
+    const stopping = new AbortController()
+    const sending = sendDue(db, slow, null, clockFrom(NOON), {
+      signal: stopping.signal,
+      onAccounted: () => stopping.abort(),
+    })
+    await sending
+    expect(smtp.messages).toHaveLength(1)
+    expect(await attempts()).toEqual([
+      { state: 'queued', attempts: 0, n: 4 },
+      { state: 'sent', attempts: 1, n: 1 },
+    ])
+  })
+
+  test('waits for no relay that takes the connection and says nothing', async () => {
+    await plan(5)
+    const dialled = Promise.withResolvers<void>()
+    const mute = createServer((socket) => {
+      socket.on('error', () => {})
+      dialled.resolve()
+    })
+    await new Promise<void>((listening) => mute.listen(0, '127.0.0.1', listening))
+    const address = mute.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const stopping = new AbortController()
+    const sending = sendDue(db, await senderTo(`smtp://127.0.0.1:${port}?connections=1`), null, clockFrom(NOON), {
+      signal: stopping.signal,
+    })
+    await dialled.promise
+    stopping.abort()
+    expect(await sending).toBeNull()
+    expect(await attempts()).toEqual([{ state: 'queued', attempts: 0, n: 5 }])
+    expect(await leases()).toEqual([{ held: 0, sending: 0 }])
+    mute.close()
+  })
+
+  test('asked for before anything began sends nothing and claims nothing', async () => {
+    await plan(5)
+    const smtp = await sink()
+    await sendDue(db, await senderTo(smtp.url), null, clockFrom(NOON), { signal: AbortSignal.abort() })
+    expect(smtp.messages).toHaveLength(0)
+    expect(await attempts()).toEqual([{ state: 'queued', attempts: 0, n: 5 }])
   })
 })

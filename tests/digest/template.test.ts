@@ -119,7 +119,7 @@ describe('templates of one’s own', () => {
   test('an unknown variable is an error with file and line, of the MJML as of the text', async () => {
     const mjml = own.mjml.replace('{{ words.unsubscribe }}', '{{ words.unsubscrib }}')
     const line = lineOf(mjml, 'words.unsubscrib ')
-    expect(() => checkTemplates({ htmlFor: broken.htmlFor, text: broken.text }, PUBLICATION)).toThrow(
+    expect(() => checkTemplates(broken, PUBLICATION)).toThrow(
       expect.objectContaining({
         code: 'template.invalid',
         message: expect.stringContaining(

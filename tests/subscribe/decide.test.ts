@@ -13,6 +13,7 @@ const asked = (by: Asker, evidence: boolean, said: Partial<Asked> = {}): Asked =
   evidence,
   choice: SAYS_NOTHING,
   topicIds: null,
+  retry: false,
   ...said,
 })
 const standing = (state: SubscriptionState): Standing => ({ state, choice: HOME, topicIds: [1, 2] })
@@ -68,8 +69,9 @@ describe('decide', () => {
           zone: fc.constantFrom(null, 'Europe/Berlin', 'Asia/Kolkata'),
         }),
         fc.constantFrom(null, [], [1, 2], [3]),
-        (by, evidence, state, choice, topicIds) => {
-          const step = decide({ by, evidence, choice, topicIds }, state === null ? null : standing(state), OFFER)
+        fc.boolean(),
+        (by, evidence, state, choice, topicIds, retry) => {
+          const step = decide({ by, evidence, choice, topicIds, retry }, state === null ? null : standing(state), OFFER)
           const after = step.kind === 'enter' || step.kind === 'change' ? step.to.state : state
           if (state === 'active' || state === 'paused') expect(after).toBe(state)
           else if (after === 'active') expect(evidence && by !== 'reader').toBe(true)

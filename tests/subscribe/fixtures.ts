@@ -34,7 +34,7 @@ export function wish(newsletter: Newsletter, email: string, said: Partial<Subscr
 }
 
 /** What a wish says of a choice. */
-export const choosing = (parts: Partial<SubscribeRequest['choice']>): Partial<SubscribeRequest> => ({
+export const choosing = (parts: Partial<SubscribeRequest['choice']>): Pick<SubscribeRequest, 'choice'> => ({
   choice: { rhythm: null, weekday: null, hour: null, zone: null, ...parts },
 })
 

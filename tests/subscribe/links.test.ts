@@ -4,7 +4,7 @@ import { openLinkKeys, readLink, signLink } from '../../src/subscribe/links.ts'
 
 const OLD = 'the secret of last year, still valid'
 const NEW = 'the secret of this year, which signs'
-const subject = fc.record({ subscriptionId: fc.integer({ min: 1 }), version: fc.integer({ min: 1, max: 1e6 }) })
+const subject = fc.record({ id: fc.integer({ min: 1 }), version: fc.integer({ min: 1, max: 1e6 }) })
 
 describe('a token', () => {
   test('says its subject to whoever has the secret, for its purpose alone', () => {
@@ -21,13 +21,13 @@ describe('a token', () => {
   })
 
   test('lives on when a new secret is put in front', () => {
-    const token = signLink(openLinkKeys([OLD]), 'confirm', { subscriptionId: 7, version: 1 })
-    expect(readLink(openLinkKeys([NEW, OLD]), 'confirm', token)).toEqual({ subscriptionId: 7, version: 1 })
+    const token = signLink(openLinkKeys([OLD]), 'confirm', { id: 7, version: 1 })
+    expect(readLink(openLinkKeys([NEW, OLD]), 'confirm', token)).toEqual({ id: 7, version: 1 })
   })
 
   test('is void with any bit changed, cut, or replaced by any text', () => {
     const keys = openLinkKeys([NEW])
-    const octets = Buffer.from(signLink(keys, 'unsubscribe', { subscriptionId: 7, version: 1 }), 'base64url')
+    const octets = Buffer.from(signLink(keys, 'unsubscribe', { id: 7, version: 1 }), 'base64url')
     for (let bit = 0; bit < octets.length * 8; bit++) {
       const changed = Buffer.from(octets)
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))

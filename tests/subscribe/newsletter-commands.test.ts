@@ -33,6 +33,7 @@ describe('courant newsletter', () => {
         rhythms: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'],
         maxArticles: 12,
         minArticles: 1,
+        graceHours: 6,
         accent: '#1a5276',
         headlineFont: 'serif',
         intro: null,
@@ -57,6 +58,8 @@ describe('courant newsletter', () => {
       'post@verlag.example',
       '--max-articles',
       '20',
+      '--grace-hours',
+      '12',
     ]
     const more = [
       '--accent',
@@ -73,6 +76,7 @@ describe('courant newsletter', () => {
       zone: 'Europe/Vienna',
       replyTo: 'post@verlag.example',
       maxArticles: 20,
+      graceHours: 12,
       accent: '#123456',
       headlineFont: 'sans',
       intro: 'Guten Abend',
@@ -83,6 +87,33 @@ describe('courant newsletter', () => {
     expect((await courant('newsletter', 'show', 'tagblatt')).results).toMatchObject([expected])
     await courant('newsletter', 'add', '--slug', 'abend', '--name', 'Abend', '--imprint', 'Verlag')
     expect((await courant('newsletter', 'list')).results).toMatchObject([{ slug: 'abend' }, expected])
+  })
+
+  test('pause and resume say the state and the editions that went along', async () => {
+    await addTagblatt()
+    const { results, texts } = await courant('newsletter', 'pause', 'tagblatt')
+    expect(results).toMatchObject([{ slug: 'tagblatt', state: 'paused', editions: [] }])
+    expect(texts).toEqual(['Newsletter tagblatt is paused.'])
+    await expect(courant('newsletter', 'pause', 'tagblatt')).rejects.toMatchObject({ code: 'newsletter.state' })
+    expect((await courant('newsletter', 'resume', 'tagblatt')).results).toMatchObject([
+      { state: 'active', editions: [] },
+    ])
+    await expect(courant('newsletter', 'resume', 'tagblatt')).rejects.toThrow('is active already')
+  })
+
+  test('delete wants --yes where nobody can be asked, and frees the slug', async () => {
+    await addTagblatt()
+    await courant('subscriber', 'add', 'a@example.com')
+    await expect(courant('newsletter', 'delete', 'tagblatt')).rejects.toMatchObject(wrongUsage)
+    expect((await courant('newsletter', 'list')).results).toHaveLength(1)
+    expect((await courant('newsletter', 'delete', 'tagblatt', '--yes')).results).toEqual([
+      { slug: 'tagblatt', name: 'Tagblatt', state: 'deleted', readers: 1, editions: [] },
+    ])
+    expect((await courant('newsletter', 'list')).results).toEqual([])
+    await expect(courant('newsletter', 'delete', 'tagblatt', '--yes')).rejects.toMatchObject({
+      code: 'newsletter.unknown',
+    })
+    expect((await addTagblatt()).results).toMatchObject([{ slug: 'tagblatt', state: 'active' }])
   })
 
   test('a wrong value is wrong usage, and all are named', async () => {

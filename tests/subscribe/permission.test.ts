@@ -7,18 +7,34 @@ const PURPOSES: readonly Purpose[] = ['digest', 'confirmation']
 const STATES: readonly (SubscriptionState | null)[] = ['pending', 'active', 'paused', 'left', null]
 const QUESTIONS = PURPOSES.flatMap((purpose) =>
   STATES.flatMap((subscriptionState) =>
-    [false, true].map((suppressed) => ({ purpose, subscriptionState, suppressed })),
+    [false, true].flatMap((suppressed) =>
+      [false, true].map((retried) => ({ purpose, subscriptionState, suppressed, retried })),
+    ),
   ),
 )
 
 describe('mayMail', () => {
   test('lets a digest go to active subscriptions only, and a confirmation to pending ones only', () => {
-    const allowed = QUESTIONS.filter((question) => mayMail(question).may)
+    const allowed = QUESTIONS.filter((question) => !question.suppressed && mayMail(question).may)
 
-    expect(allowed).toEqual([
-      { purpose: 'digest', subscriptionState: 'active', suppressed: false },
-      { purpose: 'confirmation', subscriptionState: 'pending', suppressed: false },
+    expect(allowed).toMatchObject([
+      { purpose: 'digest', subscriptionState: 'active', retried: false },
+      { purpose: 'digest', subscriptionState: 'active', retried: true },
+      { purpose: 'confirmation', subscriptionState: 'pending', retried: false },
+      { purpose: 'confirmation', subscriptionState: 'pending', retried: true },
     ])
+  })
+
+  test('lets nothing go to a suppressed address but the confirmation asked for long after it bounced', () => {
+    const allowed = QUESTIONS.filter((question) => question.suppressed && mayMail(question).may)
+
+    expect(allowed).toMatchObject(
+      ['pending', 'active', 'paused'].map((subscriptionState) => ({
+        purpose: 'confirmation',
+        subscriptionState,
+        retried: true,
+      })),
+    )
   })
 
   test('ends what may not go as suppressed or as skipped, with the reason', () => {
@@ -44,12 +60,13 @@ describe('whyNotMail', () => {
   afterAll(() => database.close())
 
   test.each(QUESTIONS)(
-    'says in a statement what mayMail says: $purpose, $subscriptionState, suppressed $suppressed',
+    'says in a statement what mayMail says: $purpose, $subscriptionState, suppressed $suppressed, retried $retried',
     async (question) => {
-      const { purpose, subscriptionState, suppressed } = question
+      const { purpose, subscriptionState, suppressed, retried } = question
       const found = await database.db.execute<{ reason: string | null; state: string | null }>(sql`
-      select ${whyNotMail(purpose, sql`s.state`, sql`s.suppressed`)} as reason
-      from (select ${subscriptionState}::text as state, ${suppressed}::boolean as suppressed) s`)
+      select ${whyNotMail(purpose, sql`s.state`, sql`s.suppressed`, sql`s.retried`)} as reason
+      from (select ${subscriptionState}::text as state, ${suppressed}::boolean as suppressed,
+        ${retried}::boolean as retried) s`)
       const answer = mayMail(question)
 
       expect(found.rows).toEqual([{ reason: answer.may ? null : answer.reason }])

@@ -17,6 +17,7 @@ import {
   readRow,
   wish,
 } from './fixtures.ts'
+import { during } from './holding.ts'
 
 const CONFIRMED = { confirmed: EVIDENCE }
 
@@ -32,27 +33,6 @@ beforeEach(async () => {
   tagblatt = await addTagblatt(db)
 })
 afterAll(() => database.close())
-
-/** Starts `work` while `holding` has done its part and not yet committed; the embedded engine takes them in turn. */
-async function during<T>(holding: (tx: Database) => Promise<unknown>, work: () => Promise<T>): Promise<T> {
-  const started: { work: Promise<T> | null } = { work: null }
-  await db.transaction(async (tx) => {
-    await holding(tx)
-    started.work = work()
-    started.work.catch(() => {})
-    if (database.engine === 'postgres') await someoneWaits(tx)
-  })
-  if (started.work === null) throw new Error('nothing was started')
-  return started.work
-}
-
-async function someoneWaits(tx: Database): Promise<void> {
-  for (;;) {
-    const found = await tx.execute<{ waiting: number }>(sql`
-      select count(*) as waiting from pg_locks where not granted and pid <> pg_backend_pid()`)
-    if ((found.rows[0]?.waiting ?? 0) > 0) return
-  }
-}
 
 const lockCohorts = (tx: Database) => tx.execute(sql`select id from cohort order by id for update`)
 
@@ -119,7 +99,7 @@ describe('while an edition is planned', () => {
   test('who subscribes meanwhile starts where they should, not at the watermark that planning moves', async () => {
     await addEntries(db, tagblatt, [LAST_SLOT])
 
-    const { subscriptionId } = await during(planned, () =>
+    const { subscriptionId } = await during(database, planned, () =>
       subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON),
     )
 
@@ -129,7 +109,9 @@ describe('while an edition is planned', () => {
   test('who moves meanwhile takes along the watermark they were planned up to', async () => {
     const { subscriptionId } = await subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON)
 
-    await during(planned, () => subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ rhythm: 'monthly' })), NOON))
+    await during(database, planned, () =>
+      subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ rhythm: 'monthly' })), NOON),
+    )
 
     expect(await readRow(db, subscriptionId)).toMatchObject({ own: 1, cohort: 0 })
   })
@@ -159,7 +141,7 @@ describe('while the reader leaves', () => {
       )
     }
 
-    await during(leaves, () => subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ hour: 18 })), NOON))
+    await during(database, leaves, () => subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ hour: 18 })), NOON))
 
     // The administrator's word comes after leaving, and without proof: the reader is asked.
     expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'pending' })
@@ -176,7 +158,7 @@ describe('while the reader leaves', () => {
     }
     const row = { ...wish(tagblatt, '', { ...CONFIRMED, topics: ['Sport'], by: 'import' }), address: 'eva@example.com' }
 
-    expect(await during(leaves, () => enrol(db, [row], NOON))).toEqual([{ kind: 'refused', reason: 'left' }])
+    expect(await during(database, leaves, () => enrol(db, [row], NOON))).toEqual([{ kind: 'refused', reason: 'left' }])
     expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'left', topics: [] })
   })
 })

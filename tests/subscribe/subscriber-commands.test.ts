@@ -2,10 +2,12 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { suppression } from '../../src/db/schema/subscriber.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
+import { findNewsletter } from '../../src/subscribe/newsletters.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { courantOn } from './commanding.ts'
-import { NOON } from './fixtures.ts'
+import { NEXT_SLOT, NOON } from './fixtures.ts'
 import { type ImportFolder, openImportFolder } from './importing.ts'
+import { EVA, join, leaveOne, SHOWN } from './readers.ts'
 
 let database: TestDatabase
 let folder: ImportFolder
@@ -58,6 +60,8 @@ describe('courant subscriber', () => {
       confirmedAt: NOON.toString(),
       leftAt: null,
       pausedUntil: null,
+      // Friday, 18:00 in Kolkata.
+      nextSlotAt: '2025-01-17T12:30:00Z',
     }
     expect(results).toEqual([{ kind: 'added', ...reader }])
     expect((await courant('subscriber', 'list')).results).toEqual([reader])
@@ -121,6 +125,31 @@ describe('courant subscriber', () => {
       },
     ])
     await expect(courant('subscriber', 'show', 'b@example.com')).rejects.toMatchObject({ code: 'subscriber.unknown' })
+  })
+
+  test('show tells state, choice, next digest and what the reader was shown, in JSON and in lines', async () => {
+    await addTagblatt()
+    await join(database.db, [await findNewsletter(database.db, 'tagblatt')], NOON)
+    await leaveOne(database.db, 1, NOON)
+    await courant('newsletter', 'add', '--slug', 'zwei', '--name', 'Zwei')
+    await join(database.db, [await findNewsletter(database.db, 'zwei')], NOON.add({ hours: 2 }))
+
+    const { results, texts } = await courant('subscriber', 'show', EVA)
+    const shown = { evidence: SHOWN.shown, textVersion: 'v1', ip: '192.0.2.7', userAgent: 'A/1' }
+    expect(results).toMatchObject([
+      {
+        subscriptions: [
+          { newsletter: 'tagblatt', state: 'left', leftAt: NOON.toString(), nextSlotAt: null },
+          { newsletter: 'zwei', state: 'active', rhythm: 'daily', hour: 7, nextSlotAt: NEXT_SLOT.toString() },
+        ],
+        consent: ['requested', 'confirmed', 'left', 'requested', 'confirmed'].map((action) => ({ action, ...shown })),
+      },
+    ])
+    expect(texts[0]?.split('\n').slice(0, 3)).toEqual([
+      `${EVA}\ttagblatt\tleft\tdaily 7 Europe/Berlin\t\t`,
+      `${EVA}\tzwei\tactive\tdaily 7 Europe/Berlin\t\t${NEXT_SLOT}`,
+      `${NOON}\trequested\ttagblatt\t192.0.2.7\t${SHOWN.shown}`,
+    ])
   })
 
   test('show says why nothing goes to an address, of a subscriber and of who is none', async () => {

@@ -115,7 +115,7 @@ async function insertEntries(tx: Database, pairs: readonly Pair[], now: Temporal
     place,
     newsletter_id: newsletterId,
     article_id: entering.articleId,
-    topics: sortedIds(entering.topics.map((name) => topicId(newsletterId, name))),
+    topics: sortedIds(entering.topics.flatMap((name) => topicId(newsletterId, name) ?? [])),
   }))
   await lockEntries(tx, [...new Set(pairs.map(({ newsletterId }) => newsletterId))])
   await tx.execute(sql`
@@ -142,7 +142,7 @@ export async function retopicEntries(
   const topicId = await ensureTopics(tx, wanted, now)
   const rows = found.rows.map((row) => ({
     id: row.id,
-    topics: sortedIds(row.names.map((name) => topicId(row.newsletter_id, name))),
+    topics: sortedIds(row.names.flatMap((name) => topicId(row.newsletter_id, name) ?? [])),
   }))
   await tx.execute(sql`
     update entry set topics = v.topics

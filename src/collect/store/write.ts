@@ -30,7 +30,7 @@ export async function insertArticles(
   return ids
 }
 
-/** Rewrites those of a source's own articles that changed, and returns the ids of these. */
+/** Rewrites those of a source's own articles that changed, but none that was removed; returns the ids of these. */
 export async function updateArticles(
   db: Database,
   changes: readonly { readonly id: number; readonly article: Article }[],
@@ -48,7 +48,7 @@ export async function updateArticles(
       id bigint, url text, url_key text, title text, title_key text, summary text, content_html text, author text,
       image_url text, image_alt text, language text, topics text[], word_count integer, text_hash text,
       published_at timestamptz(3))
-    where article.id = v.id
+    where article.id = v.id and article.state <> 'removed'
       and (article.url, article.title, article.summary, article.content_html, article.author, article.image_url,
            article.image_alt, article.language, article.topics, article.published_at)
         is distinct from

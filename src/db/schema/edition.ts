@@ -37,6 +37,7 @@ export const edition = pgTable(
     unique('edition_slot').on(table.newsletterId, table.rhythm, table.slotAt),
     unique('edition_key').on(table.newsletterId, table.key),
     index('edition_newsletter').on(table.newsletterId, table.id),
+    index('edition_open').on(table.id).where(sql`${table.state} in ('planning', 'sending', 'paused', 'held')`),
     check(
       'edition_state',
       sql`${table.state} in ('planning', 'sending', 'paused', 'held', 'finished', 'cancelled', 'missed')`,
@@ -66,7 +67,10 @@ export const editionArticle = pgTable(
     wordCount: integer(),
     publishedAt: instant(),
   },
-  (table) => [primaryKey({ columns: [table.editionId, table.entryId] })],
+  (table) => [
+    primaryKey({ columns: [table.editionId, table.entryId] }),
+    index('edition_article_article').on(table.articleId),
+  ],
 )
 
 /** One distinct selection of an edition: rendered and compiled once for all its readers. */

@@ -124,5 +124,8 @@ export const notice = pgTable(
     createdAt: instant().notNull(),
     sentAt: instant(),
   },
-  (table) => [index('notice_due').on(table.dueAt), index('notice_subscriber').on(table.subscriberId)],
+  (table) => [
+    index('notice_due').on(table.dueAt).where(sql`${table.state} in ('queued', 'sending')`),
+    index('notice_subscriber').on(table.subscriberId),
+  ],
 )

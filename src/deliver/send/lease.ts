@@ -50,6 +50,18 @@ export async function leaseShare(
   })
 }
 
+/** Whether there is a share that a worker could lease now. */
+export async function hasDueShare(db: Database, now: Temporal.Instant): Promise<boolean> {
+  const at = now.toString()
+  const rows = await db.execute<{ due: boolean }>(sql`
+    select exists (
+      select from share s join edition e on e.id = s.edition_id
+      where e.state = 'sending' and s.due_at <= ${at} and (s.lease_until is null or s.lease_until <= ${at})
+        and (s.recalled_until is null or s.recalled_until <= ${at})
+    ) as due`)
+  return rows.rows[0]?.due ?? false
+}
+
 /** Prolongs the owner's leases and returns the ids of the shares it still holds. */
 export async function extendLeases(db: Database, owner: string, now: Temporal.Instant): Promise<ReadonlySet<number>> {
   const held = await db.execute<{ id: number }>(sql`

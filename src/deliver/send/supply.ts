@@ -13,7 +13,7 @@ import {
 
 /** Hands claimed deliveries to connections, one share after another, and keeps the leases alive. */
 export type Supply = {
-  /** The next delivery to send, or null when nothing more is due. */
+  /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
   /** Whether its share is still this worker's, by the monotonic clock: look before every message. */
   readonly holds: (claimed: Claimed) => boolean
@@ -32,8 +32,14 @@ const FRESH_MS = 1000
 /** Nothing is sent in the last seconds of a lease. */
 const MARGIN_MS = 2000
 
-/** Opens the supply of one worker; `editionId` limits it to one edition. */
-export function openSupply(db: Database, owner: string, editionId: number | null, clock: Clock): Supply {
+/** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
+export function openSupply(
+  db: Database,
+  owner: string,
+  editionId: number | null,
+  clock: Clock,
+  signal: AbortSignal,
+): Supply {
   const held = new Map<number, Held>()
   let current: Held | null = null
   let ready: Claimed[] = []
@@ -48,7 +54,7 @@ export function openSupply(db: Database, owner: string, editionId: number | null
   heartbeat.unref()
 
   async function refill(): Promise<void> {
-    while (ready.length === 0) {
+    while (ready.length === 0 && !signal.aborted) {
       current ??= await take()
       if (current === null) return
       ready = [...(await claimDue(db, current.lease, CHUNK, clock.now()))]
@@ -94,9 +100,10 @@ export function openSupply(db: Database, owner: string, editionId: number | null
           refilling = null
         })
         await refilling
+        if (signal.aborted) return null
         if (ready.length === 0 && current === null) return null
       }
-      return ready.shift() ?? null
+      return signal.aborted ? null : (ready.shift() ?? null)
     },
     holds: ({ lease }) => clock.monotonicMs() < (held.get(lease.shareId)?.validUntilMs ?? 0) - MARGIN_MS,
     done: async ({ lease }) => {

@@ -25,6 +25,14 @@ export function plainLine(text: string): string {
   return line.replace(/[<&]/g, '')
 }
 
+/** Foreign text of several lines as plain lines, without empty ones. */
+export function plainLines(text: string): string[] {
+  return text
+    .split(/\r\n|[\n\r\u2028\u2029]/)
+    .map(plainLine)
+    .filter((line) => line !== '')
+}
+
 /** The address in its normal form, if a reader may be sent there: http or https, no credentials, of bearable length. */
 export function linkable(url: string): string | null {
   const parsed = URL.parse(url.trim())

@@ -21,23 +21,27 @@ const WINDOW_MS = 5 * 60_000
  * not exist runs as soon as the gap ends, one that exists twice runs the first time; `instant` has windows of 5 minutes.
  */
 export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Instant {
-  if (choice.rhythm === 'instant') return nextWindow(after)
+  if (choice.rhythm === 'instant') return windowOf(after).add({ milliseconds: WINDOW_MS })
   // A day earlier than today: a gap may carry a slot over midnight.
   const slots = slotsFrom(choice, dateOf(choice, after).subtract({ days: 1 }), 1)
   return slots.find((slot) => Temporal.Instant.compare(slot, after) > 0) ?? unending()
 }
 
-/** Where a new subscription starts: one rhythm period before its first slot after `now`; `instant` 24 hours before `now`. */
-export function startOf(choice: Choice, now: Temporal.Instant): Temporal.Instant {
-  if (choice.rhythm === 'instant') return now.subtract({ hours: 24 })
+/** The last slot at or before `at`. */
+export function latestSlot(choice: Choice, at: Temporal.Instant): Temporal.Instant {
+  if (choice.rhythm === 'instant') return windowOf(at)
   // A day later than today: clocks turned back over midnight repeat the end of a date.
-  const slots = slotsFrom(choice, dateOf(choice, now).add({ days: 1 }), -1)
-  return slots.find((slot) => Temporal.Instant.compare(slot, now) <= 0) ?? unending()
+  const slots = slotsFrom(choice, dateOf(choice, at).add({ days: 1 }), -1)
+  return slots.find((slot) => Temporal.Instant.compare(slot, at) <= 0) ?? unending()
 }
 
-function nextWindow(after: Temporal.Instant): Temporal.Instant {
-  const windows = Math.floor(after.epochMilliseconds / WINDOW_MS) + 1
-  return Temporal.Instant.fromEpochMilliseconds(windows * WINDOW_MS)
+/** Where a new subscription starts: one rhythm period before its first slot after `now`; `instant` 24 hours before `now`. */
+export function startOf(choice: Choice, now: Temporal.Instant): Temporal.Instant {
+  return choice.rhythm === 'instant' ? now.subtract({ hours: 24 }) : latestSlot(choice, now)
+}
+
+function windowOf(at: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.fromEpochMilliseconds(Math.floor(at.epochMilliseconds / WINDOW_MS) * WINDOW_MS)
 }
 
 const dateOf = (choice: Choice, instant: Temporal.Instant) => instant.toZonedDateTimeISO(choice.zone).toPlainDate()

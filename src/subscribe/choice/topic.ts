@@ -6,12 +6,18 @@ import { oneLine } from '../enrol/subscriber.ts'
 /** A label wanted in a newsletter. */
 export type WantedTopic = { readonly newsletterId: number; readonly name: string }
 
-/** The ids of topics, asked for by newsletter and name. */
-export type TopicIds = (newsletterId: number, name: string) => number
+/** The ids of topics, asked for by newsletter and name; null for one that a reader cannot pick. */
+export type TopicIds = (newsletterId: number, name: string) => number | null
 
 /** What a topic's name is compared by, so that “Politik” and “ politik” are one topic. */
 export function topicKey(name: string): string {
   return tidy(name).toLowerCase()
+}
+
+/** Finds topics that a reader may pick, by their names: those there are, but hidden ones. */
+export async function findPickable(db: Database, wanted: readonly WantedTopic[]): Promise<TopicIds> {
+  const ids = await findTopics(db, wanted, sql`not t.hidden`)
+  return (newsletterId, name) => ids.get(keyOf(newsletterId, name)) ?? null
 }
 
 /** Finds topics by their names and makes those that are missing; topics appear by themselves. */
@@ -40,12 +46,17 @@ const keyOf = (newsletterId: number, name: string) => `${newsletterId} ${topicKe
 const rowsOf = (topics: readonly WantedTopic[]) =>
   JSON.stringify(topics.map(({ newsletterId, name }) => ({ newsletterId, key: topicKey(name), name: tidy(name) })))
 
-async function findTopics(tx: Database, topics: readonly WantedTopic[]): Promise<Map<string, number>> {
+async function findTopics(
+  tx: Database,
+  topics: readonly WantedTopic[],
+  which = sql`true`,
+): Promise<Map<string, number>> {
   if (topics.length === 0) return new Map()
   const found = await tx.execute<{ id: number; newsletter_id: number; key: string }>(sql`
     select t.id, t.newsletter_id, t.key
     from jsonb_to_recordset(${rowsOf(topics)}::jsonb) as w ("newsletterId" bigint, key text)
-    join topic t on t.newsletter_id = w."newsletterId" and t.key = w.key`)
+    join topic t on t.newsletter_id = w."newsletterId" and t.key = w.key
+    where ${which}`)
   return new Map(found.rows.map((topic) => [`${topic.newsletter_id} ${topic.key}`, topic.id]))
 }
 

@@ -2,10 +2,10 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { addressKey } from '../../mail/address.ts'
 import { type ChoiceParts, homeChoice } from '../choice/choice.ts'
-import { ensureTopics } from '../choice/topic.ts'
-import { hashAddress, readHashKey } from '../consent.ts'
+import { ensureTopics, findPickable } from '../choice/topic.ts'
+import { type Evidence, hashAddress, readHashKey } from '../consent.ts'
 import { type Newsletter, readNewsletters } from '../newsletters.ts'
-import { findSuppressed } from '../suppression.ts'
+import { findSuppressed, type Suppressed } from '../suppression.ts'
 import { type Asker, decide, type Step } from './decide.ts'
 import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from './subscriber.ts'
 import { type Kept, pairKey, readSubscriptions } from './subscription.ts'
@@ -19,11 +19,13 @@ export type Enrolment = {
   readonly locale: ReaderLocale | null
   readonly format: ReaderFormat | null
   readonly choice: ChoiceParts
-  /** Names; none picks everything. */
+  /** Names; none picks everything. A reader's word makes no topics: names not on offer are dropped. */
   readonly topics: readonly string[] | null
   readonly by: Asker
   /** Proof of consent, and when it was given (null: now). */
   readonly confirmed: { readonly evidence: string; readonly at: Temporal.Instant | null } | null
+  /** What a reader was shown who asks by themselves. */
+  readonly shown?: Evidence
 }
 
 /** Why a subscription is refused: the address is suppressed, its reader left, or the rhythm is not offered. */
@@ -36,6 +38,8 @@ export type Candidate = {
   readonly subscriberId: number
   readonly standing: Kept | null
   readonly step: Exclude<Step, { kind: 'refuse' }>
+  /** The address bounced long ago, and may be asked once. */
+  readonly retry: boolean
 }
 export type Refused = { readonly kind: 'refused'; readonly reason: Refusal }
 
@@ -49,6 +53,7 @@ type Known = {
   readonly newsletter: Newsletter
   readonly emailKey: string
   readonly hash: string
+  readonly suppressed: Suppressed | null
 }
 
 /** Reads all that a decision needs, makes the subscribers that are missing and locks all of them; in the order given. */
@@ -57,45 +62,47 @@ export async function readCandidates(
   enrolments: readonly Enrolment[],
   now: Temporal.Instant,
 ): Promise<readonly (Candidate | Refused)[]> {
-  const known = await recognise(tx, enrolments)
-  const suppressed = await findSuppressed(
-    tx,
-    known.map((one) => one.hash),
-  )
-  const refusal = (one: Known): Refusal | null => {
-    if (suppressed.has(one.hash)) return 'suppressed'
-    const rhythm = one.enrolment.choice.rhythm
-    return rhythm === null || one.newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
-  }
-  const admitted = known.filter((one) => refusal(one) === null)
+  const known = await recognise(tx, enrolments, now)
+  const admitted = known.filter((one) => refusalOf(one) === null)
   const decided = await decideAll(tx, admitted, now)
   return known.map((one) => {
-    const reason = refusal(one)
+    const reason = refusalOf(one)
     return reason === null ? (decided.get(one) ?? { kind: 'refused', reason: 'left' }) : { kind: 'refused', reason }
   })
 }
 
-async function recognise(tx: Database, enrolments: readonly Enrolment[]): Promise<readonly Known[]> {
+function refusalOf({ enrolment, newsletter, suppressed }: Known): Refusal | null {
+  const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
+  if (!isTaken) return 'suppressed'
+  const { rhythm } = enrolment.choice
+  return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
+}
+
+async function recognise(
+  tx: Database,
+  enrolments: readonly Enrolment[],
+  now: Temporal.Instant,
+): Promise<readonly Known[]> {
   const newsletters = await readNewsletters(tx, [...new Set(enrolments.map((one) => one.newsletterId))])
   const hashKey = await readHashKey(tx)
-  return enrolments.map((enrolment) => {
+  const known = enrolments.map((enrolment) => {
     const newsletter = newsletters.get(enrolment.newsletterId)
     if (newsletter === undefined) throw new RangeError(`newsletter ${enrolment.newsletterId} is not there`)
     const emailKey = addressKey(enrolment.address)
     return { enrolment, newsletter, emailKey, hash: hashAddress(hashKey, emailKey).toString('hex') }
   })
+  const hashes = known.map((one) => one.hash)
+  const suppressed = await findSuppressed(tx, hashes, now)
+  return known.map((one) => ({ ...one, suppressed: suppressed.get(one.hash) ?? null }))
 }
 
-/** Topics before subscribers before cohorts: everybody who signs readers up locks in this order. */
+/** Suppressions before topics before subscribers before cohorts: everybody who signs readers up locks in this order. */
 async function decideAll(
   tx: Database,
   admitted: readonly Known[],
   now: Temporal.Instant,
 ): Promise<ReadonlyMap<Known, Candidate>> {
-  const wanted = admitted.flatMap(({ enrolment }) =>
-    (enrolment.topics ?? []).map((name) => ({ newsletterId: enrolment.newsletterId, name })),
-  )
-  const topicId = await ensureTopics(tx, wanted, now)
+  const topicIds = await readTopicIds(tx, admitted, now)
   const subscriberIds = await admitSubscribers(tx, admitted.map(newSubscriber), now)
   const pairs = admitted.map((one) => ({
     newsletterId: one.newsletter.id,
@@ -108,14 +115,33 @@ async function decideAll(
       if (pair === undefined) return []
       const { enrolment, newsletter } = one
       const standing = kept.get(pairKey(pair)) ?? null
-      const names = enrolment.topics
-      const topicIds = names && [...new Set(names.map((name) => topicId(newsletter.id, name)))].sort((a, b) => a - b)
-      const asked = { by: enrolment.by, evidence: enrolment.confirmed !== null, choice: enrolment.choice, topicIds }
+      const { by, choice, confirmed } = enrolment
+      const retry = one.suppressed === 'retriable'
+      const asked = { by, evidence: confirmed !== null, choice, topicIds: topicIds(enrolment), retry }
       const step = decide(asked, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
       if (step.kind === 'refuse') return []
-      return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step }] as const]
+      return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step, retry }] as const]
     }),
   )
+}
+
+/** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */
+async function readTopicIds(
+  tx: Database,
+  admitted: readonly Known[],
+  now: Temporal.Instant,
+): Promise<(enrolment: Enrolment) => readonly number[] | null> {
+  const namesOf = (all: readonly Known[]) =>
+    all.flatMap(({ enrolment: { newsletterId, topics } }) => (topics ?? []).map((name) => ({ newsletterId, name })))
+  const [asked, told] = [true, false].map((byReader) =>
+    namesOf(admitted.filter(({ enrolment }) => (enrolment.by === 'reader') === byReader)),
+  )
+  const picked = await findPickable(tx, asked ?? [])
+  const ensured = await ensureTopics(tx, told ?? [], now)
+  return ({ by, newsletterId, topics }) => {
+    const idOf = by === 'reader' ? picked : ensured
+    return topics && [...new Set(topics.flatMap((name) => idOf(newsletterId, name) ?? []))].sort((a, b) => a - b)
+  }
 }
 
 function newSubscriber({ enrolment, newsletter, emailKey, hash }: Known): NewSubscriber {

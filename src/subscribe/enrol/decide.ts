@@ -11,6 +11,8 @@ export type Asked = {
   readonly evidence: boolean
   readonly choice: ChoiceParts
   readonly topicIds: readonly number[] | null
+  /** The address bounced so long ago that its reader may be asked whether it lives. */
+  readonly retry: boolean
 }
 
 /** A subscription as it stands, or as it is to be. Topic ids ascend. */
@@ -39,9 +41,9 @@ export function decide(asked: Asked, standing: Standing | null, offer: Offer): S
     return { kind: 'enter', to: { state, choice, topicIds }, ask: state === 'pending' }
   }
   const state = stateAfter(asked, standing.state)
-  const ask = state === 'pending' && asked.by !== 'import'
   // A form proves nothing about who filled it in: it changes no choice of a reader who has confirmed.
-  if (asked.by === 'reader' && isConfirmed(standing.state)) return { kind: 'keep', ask }
+  if (asked.by === 'reader' && isConfirmed(standing.state)) return { kind: 'keep', ask: asked.retry }
+  const ask = state === 'pending' && asked.by !== 'import'
   const to = { state, choice, topicIds }
   return isSame(standing, to) ? { kind: 'keep', ask } : { kind: 'change', to, ask }
 }

@@ -3,7 +3,9 @@ import type { Database } from '../../db/client.ts'
 import { choiceKey, sameChoice } from '../choice/choice.ts'
 import { findStarts, placeInCohorts } from '../choice/cohort.ts'
 import { recordConsent } from '../consent.ts'
-import { queueConfirmations } from '../notice.ts'
+import { queueConfirmations } from '../optin/confirmation.ts'
+import { forgetOptIns } from '../optin/queue.ts'
+import { noteRetries } from '../suppression.ts'
 import { becomesActive, type Candidate } from './candidate.ts'
 import type { Standing } from './decide.ts'
 import { evidenceOf } from './evidence.ts'
@@ -38,12 +40,17 @@ export async function settle(
     wishes.map((one) => ({ subscriberId: one.subscriberId, subscriptionId: idOf(one) })),
     now,
   )
-  const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), asked.has(idOf(one))))
+  const isAsked = (one: Candidate) => asked.has(idOf(one))
+  await noteRetries(tx, subscribersOf(candidates.filter((one) => one.retry && isAsked(one))), now)
+  await forgetOptIns(tx, subscribersOf(candidates.filter((one) => one.standing !== null && becomesActive(one))))
+  const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), isAsked(one)))
   await recordConsent(tx, events, now)
   return new Map(
     candidates.map((one) => [one, { kind: kindOf(one, touched.has(one.subscriberId)), subscriptionId: idOf(one) }]),
   )
 }
+
+const subscribersOf = (candidates: readonly Candidate[]) => candidates.map((one) => one.subscriberId)
 
 const pairOf = ({ enrolment, subscriberId }: Candidate) => ({ newsletterId: enrolment.newsletterId, subscriberId })
 

@@ -7,9 +7,12 @@ type Row = typeof subscriber.$inferSelect
 export type ReaderLocale = Row['locale']
 export type ReaderFormat = Row['format']
 
-/** A name as one line without control characters, which no name has and a header line must not. */
+/** A name as one line of well-formed text without control characters, which no name has and a header line must not. */
 export function oneLine(text: string): string {
-  return text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  return text
+    .toWellFormed()
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
 }
 
 /** A person as made when the address is new; `hash` in hex. */
@@ -35,6 +38,18 @@ export type SubscriberChange = {
  * same address meanwhile waits and then sees what was written. Returns their ids by address key.
  */
 export async function admitSubscribers(
+  tx: Database,
+  people: readonly NewSubscriber[],
+  now: Temporal.Instant,
+): Promise<ReadonlyMap<string, number>> {
+  for (;;) {
+    const ids = await addAndLock(tx, people, now)
+    // Gone while we waited for its lock: its request had expired. The next statement sees that, and makes it anew.
+    if (people.every((person) => ids.has(person.emailKey))) return ids
+  }
+}
+
+async function addAndLock(
   tx: Database,
   people: readonly NewSubscriber[],
   now: Temporal.Instant,

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Rhythm } from '../choice/slots.ts'
@@ -35,6 +35,21 @@ export type Changing = {
 
 /** The subscriptions of these pairs, found by `pairKey`. */
 export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): Promise<ReadonlyMap<string, Kept>> {
+  const kept = await readKept(
+    tx,
+    sql`jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w ("newsletterId" bigint, "subscriberId" bigint)
+      join subscription s on s.newsletter_id = w."newsletterId" and s.subscriber_id = w."subscriberId"`,
+  )
+  return new Map(kept.map((subscription) => [pairKey(subscription), subscription]))
+}
+
+/** The subscriptions of these ids, in the order of ids. */
+export async function readByIds(tx: Database, ids: readonly number[]): Promise<readonly Kept[]> {
+  return readKept(tx, sql`unnest(${`{${ids.join(',')}}`}::bigint[]) as w (id) join subscription s on s.id = w.id`)
+}
+
+/** The subscriptions `s` of a `from` clause. */
+async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
   type Row = {
     id: number
     newsletter_id: number
@@ -49,10 +64,10 @@ export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): P
   }
   const found = await tx.execute<Row>(sql`
     select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.rhythm, c.weekday, c.hour, c.zone
-    from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w ("newsletterId" bigint, "subscriberId" bigint)
-    join subscription s on s.newsletter_id = w."newsletterId" and s.subscriber_id = w."subscriberId"
-    join cohort c on c.id = s.cohort_id`)
-  const kept = found.rows.map((row) => ({
+    from ${from}
+    join cohort c on c.id = s.cohort_id
+    order by s.id`)
+  return found.rows.map((row) => ({
     id: row.id,
     newsletterId: row.newsletter_id,
     subscriberId: row.subscriber_id,
@@ -61,10 +76,16 @@ export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): P
     topicIds: row.topics,
     choice: { rhythm: row.rhythm, weekday: row.weekday, hour: row.hour, zone: row.zone },
   }))
-  return new Map(kept.map((subscription) => [pairKey(subscription), subscription]))
 }
 
 export const pairKey = ({ newsletterId, subscriberId }: Pair) => `${newsletterId} ${subscriberId}`
+
+/** Holds the cohorts of all a reader's subscriptions in id order: until the transaction ends, none of them is planned. */
+export async function lockCohortsOf(tx: Database, subscriberId: number): Promise<void> {
+  await tx.execute(sql`
+    select id from cohort where id in (select cohort_id from subscription where subscriber_id = ${subscriberId})
+    order by id for share`)
+}
 
 /** Makes subscriptions and returns their ids by `pairKey`. */
 export async function enterSubscriptions(
@@ -99,7 +120,7 @@ export async function changeSubscriptions(tx: Database, changing: readonly Chang
     update subscription s
     set state = w.state, cohort_id = w."cohortId", topics = w."topicIds",
       confirmed_at = coalesce(w."confirmedAt", s.confirmed_at),
-      left_at = case when w.state = 'left' then s.left_at end,
+      left_at = case when w.state in ('left', 'pending') then s.left_at end,
       seen_entry_id = case
         when w.state = 'active' and w."wasState" = 'active' then nullif(${reached}, new.seen_entry_id)
         when w.state = 'active' then

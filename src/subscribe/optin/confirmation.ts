@@ -1,19 +1,18 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { type OptInOrder, queueOptIns } from './queue.ts'
 
 /** A subscription whose reader is to be asked for confirmation. */
 export type ConfirmationWish = { readonly subscriberId: number; readonly subscriptionId: number }
 
 type Open = { readonly id: number; readonly ids: readonly number[]; readonly queued: boolean }
-
-/** Message-IDs of notices are made with it. */
-const NONCE_OCTETS = 16
+type Order = OptInOrder & { readonly noticeId: number | null }
 
 /**
  * Queues one confirmation mail a reader, that names all their subscriptions of `wishes`: one that still waits is told of
- * them instead of a second. Returns the subscriptions asked about anew. The subscribers must be locked.
+ * them instead of a second. Returns the subscriptions asked about anew: none of a reader whose opt-in mails are spent.
+ * The subscribers must be locked.
  */
 export async function queueConfirmations(
   tx: Database,
@@ -22,33 +21,22 @@ export async function queueConfirmations(
 ): Promise<ReadonlySet<number>> {
   if (wishes.length === 0) return new Set()
   const open = await findOpen(tx, wishes)
-  const asked = (wish: ConfirmationWish) =>
+  const isAsked = (wish: ConfirmationWish) =>
     (open.get(wish.subscriberId) ?? []).some((n) => n.ids.includes(wish.subscriptionId))
-  const anew = Map.groupBy(
-    wishes.filter((wish) => !asked(wish)),
-    (wish) => wish.subscriberId,
-  )
-  const orders = [...anew].map(([subscriberId, of]) => {
+  const anew = wishes.filter((wish) => !isAsked(wish))
+  const orders = [...Map.groupBy(anew, (wish) => wish.subscriberId)].map(([subscriberId, of]): Order => {
     const waiting = open.get(subscriberId)?.find((notice) => notice.queued)
     const subscriptionIds = [...(waiting?.ids ?? []), ...of.map((wish) => wish.subscriptionId)]
-    return { noticeId: waiting?.id ?? null, subscriberId, payload: { subscriptionIds } }
+    return { noticeId: waiting?.id ?? null, subscriberId, subscriptionIds }
   })
   const told = await tellWaiting(
     tx,
     orders.filter((order) => order.noticeId !== null),
   )
-  await addNotices(
-    tx,
-    orders.filter((order) => !told.has(order.noticeId ?? 0)),
-    now,
-  )
-  return new Set([...anew.values()].flat().map((wish) => wish.subscriptionId))
-}
-
-type Order = {
-  readonly noticeId: number | null
-  readonly subscriberId: number
-  readonly payload: { readonly subscriptionIds: readonly number[] }
+  const untold = orders.filter((order) => !told.has(order.subscriberId))
+  const queued = await queueOptIns(tx, 'confirmation', untold, now)
+  const isTaken = (wish: ConfirmationWish) => told.has(wish.subscriberId) || queued.has(wish.subscriberId)
+  return new Set(anew.filter(isTaken).map((wish) => wish.subscriptionId))
 }
 
 async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Promise<ReadonlyMap<number, Open[]>> {
@@ -64,24 +52,13 @@ async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Prom
   return new Map([...groups].map(([subscriberId, rows]) => [subscriberId, rows.map(openOf)]))
 }
 
-/** Returns the notices that still waited; one that a worker has just taken does not name the new subscriptions. */
+/** Returns whose notices still waited; one that a worker has just taken does not name the new subscriptions. */
 async function tellWaiting(tx: Database, orders: readonly Order[]): Promise<ReadonlySet<number>> {
   if (orders.length === 0) return new Set()
-  const told = await tx.execute<{ id: number }>(sql`
-    update notice n set payload = w.payload
-    from jsonb_to_recordset(${JSON.stringify(orders)}::jsonb) as w ("noticeId" bigint, payload jsonb)
+  const told = await tx.execute<{ subscriber_id: number }>(sql`
+    update notice n set payload = jsonb_build_object('subscriptionIds', w."subscriptionIds")
+    from jsonb_to_recordset(${JSON.stringify(orders)}::jsonb) as w ("noticeId" bigint, "subscriptionIds" jsonb)
     where n.id = w."noticeId" and n.state = 'queued'
-    returning n.id`)
-  return new Set(told.rows.map((row) => row.id))
-}
-
-async function addNotices(tx: Database, orders: readonly Order[], now: Temporal.Instant): Promise<void> {
-  if (orders.length === 0) return
-  const rows = orders.map((order) => ({ ...order, nonce: randomBytes(NONCE_OCTETS).toString('hex') }))
-  await tx.execute(sql`
-    insert into notice (kind, subscriber_id, payload, nonce, due_at, created_at)
-    select 'confirmation', "subscriberId", payload, decode(nonce, 'hex'), ${now.toString()}::timestamptz,
-      ${now.toString()}::timestamptz
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w ("subscriberId" bigint, payload jsonb, nonce text)
-    order by "subscriberId"`)
+    returning n.subscriber_id`)
+  return new Set(told.rows.map((row) => row.subscriber_id))
 }

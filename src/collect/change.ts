@@ -1,0 +1,154 @@
+import { and, eq, ne, sql } from 'drizzle-orm'
+import type { Database } from '../db/client.ts'
+import { newsletterSource, source } from '../db/schema/source.ts'
+import { CourantError } from '../errors.ts'
+import { readAddress } from './attach.ts'
+import { changeHeaders } from './http/headers.ts'
+
+/** What is to change of a source; undefined stays. */
+export type SourceChange = {
+  readonly url?: string
+  /** An empty text goes back to Courant's own. */
+  readonly userAgent?: string
+  /** An empty name takes name and password away. */
+  readonly username?: string
+  readonly password?: string
+  /** `Name: value` each; without a value it takes that header away. */
+  readonly headers?: readonly string[]
+}
+
+/** A changed source, without its secrets. */
+export type ChangedSource = {
+  readonly id: number
+  readonly url: string
+  readonly userAgent: string | null
+  readonly hasCredentials: boolean
+  readonly headerNames: readonly string[]
+  readonly state: 'active'
+  /** Another host was named: the old one's user name, password and headers were dropped. */
+  readonly dropped: boolean
+}
+
+type Row = typeof source.$inferSelect
+
+/**
+ * Changes a feed, named by id or URL, and lets it be fetched at once, also when it had ended. At a new URL everything is
+ * read anew, yet new to readers is only what is as young as when the feed was added; secrets go to another host only
+ * when they are given anew.
+ *
+ * @throws CourantError `source.unknown`, `source.exists`, `source.invalid`, `source.refused`.
+ */
+export async function changeSource(
+  db: Database,
+  name: string,
+  change: SourceChange,
+  allowPrivate: boolean,
+): Promise<ChangedSource> {
+  const address = change.url === undefined ? null : readAddress(change.url, allowPrivate)
+  return db.transaction(async (tx) => {
+    const row = await findSource(tx, name)
+    const isMoved = address !== null && (address.url !== row.url || address.url !== row.feedUrl)
+    if (isMoved) await moveSource(tx, row, address.url)
+    const isElsewhere = isMoved && originOf(address.url) !== originOf(row.url)
+    const before = isElsewhere ? { username: null, password: null, headers: null } : row
+    const secrets = {
+      ...changeCredentials(before, {
+        username: address?.username ?? undefined,
+        password: address?.password ?? undefined,
+        ...given(change),
+      }),
+      headers: changeHeaders(before.headers ?? {}, change.headers ?? []),
+    }
+    const userAgent = change.userAgent === undefined ? row.userAgent : readUserAgent(change.userAgent)
+    const revived = { state: 'active' as const, failures: 0, lastError: null, nextFetchAt: null }
+    await tx
+      .update(source)
+      .set({ ...secrets, userAgent, ...revived })
+      .where(eq(source.id, row.id))
+    return {
+      id: row.id,
+      url: address?.url ?? row.url,
+      userAgent,
+      hasCredentials: secrets.username !== null,
+      headerNames: Object.keys(secrets.headers ?? {}),
+      state: revived.state,
+      dropped: isElsewhere && (row.username !== null || row.headers !== null),
+    }
+  })
+}
+
+/** One that a newsletter takes from: the others are rows for their articles' sake. */
+async function findSource(tx: Database, name: string): Promise<Row> {
+  const isNamed = /^\d{1,15}$/.test(name) ? eq(source.id, Number(name)) : eq(source.url, URL.parse(name)?.href ?? name)
+  const isTaken = sql`exists (
+    select from newsletter_source t join newsletter n on n.id = t.newsletter_id
+    where t.source_id = ${source.id} and n.state <> 'deleted')`
+  const [row] = await tx
+    .select()
+    .from(source)
+    .where(and(isNamed, eq(source.kind, 'feed'), isTaken))
+    .for('update')
+  if (row !== undefined) return row
+  throw new CourantError('source.unknown', {
+    what: `No newsletter has a feed ${JSON.stringify(name.slice(0, 200))}.`,
+    todo: '"courant source list" shows the sources with their ids.',
+  })
+}
+
+/** Forgets what was known of the old document, and lets in what the new one holds as when the source was added. */
+async function moveSource(tx: Database, row: Row, url: string): Promise<void> {
+  const [other] = await tx
+    .select({ id: source.id })
+    .from(source)
+    .where(and(eq(source.url, url), ne(source.id, row.id)))
+  if (other !== undefined)
+    throw new CourantError('source.exists', {
+      what: 'There is a source with this URL already.',
+      why: `It is source ${other.id}.`,
+      todo: `Remove source ${row.id} and add that URL to the newsletter.`,
+    })
+  const unread = { etag: null, lastModified: null, bodyHash: null }
+  await tx
+    .update(source)
+    .set({ url, feedUrl: url, ...unread })
+    .where(eq(source.id, row.id))
+  await tx.update(newsletterSource).set({ admittedAt: null }).where(eq(newsletterSource.sourceId, row.id))
+}
+
+type Credentials = { readonly username: string | null; readonly password: string | null }
+
+/** What of the credentials was said. */
+function given({ username, password }: SourceChange): Partial<Pick<SourceChange, 'username' | 'password'>> {
+  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
+}
+
+function changeCredentials(
+  before: Credentials,
+  { username, password }: Pick<SourceChange, 'username' | 'password'>,
+): Credentials {
+  if (username === '') return { username: null, password: null }
+  const changed = { username: username ?? before.username, password: password ?? before.password }
+  if (changed.username === null && changed.password !== null)
+    throw new CourantError('source.invalid', {
+      what: 'A password needs a user name.',
+      todo: 'Give --username as well.',
+    })
+  if (/[\p{Cc}:]/u.test(changed.username ?? '') || /\p{Cc}/u.test(changed.password ?? ''))
+    throw new CourantError('source.invalid', {
+      what: 'The user name or the password cannot be sent.',
+      why: 'Neither takes control characters, and a user name no colon (RFC 7617).',
+    })
+  return changed
+}
+
+function readUserAgent(text: string): string | null {
+  const trimmed = text.trim()
+  if (trimmed === '') return null
+  if (/^[\x20-\x7e]{1,300}$/.test(trimmed)) return trimmed
+  throw new CourantError('source.invalid', {
+    what: 'The user agent is wrong.',
+    why: 'It takes at most 300 characters of plain ASCII.',
+  })
+}
+
+const originOf = (url: string) => URL.parse(url)?.origin ?? ''

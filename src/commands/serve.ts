@@ -1,0 +1,179 @@
+import type { Command } from 'commander'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import { type OpenDatabase, openDatabase } from '../db/client.ts'
+import { type Jobs, openJobs } from '../db/jobs.ts'
+import { migrateDatabase } from '../db/migrate.ts'
+import { CourantError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { Web } from '../web/app.ts'
+import type { CommandContext } from './context.ts'
+
+/** What a process may be: each role alone or all in one. `inbound` is not built yet. */
+export const ROLES = ['web', 'scheduler', 'worker'] as const
+export type Role = (typeof ROLES)[number]
+
+/** A server that runs; `url` is where it listens, null without the web. */
+export type Server = {
+  readonly url: string | null
+  /** Requests and messages under way are finished, leases go back; the database stays open. */
+  readonly stop: () => Promise<void>
+}
+
+/** What a server may have beside the configuration. */
+export type ServerExtras = Pick<Web, 'mounts'>
+
+/** `courant serve`: the web pages, the scheduler and the worker, until SIGTERM or SIGINT. */
+export function registerServe(program: Command, context: CommandContext): void {
+  program
+    .command('serve')
+    .description('the server: web pages, scheduler, worker')
+    .option('--roles <list>', `what this process does, of ${ROLES.join(',')}`, ROLES.join(','))
+    .action((options: { roles: string }) => serve(context, readRoles(options.roles)))
+}
+
+async function serve(context: CommandContext, roles: readonly Role[]): Promise<void> {
+  const config = context.config()
+  const log = context.log()
+  const stopAsked = hearSignals(log, context.clock)
+  const opened = await openDatabase(config.databaseUrl, CONNECTIONS, 'alone')
+  try {
+    await migrateDatabase(opened.db, context.clock.now())
+    const server = await startServer(config, opened, log, context.clock, roles)
+    const where = server.url === null ? 'Courant runs' : `Courant listens on ${server.url}`
+    context.print({ url: server.url, roles }, `${where} (${roles.join(', ')}).`)
+    await stopAsked
+    await server.stop()
+  } finally {
+    await opened.close()
+  }
+  log.info({}, 'server.stopped')
+  // A connection that is only just being refused must not keep the process alive.
+  setTimeout(() => process.exit(), LINGER_MS).unref()
+}
+
+const CONNECTIONS = 10
+/** A stop must end within 10 s. */
+const FORCE_MS = 9_000
+const LINGER_MS = 500
+/** npm passes on the Ctrl-C that the terminal has sent to its child already. */
+const SAME_SIGNAL_MS = 1_000
+
+/** Resolves at the first signal; a second one, or 9 s, end the process at once with exit code 1. */
+function hearSignals(log: Logger, clock: Clock): Promise<void> {
+  return new Promise((settle) => {
+    let firstMs: number | null = null
+    const force = (reason: string) => {
+      log.error({ reason }, 'server.forced')
+      process.exit(1)
+    }
+    const hear = (signal: NodeJS.Signals) => {
+      if (firstMs !== null && clock.monotonicMs() - firstMs > SAME_SIGNAL_MS) force('a second signal')
+      if (firstMs !== null) return
+      firstMs = clock.monotonicMs()
+      log.info({ signal }, 'server.stopping')
+      setTimeout(() => force(`not stopped within ${FORCE_MS / 1000} s`), FORCE_MS).unref()
+      settle()
+    }
+    process.on('SIGTERM', hear)
+    process.on('SIGINT', hear)
+  })
+}
+
+/**
+ * Starts the roles on a database that is open and migrated. All that may be wrong is looked at before the first role
+ * begins its work: templates, relays, the port.
+ *
+ * @throws CourantError `web.port`, `template.invalid`, `config.invalid`.
+ */
+export async function startServer(
+  config: Config,
+  opened: OpenDatabase,
+  log: Logger,
+  clock: Clock,
+  roles: readonly Role[],
+  extras: ServerExtras = {},
+): Promise<Server> {
+  const stopping = new AbortController()
+  const ends: (() => Promise<void>)[] = []
+  const stop = async () => {
+    stopping.abort()
+    await Promise.all(ends.map((end) => end()))
+  }
+  try {
+    const work = roles.includes('worker') ? await openWork(config, log) : null
+    const jobs = await openJobs(opened, log)
+    ends.push(jobs.close)
+    const web = roles.includes('web') ? await startWeb(config, opened, log, clock, jobs, extras) : null
+    if (web !== null) ends.push(web.close)
+    if (work !== null) {
+      const { startWorker } = await import('../schedule/workers.ts')
+      await startWorker(opened.db, work, jobs, clock, stopping.signal)
+    }
+    if (roles.includes('scheduler')) {
+      const { startScheduler } = await import('../schedule/scheduler.ts')
+      ends.push((await startScheduler(opened.db, jobs, log, clock)).stop)
+    }
+    log.info({ url: web?.url, roles }, 'server.listening')
+    return { url: web?.url ?? null, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startWeb(
+  config: Config,
+  { db }: OpenDatabase,
+  log: Logger,
+  clock: Clock,
+  jobs: Jobs,
+  extras: ServerExtras,
+) {
+  const [{ makeApp }, { listen }, { readHealth }, { openLinkKeys }] = await Promise.all([
+    import('../web/app.ts'),
+    import('../web/listen.ts'),
+    import('../schedule/health.ts'),
+    import('../subscribe/links.ts'),
+  ])
+  const wake: Web['wake'] = (queue) => {
+    jobs.wake(queue).catch((error: unknown) => log.warn({ queue, reason: String(error) }, 'wake.failed'))
+  }
+  const app = makeApp({
+    db,
+    config,
+    linkKeys: openLinkKeys(config.secrets),
+    clock,
+    log,
+    wake,
+    readHealth: () => readHealth(db, clock.now()),
+    ...extras,
+  })
+  return listen(app, config.port)
+}
+
+async function openWork(config: Config, log: Logger) {
+  const [{ openSender }, { makeUserAgent }] = await Promise.all([
+    import('./sender.ts'),
+    import('../collect/http/agent.ts'),
+  ])
+  return {
+    sender: await openSender(config, log),
+    collecting: { userAgent: makeUserAgent(config.baseUrl), allowPrivate: config.collectAllowPrivate },
+    log,
+  }
+}
+
+/** @throws CourantError `usage`, naming the roles there are. */
+function readRoles(text: string): readonly Role[] {
+  const named = text.split(',').map((name) => name.trim())
+  const wrong = named.filter((name) => !isRole(name))
+  if (wrong.length === 0) return ROLES.filter((role) => named.includes(role))
+  throw new CourantError('usage', {
+    what: '--roles is wrong.',
+    why: `There is no role ${wrong.map((name) => JSON.stringify(name)).join(', ')}.`,
+    todo: `Name some of ${ROLES.join(', ')}, separated by commas${wrong.includes('inbound') ? '; inbound is not built yet' : ''}.`,
+  })
+}
+
+const isRole = (name: string): name is Role => ROLES.some((role) => role === name)

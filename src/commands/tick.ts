@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import { clockFrom, Temporal } from '../clock.ts'
+import { CourantError } from '../errors.ts'
+import type { TickReport } from '../schedule/tick.ts'
+import type { CommandContext } from './context.ts'
+
+/** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
+export function registerTick(program: Command, context: CommandContext): void {
+  program
+    .command('tick')
+    .description('one pass of the scheduler: collect, plan and deliver what is due')
+    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .action((options: { now?: string }) => tick({ ...context, clock: clockOf(context, options.now) }))
+}
+
+/** A pass in which a part failed tells what the others did, and the command fails. */
+async function tick(context: CommandContext): Promise<void> {
+  const config = context.config()
+  const [{ runTick }, { openSender }, { makeUserAgent }] = await Promise.all([
+    import('../schedule/tick.ts'),
+    import('./sender.ts'),
+    import('../collect/http/agent.ts'),
+  ])
+  const log = context.log()
+  const collecting = { userAgent: makeUserAgent(config.baseUrl), allowPrivate: config.collectAllowPrivate }
+  const sender = await openSender(config, log)
+  await context.withDatabase(async (db) => {
+    const report = await runTick(db, { sender, collecting, log }, context.clock)
+    context.print(report, describe(report))
+    if (report.troubles.length > 0) process.exitCode = 1
+  })
+}
+
+function describe(report: TickReport): string {
+  const { collected, planned, missed, waiting, troubles } = report
+  const slot = (one: { newsletter: string; rhythm: string; slotAt: Temporal.Instant }) =>
+    `${one.newsletter}, ${one.rhythm} of ${one.slotAt}`
+  return [
+    `Collected ${collected.sources} sources: ${collected.new} new articles, ${collected.updated} updated, ${collected.failed} failed.`,
+    ...planned.map((one) => `Planned edition ${one.edition} (${slot(one)}) for ${one.planned} readers.`),
+    ...missed.map((one) => `Missed: ${slot(one)}. ${one.reason}`),
+    ...waiting.map((one) => `Waiting: ${slot(one)}. ${one.reason}`),
+    `Sent ${report.notices} notices and ${report.sent} digests; ${report.deferred} deferred, ${report.failed} failed.`,
+    ...troubles.map((one) => `Failed to ${one.part}: ${one.reason}`),
+  ].join('\n')
+}
+
+function clockOf(context: CommandContext, now: string | undefined): CommandContext['clock'] {
+  if (now === undefined) return context.clock
+  try {
+    return clockFrom(Temporal.Instant.from(now))
+  } catch {
+    throw new CourantError('usage', { what: `--now takes an instant such as 2026-05-03T07:00:00Z, not ${now}.` })
+  }
+}

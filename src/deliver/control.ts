@@ -1,0 +1,89 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { CourantError } from '../errors.ts'
+
+type Verb = 'paused' | 'resumed' | 'cancelled'
+
+/** From which states an edition may be moved so, in words. */
+const TAKES: Readonly<Record<Verb, string>> = {
+  paused: 'Only an edition that is being planned or sent can be paused.',
+  resumed: 'Only an edition that is paused or held can be resumed.',
+  cancelled: 'Only an edition that is not finished can be cancelled.',
+}
+
+/**
+ * Stops an edition until it is resumed: workers finish what is on the wire and claim nothing more. One that is still
+ * being planned is planned to its end.
+ *
+ * @throws CourantError `edition.unknown`, `edition.state`.
+ */
+export async function pauseEdition(db: Database, editionId: number): Promise<void> {
+  const moved = await pauseEditions(db, sql`id = ${editionId}`, null)
+  if (moved.length === 0) throw await refuseMove(db, editionId, 'paused')
+}
+
+/** Pauses those of these editions that are being planned or sent, for a reason; returns their ids. */
+export async function pauseEditions(db: Database, which: SQL, reason: string | null): Promise<readonly number[]> {
+  const moved = await db.execute<{ id: number }>(sql`
+    update edition set state = 'paused', reason = ${reason}
+    where ${which} and state in ('planning', 'sending') returning id`)
+  return moved.rows.map(({ id }) => id)
+}
+
+/**
+ * Opens a paused edition to the workers again, or a held one whose template was mended; `finished` when nothing of it is left to
+ * send.
+ *
+ * @throws CourantError `edition.unknown`, `edition.state`, `newsletter.paused`.
+ */
+export async function resumeEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
+  const moved = await resumeEditions(db, sql`e.id = ${editionId} and e.state in ('paused', 'held')`, now)
+  if (moved.length === 0) throw await refuseMove(db, editionId, 'resumed')
+}
+
+/** Resumes these editions `e` of newsletters that are not paused themselves; returns their ids. */
+export async function resumeEditions(db: Database, which: SQL, now: Temporal.Instant): Promise<readonly number[]> {
+  const open = sql`exists (select from share s where s.edition_id = e.id and s.due_at is not null)`
+  const moved = await db.execute<{ id: number }>(sql`
+    update edition e set
+      state = case when ${open} then 'sending' else 'finished' end,
+      finished_at = case when ${open} then null else ${now.toString()}::timestamptz end,
+      reason = null, home = ${hasHome}, ${contents(now)}
+    where ${which} and exists (select from newsletter n where n.id = e.newsletter_id and n.state = 'active')
+    returning e.id`)
+  return moved.rows.map(({ id }) => id)
+}
+
+/** Whether edition `e` has a selection of the home cohort. */
+export const hasHome = sql`exists (select from variant v where v.edition_id = e.id and v.home)`
+
+/** What planning writes of edition `e` at its end, also where it was paused before that. */
+export const contents = (now: Temporal.Instant) => sql`
+  planned_at = coalesce(e.planned_at, ${now.toString()}::timestamptz),
+  article_count = (select count(*) from edition_article a where a.edition_id = e.id),
+  variant_count = (select count(*) from variant v where v.edition_id = e.id)`
+
+/** Why an edition could not be moved so: an error that names its state. */
+export async function refuseMove(db: Database, editionId: number, verb: Verb): Promise<CourantError> {
+  const found = await db.execute<{ state: string; slug: string; newsletter: string }>(sql`
+    select e.state, n.slug, n.state as newsletter from edition e join newsletter n on n.id = e.newsletter_id
+    where e.id = ${editionId}`)
+  const row = found.rows[0]
+  if (row === undefined)
+    return new CourantError('edition.unknown', {
+      what: `There is no edition ${editionId}.`,
+      todo: '"courant edition list" shows them.',
+    })
+  if (verb === 'resumed' && row.newsletter === 'paused' && ['paused', 'held'].includes(row.state))
+    return new CourantError('newsletter.paused', {
+      what: `Edition ${editionId} cannot be resumed.`,
+      why: `Its newsletter ${row.slug} is paused.`,
+      todo: `Run "courant newsletter resume ${row.slug}".`,
+    })
+  return new CourantError('edition.state', {
+    what: `Edition ${editionId} is ${row.state === 'planning' ? 'being planned' : row.state}.`,
+    why: TAKES[verb],
+    todo: `"courant edition show ${editionId}" says more.`,
+  })
+}

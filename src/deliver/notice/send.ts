@@ -1,0 +1,134 @@
+import type { Clock } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import type { Connection } from '../../mail/connection.ts'
+import { openLine, type Ready } from '../../mail/dial.ts'
+import { relayName } from '../../mail/relay.ts'
+import { type Attempt, type Outcome, putBack, readReply, refuse, retryLater } from '../outcome.ts'
+import { HEARTBEAT_MS, LEASE_SECONDS } from '../send/lease.ts'
+import { unlessStopped } from '../send/rest.ts'
+import { openThrottle, type Throttle } from '../send/throttle.ts'
+import type { Sender } from '../send.ts'
+import { accountNotices, type NoticeResult } from './account.ts'
+import { type ClaimedNotice, claimNotices, countDue, extendNotices } from './claim.ts'
+import { writeNotice } from './write.ts'
+
+/** Notices on the wire at once, each on a connection of its own. */
+const ROUND = 10
+/** Nothing is sent in the last seconds of a lease. */
+const MARGIN_MS = 2000
+/** Of those that nobody stops. */
+const NEVER = new AbortController().signal
+
+/** What one round works with. */
+type Round = {
+  readonly db: Database
+  readonly sender: Sender
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly throttle: Throttle
+}
+
+/**
+ * Sends all due notices and accounts for them; returns how many the relay accepted. In rounds of ten: one statement claims
+ * them, one accounts for them, and no connection takes the next before its last is committed. Where no relay answers
+ * they stay due. Once the signal is aborted no message is begun; those on the wire are finished.
+ */
+export async function sendNotices(
+  db: Database,
+  sender: Sender,
+  clock: Clock,
+  signal: AbortSignal = NEVER,
+): Promise<number> {
+  const line = openLine(sender.relays)
+  const throttles = new Map(
+    sender.relays.map((relay) => [relay, openThrottle(relay.ratePerSecond, clock, signal)] as const),
+  )
+  let accepted = 0
+  try {
+    while (!signal.aborted) {
+      const due = await countDue(db, ROUND, clock.now())
+      const ready = due === 0 ? null : await unlessStopped(line.ready(due), signal)
+      if (ready === null) break
+      if (ready.kind === 'unreachable') {
+        sender.log.warn({ relays: sender.relays.map(relayName), trouble: ready.trouble }, 'relay.unreachable')
+        break
+      }
+      const throttle = throttles.get(ready.relay) ?? (async () => {})
+      const results = await sendRound({ db, sender, clock, signal, throttle }, ready)
+      if (results.length === 0) break
+      accepted += results.filter(({ outcome }) => outcome.state === 'sent').length
+    }
+  } finally {
+    await line.close()
+  }
+  return accepted
+}
+
+/** Claims a notice for each connection, sends them side by side, and returns those it could account for. */
+async function sendRound(round: Round, ready: Extract<Ready, { kind: 'ready' }>): Promise<readonly NoticeResult[]> {
+  const { db, sender, clock } = round
+  // A notice waits for its turn a second at most, as its reader's consent was looked at when it was claimed.
+  const most = Math.min(ready.connections.length, Math.max(1, Math.floor(ready.relay.ratePerSecond ?? ROUND)))
+  const claimed = await claimNotices(db, most, clock.now())
+  const lease = keepLeases(db, claimed, clock)
+  try {
+    const outcomes = await Promise.all(
+      ready.connections.slice(0, claimed.length).map(async (connection, index) => {
+        const notice = claimed[index]
+        if (notice === undefined) return []
+        const outcome = await settle(round, connection, notice, lease.holds)
+        return outcome === null ? [] : [{ notice, outcome }]
+      }),
+    )
+    const results = outcomes.flat()
+    const written = await accountNotices(db, results, clock.now())
+    const mine = results.filter(({ notice }) => written.has(notice.id))
+    for (const { notice, outcome } of mine)
+      sender.log.info({ noticeId: notice.id, kind: notice.kind, outcome: outcome.state }, 'notice.accounted')
+    return mine
+  } finally {
+    lease.drop()
+  }
+}
+
+/** Sends the notice and says what becomes of it; null when it is no longer this worker's. */
+async function settle(
+  { sender, clock, signal, throttle }: Round,
+  connection: Connection,
+  notice: ClaimedNotice,
+  holds: (notice: ClaimedNotice) => boolean,
+): Promise<Outcome | null> {
+  const [first] = notice.asked
+  if (first === undefined) return refuse({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
+  const attempt = (): Attempt => ({
+    attempts: notice.attempts,
+    editionAt: notice.createdAt,
+    jitter: Math.random(),
+  })
+  try {
+    const { envelope, octets } = await writeNotice(sender.stationery, notice, first, clock.now())
+    await throttle()
+    if (signal.aborted) return putBack('stopped', null)
+    if (!holds(notice)) return null
+    return readReply(await connection.send(envelope, octets), attempt(), clock.now())
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    sender.log.error({ noticeId: notice.id, reason }, 'notice.unwritten')
+    return retryLater(attempt(), clock.now(), `the message cannot be written: ${reason}`, null)
+  }
+}
+
+/** Keeps the leases of a round alive while a relay takes its time; `holds` goes by the monotonic clock. */
+function keepLeases(db: Database, claimed: readonly ClaimedNotice[], clock: Clock) {
+  const validUntilMs = new Map(claimed.map(({ id }) => [id, clock.monotonicMs() + LEASE_SECONDS * 1000]))
+  const heartbeat = setInterval(async () => {
+    const askedMs = clock.monotonicMs()
+    const still = await extendNotices(db, claimed, clock.now()).catch(() => new Set<number>())
+    for (const id of still) validUntilMs.set(id, askedMs + LEASE_SECONDS * 1000)
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  return {
+    holds: ({ id }: ClaimedNotice) => clock.monotonicMs() < (validUntilMs.get(id) ?? 0) - MARGIN_MS,
+    drop: () => clearInterval(heartbeat),
+  }
+}

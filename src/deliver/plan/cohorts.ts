@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm'
+import { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { choiceKey } from '../../subscribe/choice/choice.ts'
+import { type Choice, nextSlot } from '../../subscribe/choice/slots.ts'
+import type { Slice } from './audience.ts'
+import type { PlanOrder, Slot } from './order.ts'
+
+/** Cohorts whose rows this transaction holds. */
+export type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }
+export type LockedCohort = Choice & { readonly id: number; readonly home: boolean }
+
+/** Locks cohorts in id order; for a slot only those that no other planner has moved past it meanwhile. */
+export async function lockCohorts(
+  tx: Database,
+  order: Pick<PlanOrder, 'slot'>,
+  cohortIds: readonly number[],
+): Promise<LockedSlice> {
+  const due = order.slot === null ? sql`true` : sql`next_due_at <= ${order.slot.at.toString()}`
+  const locked = await tx.execute<LockedCohort>(sql`
+    select id, home, rhythm, weekday, hour, zone from cohort
+    where id = any(${`{${cohortIds.join(',')}}`}::bigint[]) and ${due} order by id for update`)
+  const cohorts = locked.rows
+  return { cohorts, cohortIds: cohorts.map(({ id }) => id), home: cohorts.some(({ home }) => home) }
+}
+
+/** Moves cohorts, which must be locked, past a slot: each is due again at its next slot after it and after `now`. */
+export async function moveDueTimes(
+  tx: Database,
+  cohorts: readonly LockedCohort[],
+  slot: Slot,
+  now: Temporal.Instant,
+): Promise<void> {
+  const after = Temporal.Instant.compare(slot.at, now) > 0 ? slot.at : now
+  const dueTimes = new Map<string, string>()
+  const dueAfter = (choice: Choice) => {
+    const dueAt = dueTimes.get(choiceKey(choice)) ?? nextSlot(choice, after).toString()
+    dueTimes.set(choiceKey(choice), dueAt)
+    return dueAt
+  }
+  const moves = cohorts.map((cohort) => ({ id: cohort.id, dueAt: dueAfter(cohort) }))
+  await tx.execute(sql`
+    update cohort c set next_due_at = m."dueAt", last_slot_at = ${slot.at.toString()}
+    from jsonb_to_recordset(${JSON.stringify(moves)}::jsonb) as m (id bigint, "dueAt" timestamptz)
+    where c.id = m.id`)
+}

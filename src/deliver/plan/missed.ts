@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { Clock, Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { toBase32 } from '../../mail/base32.ts'
+import { makePartition } from '../edition.ts'
+import { lockCohorts, moveDueTimes } from './cohorts.ts'
+import type { Slot, SlotOrder } from './order.ts'
+
+/**
+ * Gives a slot up: moves the cohorts still due past it, but not their watermarks, so that its articles come with the next,
+ * and records it as `missed`. False when no cohort was left or the slot has an edition already.
+ */
+export async function missSlot(db: Database, order: SlotOrder, reason: string, clock: Clock): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const now = clock.now()
+    const { cohorts } = await lockCohorts(tx, order, order.cohortIds)
+    if (cohorts.length === 0) return false
+    const recorded = await recordMissed(tx, order.newsletterId, [order.slot], reason, now)
+    await moveDueTimes(tx, cohorts, order.slot, now)
+    return recorded.length > 0
+  })
+}
+
+/** Records slots of one newsletter as `missed` and returns those that had no edition yet. */
+export async function recordMissed(
+  db: Database,
+  newsletterId: number,
+  slots: readonly Slot[],
+  reason: string,
+  now: Temporal.Instant,
+): Promise<readonly Slot[]> {
+  if (slots.length === 0) return []
+  const rows = slots.map(({ rhythm, at }, n) => ({ n, rhythm, at: at.toString(), publicId: toBase32(randomBytes(10)) }))
+  const made = await db.execute<{ id: number; public_id: string }>(sql`
+    insert into edition
+      (public_id, newsletter_id, rhythm, slot_at, state, reason, bound_entry_id, nonce, created_at, finished_at)
+    select m."publicId", ${newsletterId}, m.rhythm, m.at, 'missed', ${reason}, 0, ${randomBytes(32)}, ${now.toString()},
+      ${now.toString()}
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as m (n integer, rhythm text, at timestamptz, "publicId" text)
+    order by m.n
+    on conflict do nothing
+    returning id, public_id`)
+  const last = made.rows.at(-1)
+  // These ids count too: the partition after them must be there.
+  if (last !== undefined) await makePartition(db, last.id)
+  const recorded = new Set(made.rows.map((row) => row.public_id))
+  return slots.filter((_, n) => recorded.has(rows[n]?.publicId ?? ''))
+}

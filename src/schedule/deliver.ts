@@ -1,0 +1,72 @@
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { finishEditions } from '../deliver/edition.ts'
+import { sendNotices } from '../deliver/notice/send.ts'
+import { type Sender, sendDue } from '../deliver/send.ts'
+
+/**
+ * What became of what was due: notices and deliveries the relay accepted, and the others by their states. `deferred` is all
+ * that is still open. `trouble`: why no relay could be reached.
+ */
+export type Delivered = {
+  readonly notices: number
+  readonly sent: number
+  readonly deferred: number
+  readonly failed: number
+  readonly suppressed: number
+  readonly skipped: number
+  readonly trouble: string | null
+}
+
+type Standing = Omit<Delivered, 'notices' | 'deferred' | 'trouble'> & { readonly open: number }
+
+export const NOTHING_DELIVERED: Delivered = {
+  notices: 0,
+  sent: 0,
+  deferred: 0,
+  failed: 0,
+  suppressed: 0,
+  skipped: 0,
+  trouble: null,
+}
+
+/** Sends what is due, notices before digests, takes over what dead workers left, and finishes editions that are done. */
+export async function deliverDue(
+  db: Database,
+  { sender }: { readonly sender: Sender },
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Delivered> {
+  const notices = await sendNotices(db, sender, clock, signal)
+  const editionIds = await findSending(db)
+  if (editionIds.length === 0) return { ...NOTHING_DELIVERED, notices }
+  const before = await readStanding(db, editionIds)
+  const trouble = await sendDue(db, sender, null, clock, signal === undefined ? {} : { signal })
+  await finishEditions(db, null, clock.now())
+  const after = await readStanding(db, editionIds)
+  return {
+    notices,
+    sent: after.sent - before.sent,
+    deferred: after.open,
+    failed: after.failed - before.failed,
+    suppressed: after.suppressed - before.suppressed,
+    skipped: after.skipped - before.skipped,
+    trouble,
+  }
+}
+
+async function findSending(db: Database): Promise<readonly number[]> {
+  const rows = await db.execute<{ id: number }>(sql`select id from edition where state = 'sending' order by id`)
+  return rows.rows.map(({ id }) => id)
+}
+
+/** The sums of the editions' shares. */
+async function readStanding(db: Database, editionIds: readonly number[]): Promise<Standing> {
+  const rows = await db.execute<Standing>(sql`
+    select coalesce(sum(sent), 0) as sent, coalesce(sum(failed), 0) as failed, coalesce(sum(suppressed), 0) as suppressed,
+      coalesce(sum(skipped), 0) as skipped,
+      coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as open
+    from share where edition_id = any(${`{${editionIds.join(',')}}`}::bigint[])`)
+  return rows.rows[0] ?? { sent: 0, failed: 0, suppressed: 0, skipped: 0, open: 0 }
+}

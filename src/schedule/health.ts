@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { readBeat } from './heartbeat.ts'
+
+/** Whether digests go out on time, and what keeps them from it. */
+export type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
+
+/** The scheduler beats once a minute; after two beats missed it is taken for dead. */
+const OLDEST_BEAT_SECONDS = 120
+/** Whoever asks `/readyz` does not wait longer; a pool waits a minute for a connection. */
+const ANSWER_MS = 5_000
+
+/** Says whether the database answers and a scheduler, in whichever process, is alive. Never throws. */
+export async function readHealth(db: Database, now: Temporal.Instant): Promise<Health> {
+  const late = new AbortController()
+  try {
+    const beat = readBeat(db)
+    const silence = pause(ANSWER_MS, 'silent' as const, { signal: late.signal, ref: false })
+    silence.catch(() => {})
+    beat.catch(() => {})
+    const answer = await Promise.race([beat, silence])
+    if (answer === 'silent') return failing(`The database has not answered within ${ANSWER_MS / 1000} s.`)
+    return judge(answer, now)
+  } catch (error) {
+    return failing(`The database does not answer (${reasonOf(error)}). Check that it runs.`)
+  } finally {
+    late.abort()
+  }
+}
+
+function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
+  if (beatAt === null)
+    return failing('No scheduler has run on this database yet. Start one: courant serve --roles scheduler.')
+  const ageSeconds = Math.round(now.since(beatAt).total('seconds'))
+  if (ageSeconds < -OLDEST_BEAT_SECONDS)
+    return failing(
+      `The scheduler was last alive at ${beatAt}, which is still to come: the clock was set back and no scheduler has run since. ` +
+        'Check the clock, and start it (courant serve --roles scheduler).',
+    )
+  if (ageSeconds <= OLDEST_BEAT_SECONDS) return { ready: true, reasons: [] }
+  return failing(
+    `The scheduler was last alive ${sayAge(ageSeconds)} ago (${beatAt}), though it beats every minute, so digests are late. ` +
+      'Start it again (courant serve --roles scheduler), or look into its log.',
+  )
+}
+
+const failing = (reason: string): Health => ({ ready: false, reasons: [reason] })
+
+function sayAge(seconds: number): string {
+  if (seconds < 600) return `${seconds} s`
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} minutes`
+  return `${Math.round(seconds / 3600)} hours`
+}
+
+/** A code where there is one, since anybody may ask: messages name hosts and users. drizzle puts the driver's error below its own. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,168 @@
+import type { Clock } from '../clock.ts'
+import { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { countEdition } from '../deliver/counts.ts'
+import { openAbandoned } from '../deliver/edition.ts'
+import { missSlot, recordMissed } from '../deliver/plan/missed.ts'
+import { orderForSlot } from '../deliver/plan/order.ts'
+import { passQuiet } from '../deliver/plan/quiet.ts'
+import { planEdition } from '../deliver/plan.ts'
+import type { Sender } from '../deliver/send.ts'
+import { checkTemplates } from '../digest/check.ts'
+import type { Templates } from '../digest/template.ts'
+import { readPublication } from '../digest/variant.ts'
+import type { Logger } from '../log.ts'
+import { type Newsletter, readNewsletters } from '../subscribe/newsletters.ts'
+import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due.ts'
+import { reasonOf } from './reason.ts'
+
+/** A slot, by the newsletter's slug. */
+export type NamedSlot = { readonly newsletter: string; readonly rhythm: string; readonly slotAt: Temporal.Instant }
+
+/** What became of the slots that were due; those for whose readers nothing is new are in none of the lists. */
+export type Planning = {
+  /** `planned` counts the edition's deliveries. */
+  readonly planned: readonly (NamedSlot & {
+    readonly edition: number
+    readonly state: string
+    readonly planned: number
+  })[]
+  readonly missed: readonly (NamedSlot & { readonly reason: string })[]
+  /** Tried again with the next tick. */
+  readonly waiting: readonly (NamedSlot & { readonly reason: string })[]
+}
+
+/** What planning takes of a tick's work. */
+export type PlanWork = {
+  readonly sender: { readonly stationery: Pick<Sender['stationery'], 'templates'> }
+  readonly log: Logger
+}
+
+type Report = { [List in keyof Planning]: Planning[List][number][] }
+type Run = { readonly db: Database; readonly work: PlanWork; readonly clock: Clock; readonly report: Report }
+
+export const NOTHING_PLANNED: Planning = { planned: [], missed: [], waiting: [] }
+/** One that waits for its workers leaves the others free. */
+const NEWSLETTERS_AT_ONCE = 4
+/** However short the grace is, a slot may be this late: ticks are a minute apart, and one may take its time. */
+const LEAST_GRACE_MINUTES = 15
+/** A planner of a sending by hand that shows nothing for so long is dead. */
+const ABANDONED_MINUTES = 10
+
+/**
+ * Plans the slots that are due, once each: those still within the newsletter's grace, while older ones are recorded as
+ * `missed`. A newsletter that cannot be planned waits for the next tick and keeps none of the others from theirs.
+ */
+export async function planDue(db: Database, work: PlanWork, clock: Clock, signal?: AbortSignal): Promise<Planning> {
+  const run: Run = { db, work, clock, report: { planned: [], missed: [], waiting: [] } }
+  const now = clock.now()
+  const due = await findDueCohorts(db, now)
+  if (due.length > 0) await planCohorts(run, due, now, signal)
+  await openAbandoned(db, now.subtract({ minutes: ABANDONED_MINUTES }), now)
+  return run.report
+}
+
+async function planCohorts(
+  run: Run,
+  due: readonly DueCohort[],
+  now: Temporal.Instant,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const queue = [...Map.groupBy(due, (cohort) => cohort.newsletterId)]
+  const newsletters = await readNewsletters(
+    run.db,
+    queue.map(([id]) => id),
+  )
+  const serve = async () => {
+    for (let next = queue.shift(); next !== undefined && !signal?.aborted; next = queue.shift()) {
+      const newsletter = newsletters.get(next[0])
+      if (newsletter !== undefined) await planNewsletter(run, newsletter, next[1], now)
+    }
+  }
+  await Promise.all(Array.from({ length: NEWSLETTERS_AT_ONCE }, serve))
+}
+
+/** Whatever goes wrong with one newsletter ends here. */
+async function planNewsletter(
+  run: Run,
+  newsletter: Newsletter,
+  due: readonly DueCohort[],
+  now: Temporal.Instant,
+): Promise<void> {
+  try {
+    for (const slot of groupDue(due, now)) await settleSlot(run, newsletter, slot)
+  } catch (error) {
+    run.work.log.error({ newsletterId: newsletter.id, reason: reasonOf(error) }, 'newsletter.unplanned')
+  }
+}
+
+async function settleSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
+  try {
+    await planSlot(run, newsletter, slot)
+  } catch (error) {
+    wait(run, newsletter, slot, reasonOf(error))
+  }
+}
+
+async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
+  const { db, work, clock } = run
+  const order = orderForSlot(newsletter, slot, slot.cohortIds)
+  const left = await passQuiet(db, order, clock)
+  if (left.length === 0) return
+  const rest = { ...order, cohortIds: left }
+  const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, LEAST_GRACE_MINUTES) })
+  const isLate = (at: Temporal.Instant) => Temporal.Instant.compare(at, graceStart) < 0
+  await missSkipped(run, newsletter, { ...slot, skipped: slot.skipped.filter(isLate) })
+  const obstacle = findObstacle(newsletter, work.sender.stationery.templates)
+  if (isLate(slot.at)) {
+    const reason = obstacle ?? lateness(newsletter)
+    if (await missSlot(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
+    return
+  }
+  if (obstacle !== null) return wait(run, newsletter, slot, obstacle)
+  const { edition, created } = await planEdition(db, rest, clock)
+  if (edition === null || edition.state === 'cancelled' || edition.state === 'missed') return
+  const { planned } = await countEdition(db, edition.id)
+  work.log.info({ editionId: edition.id, created, planned }, 'edition.planned')
+  run.report.planned.push({ edition: edition.id, ...nameSlot(newsletter, slot), state: edition.state, planned })
+}
+
+/** Why nothing of the newsletter can be sent at all, or null. */
+function findObstacle(newsletter: Newsletter, templates: Templates): string | null {
+  if (newsletter.imprint === null || newsletter.imprint.trim() === '')
+    return 'The newsletter has no imprint; every mail must say who sends it.'
+  try {
+    checkTemplates(templates, readPublication(newsletter))
+    return null
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+const lateness = ({ graceHours }: Newsletter) =>
+  `It was not planned within ${graceHours} hours: the system was down, or the newsletter paused.`
+
+async function missSkipped(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
+  const slots = slot.skipped.map((at) => ({ rhythm: slot.rhythm, at }))
+  const reason = lateness(newsletter)
+  const recorded = await recordMissed(run.db, newsletter.id, slots, reason, run.clock.now())
+  for (const one of recorded) miss(run, newsletter, one, reason)
+}
+
+function miss(run: Run, newsletter: Newsletter, slot: Pick<DueSlot, 'at'> & { rhythm: string }, reason: string): void {
+  const named = { ...nameSlot(newsletter, slot), reason }
+  run.work.log.warn(named, 'slot.missed')
+  run.report.missed.push(named)
+}
+
+function wait(run: Run, newsletter: Newsletter, slot: DueSlot, reason: string): void {
+  const named = { ...nameSlot(newsletter, slot), reason }
+  run.work.log.error(named, 'slot.waits')
+  run.report.waiting.push(named)
+}
+
+const nameSlot = ({ slug }: Newsletter, { rhythm, at }: { rhythm: string; at: Temporal.Instant }): NamedSlot => ({
+  newsletter: slug,
+  rhythm,
+  slotAt: at,
+})

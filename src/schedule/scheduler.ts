@@ -1,0 +1,51 @@
+import { schedule } from 'node-cron'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { type Jobs, QUEUES } from '../db/jobs.ts'
+import type { Logger } from '../log.ts'
+import { keepHouse } from './tick.ts'
+
+/** A scheduler that is running; `stop` waits for the tick under way. */
+export type Scheduler = { readonly stop: () => Promise<void> }
+
+const EVERY_MINUTE = '* * * * *'
+
+/**
+ * Starts the scheduler: a tick now, waited for, and one a minute, which beats, keeps house and wakes the workers; the work
+ * itself is theirs, and their own queries say what is due. Several schedulers wake no more than one does.
+ */
+export async function startScheduler(
+  db: Database,
+  jobs: Pick<Jobs, 'wake'>,
+  log: Logger,
+  clock: Clock,
+): Promise<Scheduler> {
+  let ticking: Promise<void> | null = null
+  const tick = () => {
+    ticking ??= runTick(db, jobs, log, clock).finally(() => {
+      ticking = null
+    })
+    return ticking
+  }
+  const task = schedule(EVERY_MINUTE, tick, { suppressMissedWarning: true })
+  await tick()
+  return {
+    stop: async () => {
+      await task.destroy()
+      await ticking
+    },
+  }
+}
+
+async function runTick(db: Database, jobs: Pick<Jobs, 'wake'>, log: Logger, clock: Clock): Promise<void> {
+  const attempt = async (part: string, run: () => Promise<unknown>) => {
+    try {
+      await run()
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+      log.error({ part, reason: cause instanceof Error ? cause.message : String(cause) }, 'tick.failed')
+    }
+  }
+  await attempt('house', () => keepHouse(db, clock))
+  for (const queue of QUEUES) await attempt(queue, () => jobs.wake(queue))
+}

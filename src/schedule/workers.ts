@@ -1,0 +1,86 @@
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
+import { finishEditions } from '../deliver/edition.ts'
+import { sendNotices } from '../deliver/notice/send.ts'
+import { hasDueShare } from '../deliver/send/lease.ts'
+import { rest, unlessStopped } from '../deliver/send/rest.ts'
+import { collectDue, deliverDue, planDue, type TickWork } from './tick.ts'
+
+/** What a worker does when it is woken: it looks what is due, and does it. */
+type Look = () => Promise<void>
+
+/** Feeds and plans that take longer are broken off by a stop, as safely as by a crash: a source or a slice is one transaction. */
+const PATIENCE_MS = 4_000
+/** What failed is left alone this long, whoever wakes it. */
+const AFTER_FAILURE_MS = 20_000
+
+/**
+ * The table of contents: what each wake-up leads to. Confirmations must not wait for an hour of digests, so notices have
+ * a queue and a connection of their own; of each queue a process runs one look at a time.
+ */
+function listLooks(
+  db: Database,
+  work: TickWork,
+  jobs: Pick<Jobs, 'wake'>,
+  clock: Clock,
+  signal: AbortSignal,
+): Readonly<Record<Queue, Look>> {
+  return {
+    collect: async () => {
+      await collectDue(db, work, clock)
+      await jobs.wake('plan')
+    },
+    plan: async () => {
+      await planDue(db, work, clock, signal)
+      // A worker that is always busy comes to this only when it is idle.
+      await finishEditions(db, null, clock.now())
+      await jobs.wake('deliver')
+    },
+    notice: async () => {
+      await sendNotices(db, work.sender, clock, signal)
+    },
+    deliver: async () => {
+      // A wake-up wakes one worker; that one wakes the next as long as there is a share for it.
+      if (await hasDueShare(db, clock.now())) await jobs.wake('deliver')
+      await deliverDue(db, work, clock, signal)
+    },
+  }
+}
+
+/**
+ * Starts a worker: from now on it looks whenever it is woken, and once at the start. What fails is logged, waits a while
+ * and keeps nobody else from anything; the next wake-up tries again. Once `signal` is aborted it begins nothing; closing
+ * the jobs waits for it.
+ */
+export async function startWorker(
+  db: Database,
+  work: TickWork,
+  jobs: Jobs,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const looks = listLooks(db, work, jobs, clock, signal)
+  const late = new AbortController()
+  signal.addEventListener('abort', () => setTimeout(() => late.abort(), PATIENCE_MS).unref(), { once: true })
+  const run = async (queue: Queue): Promise<void> => {
+    try {
+      if (signal.aborted) return
+      const look = looks[queue]()
+      await (queue === 'deliver' || queue === 'notice' ? look : unlessStopped(look, late.signal))
+    } catch (error) {
+      work.log.error({ queue, reason: reasonOf(error) }, 'look.failed')
+      await rest(AFTER_FAILURE_MS, signal)
+    }
+  }
+  for (const queue of QUEUES) {
+    await jobs.work(queue, () => run(queue))
+    await jobs.wake(queue)
+  }
+}
+
+/** drizzle's own message repeats the statement with its values; its cause is what the database said. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,74 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import type { ReaderLocale } from '../enrol/subscriber.ts'
+import { type LinkKeys, type LinkPurpose, readLink, signLink } from '../links.ts'
+import type { SubscriptionState } from '../permission.ts'
+import { findUndoable } from './undoable.ts'
+
+/** A newsletter by its names. */
+export type NamedNewsletter = { readonly slug: string; readonly name: string }
+
+/** What an unsubscribe link, or an undo link, is about. */
+export type Leaving = {
+  readonly subscriptionId: number
+  readonly email: string
+  readonly locale: ReaderLocale
+  readonly newsletter: NamedNewsletter
+  readonly state: SubscriptionState
+  /** The reader's other subscriptions that they have not left. */
+  readonly others: readonly NamedNewsletter[]
+  /** For `undoLeave`, while what was left last can be taken back. */
+  readonly undoToken: string | null
+}
+
+/** Whose link it is. */
+export type Leaver = Omit<Leaving, 'others' | 'undoToken'> & { readonly subscriberId: number }
+
+/** The subscription a link of this purpose was made for; null for no such token, and for one made void. */
+export async function readLeaver(
+  db: Database,
+  keys: LinkKeys,
+  purpose: LinkPurpose,
+  token: string,
+): Promise<Leaver | null> {
+  const link = readLink(keys, purpose, token)
+  if (link === null) return null
+  const rows = await readRows(db, sql`s.id = ${link.id} and s.token_version = ${link.version}`)
+  const row = rows[0]
+  if (row === undefined) return null
+  const { slug, name, ...leaver } = row
+  return { ...leaver, newsletter: { slug, name } }
+}
+
+/** Adds the reader's others, and the token that takes back what was left together with the subscription `undoId`. */
+export async function tellLeaving(
+  db: Database,
+  keys: LinkKeys,
+  { subscriberId, ...leaver }: Leaver,
+  undoId: number,
+  now: Temporal.Instant,
+): Promise<Leaving> {
+  const others = await readRows(
+    db,
+    sql`s.subscriber_id = ${subscriberId} and s.id <> ${leaver.subscriptionId} and s.state <> 'left'
+      and l.state <> 'deleted'`,
+  )
+  const undoable = await findUndoable(db, undoId, now)
+  const subject = undoable.find(({ id }) => id === undoId) ?? undoable[0]
+  return {
+    ...leaver,
+    others: others.map(({ slug, name }) => ({ slug, name })),
+    undoToken: subject === undefined ? null : signLink(keys, 'undo', { id: subject.id, version: subject.tokenVersion }),
+  }
+}
+
+async function readRows(db: Database, wanted: SQL) {
+  type Row = Omit<Leaver, 'newsletter'> & NamedNewsletter
+  const found = await db.execute<Row>(sql`
+    select s.id as "subscriptionId", s.subscriber_id as "subscriberId", s.state, p.email, p.locale, l.slug, l.name
+    from subscription s join subscriber p on p.id = s.subscriber_id join newsletter l on l.id = s.newsletter_id
+    where ${wanted}
+    order by l.name, s.id`)
+  return found.rows
+}

@@ -1,0 +1,116 @@
+import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { article } from '../../db/schema/article.ts'
+import { edition, editionArticle, variant } from '../../db/schema/edition.ts'
+import type { DigestArticle } from '../../digest/entry.ts'
+import { readArticle } from '../../digest/variant.ts'
+
+/** An edition as the archive lists it. */
+export type ListedEdition = {
+  readonly publicId: string
+  readonly at: Temporal.Instant
+  readonly articles: number
+  /** The headline of its newest article. */
+  readonly headline: string
+}
+
+/** An edition to show, with the articles of one of its variants, in their order. */
+export type ShownEdition = {
+  readonly publicId: string
+  readonly at: Temporal.Instant
+  readonly intro: string | null
+  readonly home: boolean
+  readonly articles: readonly DigestArticle[]
+}
+
+const PAGE = 30
+
+/** Finished home editions before the one named (null: from the newest), newest first, and the name of the next page. */
+export async function listEditions(
+  db: Database,
+  newsletterId: number,
+  before: string | null,
+): Promise<{ readonly editions: readonly ListedEdition[]; readonly next: string | null }> {
+  const last = before === null ? null : await findId(db, newsletterId, before)
+  // A cancelled edition that is still a home edition has reached somebody. The headline is that of the first visible article of
+  // the home variant; an edition of none is not listed.
+  const found = await db.execute<Row>(sql`
+    select e.public_id as "publicId", e.created_at as at, cardinality(v.entry_ids) as articles, first.title as headline
+    from edition e
+    join variant v on v.edition_id = e.id and v.home
+    join lateral (
+      select ea.title
+      from unnest(v.entry_ids) with ordinality as o (entry_id, place)
+      join edition_article ea on ea.edition_id = e.id and ea.entry_id = o.entry_id
+      join article a on a.id = ea.article_id and a.state = 'visible'
+      order by o.place limit 1
+    ) first on true
+    where e.newsletter_id = ${newsletterId} and e.home and e.state in ('finished', 'cancelled')
+      and (${last}::bigint is null or e.id < ${last}::bigint)
+    order by e.id desc
+    limit ${PAGE + 1}`)
+  const editions = found.rows.slice(0, PAGE).map((row) => ({ ...row, at: Temporal.Instant.from(row.at) }))
+  return { editions, next: found.rows.length > PAGE ? (editions.at(-1)?.publicId ?? null) : null }
+}
+
+type Row = Omit<ListedEdition, 'at'> & { readonly at: string }
+
+async function findId(db: Database, newsletterId: number, publicId: string): Promise<number | null> {
+  const rows = await db
+    .select({ id: edition.id })
+    .from(edition)
+    .where(and(eq(edition.publicId, publicId), eq(edition.newsletterId, newsletterId)))
+    .limit(1)
+  return rows[0]?.id ?? null
+}
+
+/**
+ * An edition by its public id, as the mail's links name it: with a variant's public id that variant, without one the home
+ * variant, or, where an edition has none, all of its articles. Articles hidden since are left out. Null: no such page.
+ */
+export async function readEdition(
+  db: Database,
+  newsletterId: number,
+  publicId: string,
+  variantPublicId: string | null,
+): Promise<ShownEdition | null> {
+  const rows = await db
+    .select({ edition, entryIds: variant.entryIds })
+    .from(edition)
+    .leftJoin(variant, and(eq(variant.editionId, edition.id), which(variantPublicId)))
+    .where(and(eq(edition.publicId, publicId), eq(edition.newsletterId, newsletterId)))
+    .limit(1)
+  const row = rows[0]
+  if (row === undefined || (variantPublicId !== null && row.entryIds === null)) return null
+  return {
+    publicId,
+    at: row.edition.createdAt,
+    intro: row.edition.intro,
+    home: row.edition.home && variantPublicId === null,
+    articles: await readArticles(db, row.edition.id, row.entryIds),
+  }
+}
+
+const which = (publicId: string | null): SQL | undefined =>
+  publicId === null ? eq(variant.home, true) : eq(variant.publicId, publicId)
+
+async function readArticles(
+  db: Database,
+  editionId: number,
+  entryIds: readonly number[] | null,
+): Promise<readonly DigestArticle[]> {
+  const among = entryIds === null ? undefined : inArray(editionArticle.entryId, [...entryIds])
+  const rows = await db
+    .select({ shown: editionArticle })
+    .from(editionArticle)
+    .innerJoin(article, and(eq(article.id, editionArticle.articleId), eq(article.state, 'visible')))
+    .where(and(eq(editionArticle.editionId, editionId), among))
+    .orderBy(desc(editionArticle.entryId))
+    .limit(MOST_ARTICLES)
+  const found = new Map(rows.map(({ shown }) => [shown.entryId, readArticle(shown)]))
+  return (entryIds ?? [...found.keys()]).flatMap((entryId) => found.get(entryId) ?? [])
+}
+
+/** As many as a selection can have. */
+const MOST_ARTICLES = 10_000

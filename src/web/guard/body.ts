@@ -1,0 +1,27 @@
+import type { MiddlewareHandler } from 'hono'
+import type { Site, SiteEnv } from '../context.ts'
+import { showProblem } from '../page/problem.ts'
+
+/** No form of ours is larger. */
+const MOST_OCTETS = 64 * 1024
+
+/** Reads what was posted, for `octets`, and refuses more than 64 KB (413) without reading on. */
+export function limitBody(site: Site): MiddlewareHandler<SiteEnv> {
+  return async (c, next) => {
+    const octets = await readUpTo(c.req.raw.body, MOST_OCTETS)
+    if (octets === null) return showProblem(site, c, 413)
+    c.set('octets', octets)
+    return next()
+  }
+}
+
+async function readUpTo(body: ReadableStream<Uint8Array> | null, most: number): Promise<Buffer | null> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > most) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

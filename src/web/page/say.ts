@@ -1,0 +1,31 @@
+import type { Temporal } from '../../clock.ts'
+import { type Locale, phrase } from '../../digest/locale.ts'
+import { sayDate, sayWeekday } from '../../digest/typography/times.ts'
+import type { Choice } from '../../subscribe/choice/slots.ts'
+
+/** How often and when a choice brings a digest: `täglich um 7:00 (Europe/Berlin)`. */
+export function sayWhen(choice: Choice, locale: Locale): string {
+  return phrase(locale, `rhythm.${choice.rhythm}.when`, {
+    time: `${choice.hour ?? 0}:00`,
+    weekday: sayWeekday(choice.weekday ?? 1, locale),
+    zone: choice.zone,
+  })
+}
+
+/** An instant in a reader's zone, which it names: `am Montag, 4. Mai um 7:00 Uhr (Europe/Berlin)`. */
+export function sayMoment(at: Temporal.Instant, zone: string, locale: Locale): string {
+  const { hour, minute } = at.toZonedDateTimeISO(zone)
+  const time = `${hour}:${String(minute).padStart(2, '0')}`
+  return phrase(locale, 'pages.moment', { date: sayDate(at, zone, locale), time, zone })
+}
+
+/** `A, B und C`. */
+export function sayList(names: readonly string[], locale: Locale): string {
+  return new Intl.ListFormat(locale, { type: 'conjunction' }).format(names)
+}
+
+/** With a capital, as a sentence begins. */
+export function capitalised(text: string, locale: Locale): string {
+  const [first = '', ...rest] = text
+  return first.toLocaleUpperCase(locale) + rest.join('')
+}

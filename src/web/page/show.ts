@@ -1,0 +1,53 @@
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { LOCALES } from '../../digest/locale.ts'
+import { shortenAddress } from '../../mail/address.ts'
+import type { Newsletter } from '../../subscribe/newsletters.ts'
+import type { Site, SiteContext } from '../context.ts'
+import type { Language } from './pages.ts'
+import { sayList } from './say.ts'
+
+/** A page to show: its template, whose newsletters and reader it names in its head, and what the template is given. */
+export type Page = {
+  readonly template: string
+  readonly title: string
+  /** Names for the head; none on pages about no newsletter. */
+  readonly newsletters: readonly string[]
+  /** Gives the page its colour. */
+  readonly look: Pick<Newsletter, 'accent' | 'headlineFont'> | null
+  /** In full; the page shows it shortened. */
+  readonly address?: string | null
+  readonly view: object
+  readonly status?: ContentfulStatusCode
+}
+
+/** Says each language in itself. */
+const LANGUAGE_NAMES = { de: 'Deutsch', en: 'English' } as const
+
+/** Renders a page into the common frame: head with newsletter, reader and language, foot with imprint and privacy. */
+export function showPage(site: Site, c: SiteContext, language: Language, page: Page): Response {
+  const frame = {
+    locale: language.locale,
+    title: page.title,
+    newsletter: page.newsletters.length === 0 ? null : sayList(page.newsletters, language.locale),
+    address: page.address == null ? null : shortenAddress(page.address),
+    accent: page.look?.accent.slice(1).toLowerCase() ?? null,
+    headlines: page.look?.headlineFont ?? 'serif',
+    isEmbeddable: c.req.path === '/subscribe',
+    languages: LOCALES.map((locale) => ({
+      locale,
+      name: LANGUAGE_NAMES[locale],
+      isCurrent: locale === language.locale,
+      href: hrefIn(locale, c),
+    })),
+  }
+  c.header('Vary', 'Accept-Language')
+  c.header('Content-Language', language.locale)
+  return c.html(site.pages.render(page.template, language, { ...page.view, frame }), page.status ?? 200)
+}
+
+/** The same address in another language. */
+function hrefIn(locale: string, c: SiteContext): string {
+  const query = new URLSearchParams(new URL(c.req.url).search)
+  query.set('lang', locale)
+  return `?${query}`
+}

@@ -1,0 +1,70 @@
+import type { Hono } from 'hono'
+import { type Locale, phrase } from '../../digest/locale.ts'
+import { shortenAddress } from '../../mail/address.ts'
+import { type Confirmation, type ConfirmedNewsletter, confirm, readConfirmation } from '../../subscribe/confirm.ts'
+import type { Site, SiteContext, SiteEnv } from '../context.ts'
+import { isOwnPost } from '../guard/origin.ts'
+import { languageOf } from '../page/language.ts'
+import { showProblem } from '../page/problem.ts'
+import { sayList, sayMoment, sayWhen } from '../page/say.ts'
+import { showPage } from '../page/show.ts'
+import { evidenceOf, type Shown, sayShown } from './evidence.ts'
+import { lookOf } from './look.ts'
+
+/** `/confirm/:token`: one sentence and one button; the button confirms, looking does not. */
+export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {
+  const { db, linkKeys, clock } = site
+  app.get('/confirm/:token', async (c) => {
+    const found = await readConfirmation(db, linkKeys, c.req.param('token'), clock.now())
+    return found === null ? showProblem(site, c, 404, 'confirm') : show(site, c, found)
+  })
+  app.post('/confirm/:token', async (c) => {
+    if (!isOwnPost(site, c)) return showProblem(site, c, 403)
+    const token = c.req.param('token')
+    const before = await readConfirmation(db, linkKeys, token, clock.now())
+    if (before === null) return showProblem(site, c, 404, 'confirm')
+    const { locale } = languageOf(c, before.locale)
+    const evidence = evidenceOf(site, c, shownTo(before, locale), locale)
+    const after = await confirm(db, linkKeys, token, evidence, clock.now())
+    return after === null ? showProblem(site, c, 404, 'confirm') : show(site, c, after)
+  })
+}
+
+function shownTo({ newsletters, email }: Confirmation, locale: Locale): Shown {
+  const names = sayList(
+    newsletters.map(({ name }) => name),
+    locale,
+  )
+  return {
+    sentence: 'confirm.sentence',
+    button: 'confirm.button',
+    values: { newsletters: names, address: shortenAddress(email) },
+  }
+}
+
+async function show(site: Site, c: SiteContext, found: Confirmation): Promise<Response> {
+  const language = languageOf(c, found.locale)
+  const { locale } = language
+  const template = found.state === 'open' ? 'confirm' : 'confirmed'
+  return showPage(site, c, language, {
+    template,
+    title: phrase(locale, `pages.${template}.title`),
+    newsletters: found.newsletters.map(({ name }) => name),
+    look: await lookOf(site, found.newsletters[0]?.slug),
+    address: found.email,
+    view:
+      found.state === 'open'
+        ? { sentence: sayShown(shownTo(found, locale), locale) }
+        : { address: shortenAddress(found.email), newsletters: found.newsletters.map((one) => viewOf(one, locale)) },
+  })
+}
+
+function viewOf({ name, slug, choice, topics, nextSlotAt }: ConfirmedNewsletter, locale: Locale) {
+  return {
+    name,
+    slug,
+    topics: topics.length === 0 ? null : sayList(topics, locale),
+    first: choice.rhythm === 'instant' ? null : sayMoment(nextSlotAt, choice.zone, locale),
+    when: sayWhen(choice, locale),
+  }
+}

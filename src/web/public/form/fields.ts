@@ -1,0 +1,126 @@
+import { checkAddress } from '../../../mail/address.ts'
+import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribe/choice/choice.ts'
+import type { Rhythm } from '../../../subscribe/choice/slots.ts'
+import { topicKey } from '../../../subscribe/choice/topic.ts'
+import type { Newsletter } from '../../../subscribe/newsletters.ts'
+import type { Form } from '../../guard/form.ts'
+
+/** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */
+export const FIELDS = ['newsletter', 'email', 'name', 'rhythm', 'weekday', 'hour', 'timeZone', 'topics'] as const
+export type Field = (typeof FIELDS)[number]
+
+/** What was typed, to be shown again; what could not be read is empty. */
+export type Typed = Readonly<Record<Exclude<Field, 'newsletter' | 'topics'>, string>> & {
+  readonly newsletter: readonly string[]
+  readonly topics: readonly string[]
+}
+
+/** What is wrong with a field, by its sentence in `pages.wrong`. */
+export type Wrong = { readonly sentence: string; readonly values?: Readonly<Record<string, string | number>> }
+export type Wrongs = Partial<Readonly<Record<Field, Wrong>>>
+
+/** What is asked for, once nothing is wrong. */
+export type Asked = {
+  readonly address: string
+  /** A likelier address than the one typed. */
+  readonly suggestion: string | null
+  readonly name: string | null
+  readonly choice: ChoiceParts
+  readonly topics: readonly string[]
+}
+
+const LONGEST: Readonly<Record<Field, number>> = {
+  newsletter: 63,
+  email: 320,
+  name: 100,
+  rhythm: 20,
+  weekday: 2,
+  hour: 2,
+  timeZone: 64,
+  topics: 200,
+}
+const CHOICE = ['rhythm', 'weekday', 'hour', 'timeZone'] as const
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
+const WEB_ADDRESS = /:\/\/|\bwww\./i
+const ADDRESSES = /@.*@/s
+
+/** The texts of a form as typed, and what about them as texts is wrong: unreadable, too long, twice, of several lines. */
+export function readTexts(form: Form): { readonly typed: Typed; readonly wrongs: Wrongs } {
+  const values = (field: Field) => [
+    ...(form.get(field) ?? []),
+    ...(field === 'topics' ? (form.get('topics[]') ?? []) : []),
+  ]
+  const text = (field: Field) => (values(field).length > 1 ? '' : (values(field)[0] ?? ''))
+  const texts = (field: Field) => values(field).filter((value) => value !== null && value !== '') as string[]
+  const wrongs = FIELDS.map((field) => [field, whyNotText(field, values(field))] as const)
+  return {
+    typed: {
+      newsletter: texts('newsletter'),
+      email: text('email'),
+      name: text('name'),
+      rhythm: text('rhythm'),
+      weekday: text('weekday'),
+      hour: text('hour'),
+      timeZone: text('timeZone'),
+      topics: texts('topics'),
+    },
+    wrongs: Object.fromEntries(wrongs.filter(([, wrong]) => wrong !== null)),
+  }
+}
+
+function whyNotText(field: Field, values: readonly (string | null)[]): Wrong | null {
+  const most = LONGEST[field]
+  if (values.includes(null)) return { sentence: 'unreadable' }
+  if (values.length > 1 && field !== 'newsletter' && field !== 'topics') return { sentence: 'twice' }
+  if (values.some((value) => (value?.length ?? 0) > most)) return { sentence: 'tooLong', values: { most } }
+  // White space around an address is dropped, line ends too: people paste them.
+  if (values.some((value) => CONTROL.test(field === 'email' ? (value ?? '').trim() : (value ?? '')))) {
+    return { sentence: 'control' }
+  }
+  return null
+}
+
+/** What is asked of these newsletters, or what is wrong; all of them offer `rhythms`, any of them `topics`. */
+export function readAsked(
+  typed: Typed,
+  newsletters: readonly Newsletter[],
+  rhythms: readonly Rhythm[],
+  topics: readonly string[],
+): { readonly asked: Asked; readonly wrongs: Wrongs } {
+  const checked = checkAddress(typed.email)
+  const { parts } = readChoice(typed)
+  const known = new Map(topics.map((name) => [topicKey(name), name]))
+  const picked = typed.topics.map((name) => known.get(topicKey(name)) ?? null)
+  const wrongs: Record<Field, Wrong | null> = {
+    newsletter: newsletters.length === 0 ? { sentence: 'newsletter' } : null,
+    email: checked.address === null ? whyNotAddress(typed.email, checked.suggestion) : null,
+    name: WEB_ADDRESS.test(typed.name) ? { sentence: 'link' } : null,
+    rhythm: parts.rhythm !== null && !rhythms.includes(parts.rhythm) ? { sentence: 'rhythm' } : null,
+    weekday: null,
+    hour: null,
+    timeZone: null,
+    topics: newsletters.length > 0 && picked.includes(null) ? { sentence: 'topics' } : null,
+  }
+  for (const field of CHOICE) wrongs[field] ??= whyNotChoice(field, typed[field])
+  return {
+    wrongs: Object.fromEntries(Object.entries(wrongs).filter(([, wrong]) => wrong !== null)),
+    asked: {
+      address: checked.address ?? '',
+      suggestion: checked.suggestion,
+      name: typed.name.trim() || null,
+      choice: parts,
+      topics: picked.filter((name) => name !== null),
+    },
+  }
+}
+
+function whyNotAddress(email: string, suggestion: string | null): Wrong {
+  if (email.trim() === '') return { sentence: 'noAddress' }
+  if (suggestion !== null) return { sentence: 'suggestion', values: { address: suggestion } }
+  return { sentence: ADDRESSES.test(email) ? 'severalAddresses' : 'address' }
+}
+
+function whyNotChoice(field: (typeof CHOICE)[number], text: string): Wrong | null {
+  const none: ChoiceTexts = { rhythm: '', weekday: '', hour: '', timeZone: '' }
+  return readChoice({ ...none, [field]: text }).wrong.length === 0 ? null : { sentence: field }
+}

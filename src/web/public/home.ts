@@ -1,0 +1,30 @@
+import type { Hono } from 'hono'
+import { phrase } from '../../digest/locale.ts'
+import { homeChoice } from '../../subscribe/choice/choice.ts'
+import { listNewsletters } from '../../subscribe/newsletters.ts'
+import type { Site, SiteEnv } from '../context.ts'
+import { languageOf } from '../page/language.ts'
+import { capitalised, sayWhen } from '../page/say.ts'
+import { showPage } from '../page/show.ts'
+
+/** `/`: what there is to subscribe to. */
+export function routeHome(app: Hono<SiteEnv>, site: Site): void {
+  app.get('/', async (c) => {
+    const newsletters = (await listNewsletters(site.db)).filter(({ state }) => state === 'active')
+    const language = languageOf(c, newsletters[0]?.locale ?? 'de')
+    const { locale } = language
+    return showPage(site, c, language, {
+      template: 'home',
+      title: phrase(locale, 'pages.home.title'),
+      newsletters: [],
+      look: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
+      view: {
+        newsletters: newsletters.map((newsletter) => ({
+          slug: newsletter.slug,
+          name: newsletter.name,
+          when: capitalised(sayWhen(homeChoice(newsletter), locale), locale),
+        })),
+      },
+    })
+  })
+}

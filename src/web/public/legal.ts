@@ -1,0 +1,32 @@
+import type { Hono } from 'hono'
+import { phrase } from '../../digest/locale.ts'
+import { listNewsletters } from '../../subscribe/newsletters.ts'
+import type { Site, SiteContext, SiteEnv } from '../context.ts'
+import { languageOf } from '../page/language.ts'
+import { showPage } from '../page/show.ts'
+
+/** `/imprint` and `/privacy`: who publishes each newsletter, and what is kept of its readers. */
+export function routeLegal(app: Hono<SiteEnv>, site: Site): void {
+  app.get('/imprint', (c) => showLegal(site, c, 'imprint'))
+  app.get('/privacy', (c) => showLegal(site, c, 'privacy'))
+}
+
+/** The privacy text is a template of its own for each language, so that publishers can replace it whole. */
+async function showLegal(site: Site, c: SiteContext, page: 'imprint' | 'privacy'): Promise<Response> {
+  const newsletters = await listNewsletters(site.db)
+  const language = languageOf(c, newsletters[0]?.locale ?? 'de')
+  const { locale } = language
+  const publishers = newsletters.map(({ slug, name, imprint, replyTo, fromAddress }) => ({
+    slug,
+    name,
+    contact: replyTo ?? fromAddress,
+    imprint: (imprint ?? '').split(/\r?\n/).filter((line) => line.trim() !== ''),
+  }))
+  return showPage(site, c, language, {
+    template: page === 'privacy' ? `privacy.${locale}` : 'imprint',
+    title: phrase(locale, `pages.${page}.title`),
+    newsletters: newsletters.length === 1 ? newsletters.map(({ name }) => name) : [],
+    look: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
+    view: { publishers },
+  })
+}

@@ -1,0 +1,15 @@
+import { eq } from 'drizzle-orm'
+import { newsletter } from '../../db/schema/newsletter.ts'
+import type { Site } from '../context.ts'
+import type { Page } from '../page/show.ts'
+
+/** The colour and headlines of a newsletter's pages; null for none. */
+export async function lookOf({ db }: Site, slug: string | undefined): Promise<Page['look']> {
+  if (slug === undefined) return null
+  const rows = await db
+    .select({ accent: newsletter.accent, headlineFont: newsletter.headlineFont })
+    .from(newsletter)
+    .where(eq(newsletter.slug, slug))
+    .limit(1)
+  return rows[0] ?? null
+}

@@ -1,0 +1,148 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Hono } from 'hono'
+import { isLocale, phrase } from '../../digest/locale.ts'
+import { requestSubscription, type WrongField } from '../../subscribe/request.ts'
+import type { Site, SiteContext, SiteEnv } from '../context.ts'
+import { networkOf } from '../guard/client.ts'
+import { type Form, onlyValue, readForm } from '../guard/form.ts'
+import { openLimiter } from '../guard/limit.ts'
+import { isOwnPost } from '../guard/origin.ts'
+import { visitorOf } from '../guard/visitor.ts'
+import { languageOf } from '../page/language.ts'
+import type { Language } from '../page/pages.ts'
+import { showProblem } from '../page/problem.ts'
+import { sayList } from '../page/say.ts'
+import { showPage } from '../page/show.ts'
+import { evidenceOf, foreignEvidence, type Shown, sayShown } from './evidence.ts'
+import { type Asked, readAsked, readTexts, type Typed, type Wrongs } from './form/fields.ts'
+import { type Offer, readOffer, readTopics, rhythmsOf } from './form/offer.ts'
+import { blankForm, formView } from './form/view.ts'
+
+/** An answer takes no less: the time of one says nothing about the address. */
+const SAME_TIME_MS = 150
+
+/** `/subscribe`: the form, and what it asks for. It may stand on any page, and answers alike for every address. */
+export function routeSubscribe(app: Hono<SiteEnv>, site: Site): void {
+  const limiter = openLimiter(site.config.subscribeLimit)
+  app.get('/subscribe', async (c) => {
+    const offer = await readOffer(site.db, c.req.query('newsletter') ?? null)
+    return showForm(site, c, languageFor(c, offer), offer, blankForm(offer), {})
+  })
+  app.post('/subscribe', async (c) => {
+    const waitSeconds = await limiter(networkOf(visitorOf(site, c).ip))
+    if (waitSeconds !== null) return showTooMany(site, c, waitSeconds)
+    const reading = await readForm(c)
+    if (reading.kind === 'refused') return showProblem(site, c, reading.status)
+    return take(site, c, reading.form)
+  })
+}
+
+/** A posted form beside what was offered: what is asked for, or what is wrong. */
+type Posted = {
+  readonly offer: Offer
+  readonly language: Language
+  readonly typed: Typed
+  readonly chosen: Offer['newsletters']
+  readonly asked: Asked
+  readonly wrongs: Wrongs
+}
+
+async function readPosted(site: Site, c: SiteContext, form: Form): Promise<Posted> {
+  const { typed, wrongs } = readTexts(form)
+  const only = typed.newsletter.length === 1 && !isOwnPost(site, c) ? typed.newsletter[0] : null
+  const offer = await readOffer(site.db, c.req.query('newsletter') ?? only ?? null)
+  const wanted = typed.newsletter.length === 0 && offer.only !== null ? [offer.only.slug] : typed.newsletter
+  const chosen = offer.newsletters.filter(({ slug }) => wanted.includes(slug))
+  const topics = chosen.length === 0 ? [] : await readTopics(site.db, chosen)
+  const read = readAsked(typed, chosen, rhythmsOf(chosen), topics)
+  const isUnknown = wanted.some((slug) => !chosen.some((one) => one.slug === slug))
+  const unknown: Wrongs = isUnknown ? { newsletter: { sentence: 'unknownNewsletter' } } : {}
+  const language = languageFor(c, offer, onlyValue(form, 'lang'))
+  return { offer, language, typed, chosen, asked: read.asked, wrongs: { ...read.wrongs, ...unknown, ...wrongs } }
+}
+
+async function take(site: Site, c: SiteContext, form: Form): Promise<Response> {
+  const { offer, language, typed, chosen, asked, wrongs } = await readPosted(site, c, form)
+  if (Object.keys(wrongs).length > 0) return showForm(site, c, language, offer, typed, wrongs)
+  const { locale } = language
+  const own = () => evidenceOf(site, c, shownBy(offer, language), locale)
+  const { address, name, choice, topics } = asked
+  const evidence = isOwnPost(site, c) ? own() : foreignEvidence(site, c)
+  const newsletterIds = chosen.map(({ id }) => id)
+  const request = { newsletterIds, email: address, name, locale, choice, topics, evidence }
+  const [requested] = await Promise.all([requestSubscription(site.db, request, site.clock.now()), wait(SAME_TIME_MS)])
+  if (requested.kind === 'wrong') return showForm(site, c, language, offer, typed, sentencesFor(requested.fields))
+  site.wake('notice')
+  return showSubscribed(site, c, language, chosen, asked)
+}
+
+/** For what only the stage that keeps requests knows to be wrong. */
+function sentencesFor(fields: readonly WrongField[]): Wrongs {
+  const sentences = {
+    newsletter: 'unknownNewsletter',
+    email: 'address',
+    name: 'control',
+    rhythm: 'rhythm',
+    topics: 'topics',
+  }
+  return Object.fromEntries(fields.map(({ field }) => [field, { sentence: sentences[field] }]))
+}
+
+function languageFor(c: SiteContext, { only, newsletters }: Offer, posted: string | null = null): Language {
+  const language = languageOf(c, only?.locale ?? newsletters[0]?.locale ?? 'de')
+  const isPosted = language.chosen === null && posted !== null && isLocale(posted)
+  return isPosted ? { locale: posted, chosen: posted } : language
+}
+
+function shownBy({ only }: Offer, { locale }: Language): Shown {
+  const newsletters = only?.name ?? phrase(locale, 'pages.subscribe.chosen')
+  return { sentence: 'subscribe.consent', button: 'subscribe.button', values: { newsletters } }
+}
+
+async function showForm(
+  site: Site,
+  c: SiteContext,
+  language: Language,
+  offer: Offer,
+  typed: Typed,
+  wrongs: Wrongs,
+): Promise<Response> {
+  const { locale } = language
+  const { only } = offer
+  const topics = only === null ? [] : await readTopics(site.db, [only])
+  const title =
+    only === null
+      ? phrase(locale, 'pages.subscribe.title')
+      : phrase(locale, 'pages.subscribe.titleOne', { name: only.name })
+  return showPage(site, c, language, {
+    template: 'subscribe',
+    title,
+    newsletters: only === null ? [] : [only.name],
+    look: only,
+    view: { ...formView(offer, topics, typed, wrongs, locale), consent: sayShown(shownBy(offer, language), locale) },
+    status: Object.keys(wrongs).length === 0 ? 200 : 422,
+  })
+}
+
+function showSubscribed(
+  site: Site,
+  c: SiteContext,
+  language: Language,
+  chosen: Offer['newsletters'],
+  { address, suggestion }: Asked,
+): Response {
+  const names = chosen.map(({ name }) => name)
+  return showPage(site, c, language, {
+    template: 'subscribed',
+    title: phrase(language.locale, 'pages.subscribed.title'),
+    newsletters: names,
+    look: chosen[0] ?? null,
+    address,
+    view: { address, suggestion, newsletters: sayList(names, language.locale) },
+  })
+}
+
+function showTooMany(site: Site, c: SiteContext, waitSeconds: number): Response {
+  c.header('Retry-After', String(waitSeconds))
+  return showProblem(site, c, 429, '429', { minutes: Math.ceil(waitSeconds / 60) })
+}

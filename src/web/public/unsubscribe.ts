@@ -1,0 +1,101 @@
+import type { Hono } from 'hono'
+import { type Locale, phrase } from '../../digest/locale.ts'
+import { shortenAddress } from '../../mail/address.ts'
+import { type Leaving, leave, readLeaving } from '../../subscribe/leave.ts'
+import type { Site, SiteContext, SiteEnv } from '../context.ts'
+import { type Form, onlyValue, readForm } from '../guard/form.ts'
+import { isOwnPost } from '../guard/origin.ts'
+import { visitorOf } from '../guard/visitor.ts'
+import { languageOf } from '../page/language.ts'
+import { showProblem } from '../page/problem.ts'
+import { sayList } from '../page/say.ts'
+import { showPage } from '../page/show.ts'
+import { evidenceOf, type Shown, sayShown } from './evidence.ts'
+import { lookOf } from './look.ts'
+
+const ONE_CLICK = 'List-Unsubscribe=One-Click'
+
+/** `/unsubscribe/:token`: the button leaves, looking does not; so does a mail program's one click (RFC 8058). */
+export function routeUnsubscribe(app: Hono<SiteEnv>, site: Site): void {
+  app.get('/unsubscribe/:token', async (c) => {
+    const found = await readLeaving(site.db, site.linkKeys, c.req.param('token'), site.clock.now())
+    if (found === null) return showProblem(site, c, 404, 'unsubscribe')
+    return found.state === 'left' ? showLeft(site, c, found, []) : showQuestion(site, c, found)
+  })
+  app.post('/unsubscribe/:token', async (c) => {
+    const reading = await readForm(c)
+    if (reading.kind === 'refused') return showProblem(site, c, reading.status)
+    const token = c.req.param('token')
+    if (isOneClick(reading.form)) return leaveByOneClick(site, c, token)
+    if (!isOwnPost(site, c)) return showProblem(site, c, 403)
+    return leaveByButton(site, c, token, onlyValue(reading.form, 'all') === '1')
+  })
+}
+
+function isOneClick(form: Form): boolean {
+  return onlyValue(form, 'List-Unsubscribe') === 'One-Click'
+}
+
+/** RFC 8058 §3.1: no cookie, no redirect, and only the newsletter of this link. */
+async function leaveByOneClick(site: Site, c: SiteContext, token: string): Promise<Response> {
+  const evidence = { shown: ONE_CLICK, textVersion: 'RFC 8058', ...visitorOf(site, c) }
+  const left = await leave(site.db, site.linkKeys, token, { all: false }, evidence, site.clock.now())
+  return left === null ? showProblem(site, c, 404, 'unsubscribe') : c.text('ok\n')
+}
+
+async function leaveByButton(site: Site, c: SiteContext, token: string, all: boolean): Promise<Response> {
+  const before = await readLeaving(site.db, site.linkKeys, token, site.clock.now())
+  if (before === null) return showProblem(site, c, 404, 'unsubscribe')
+  const { locale } = languageOf(c, before.locale)
+  const evidence = evidenceOf(site, c, all ? allShown(before, locale) : oneShown(before), locale)
+  const after = await leave(site.db, site.linkKeys, token, { all }, evidence, site.clock.now())
+  if (after === null) return showProblem(site, c, 404, 'unsubscribe')
+  return showLeft(site, c, after, all ? namesOf(before.others) : [])
+}
+
+const namesOf = (newsletters: Leaving['others']) => newsletters.map(({ name }) => name)
+
+function oneShown({ newsletter, email }: Leaving): Shown {
+  const values = { name: newsletter.name, address: shortenAddress(email) }
+  return { sentence: 'unsubscribe.sentence', button: 'unsubscribe.button', values }
+}
+
+function allShown({ others }: Leaving, locale: Locale): Shown {
+  const values = { names: sayList(namesOf(others), locale) }
+  return { sentence: 'left.allSentence', button: 'left.allButton', values }
+}
+
+async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise<Response> {
+  const language = languageOf(c, found.locale)
+  const { name, slug } = found.newsletter
+  return showPage(site, c, language, {
+    template: 'unsubscribe',
+    title: phrase(language.locale, 'pages.unsubscribe.title', { name }),
+    newsletters: [name],
+    look: await lookOf(site, slug),
+    address: found.email,
+    view: { sentence: sayShown(oneShown(found), language.locale) },
+  })
+}
+
+/** What was left, and the ways on: back within the hour, or out of all others; `more` names what went with it. */
+async function showLeft(site: Site, c: SiteContext, found: Leaving, more: readonly string[]): Promise<Response> {
+  const language = languageOf(c, found.locale)
+  const { locale } = language
+  const names = [found.newsletter.name, ...more]
+  return showPage(site, c, language, {
+    template: 'left',
+    title: phrase(locale, 'pages.left.title'),
+    newsletters: names,
+    look: await lookOf(site, found.newsletter.slug),
+    address: found.email,
+    view: {
+      token: c.req.param('token'),
+      names: sayList(names, locale),
+      address: shortenAddress(found.email),
+      undoToken: found.undoToken,
+      others: found.others.length === 0 ? null : sayList(namesOf(found.others), locale),
+      allSentence: found.others.length === 0 ? null : sayShown(allShown(found, locale), locale),
+    },
+  })
+}

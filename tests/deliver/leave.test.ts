@@ -1,0 +1,75 @@
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { countEdition } from '../../src/deliver/counts.ts'
+import { orderByHand } from '../../src/deliver/plan/order.ts'
+import { planEdition } from '../../src/deliver/plan.ts'
+import { sendEdition } from '../../src/deliver/send.ts'
+import { leave } from '../../src/subscribe/leave.ts'
+import { signLink } from '../../src/subscribe/links.ts'
+import { undoLeave } from '../../src/subscribe/undo.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { senderTo } from '../support/sender.ts'
+import { type Sink, startSink } from '../support/smtp.ts'
+import { makeWorld, NOON, type World } from '../support/world.ts'
+
+const { db, truncate, close } = await openTestDatabase()
+const READERS = 120
+const EVIDENCE = { shown: 'Abbestellen', textVersion: '1', ip: null, userAgent: null }
+
+let smtp: Sink
+let world: World
+let readers: readonly number[]
+const clock = handClock(NOON)
+
+beforeEach(async () => {
+  await truncate()
+  smtp = await startSink()
+  world = await makeWorld(db)
+  await world.addArticles(3)
+  readers = await world.addReaders(READERS)
+})
+afterEach(() => smtp.close())
+afterAll(close)
+
+/** Sends over one connection, and does `meanwhile` while the first message waits for its reply. */
+async function sendWhile(meanwhile: (editionId: number) => Promise<unknown>) {
+  const sender = await senderTo(`${smtp.url}?connections=1`)
+  const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+  const editionId = plan.edition?.id ?? 0
+  smtp.hold()
+  const sending = sendEdition(db, sender, editionId, clock)
+  await smtp.received(1)
+  await meanwhile(editionId)
+  smtp.release()
+  await sending
+  return { counts: await countEdition(db, editionId), sender }
+}
+
+const linkKeys = (await senderTo('smtp://127.0.0.1:1')).stationery.linkKeys
+const tokenOf = (id: number, purpose: 'unsubscribe' | 'undo') => signLink(linkKeys, purpose, { id, version: 1 })
+
+test('who leaves during a send and was not yet reached gets nothing; the others do; the counts add up', async () => {
+  const leavers = readers.slice(60, 70)
+  const { counts } = await sendWhile(async () => {
+    for (const id of leavers)
+      await leave(db, linkKeys, tokenOf(id, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
+  })
+  expect(counts).toMatchObject({ planned: READERS, sent: READERS - leavers.length, skipped: leavers.length, failed: 0 })
+  const reached = new Set(smtp.messages.map(({ to }) => to))
+  expect(smtp.messages).toHaveLength(READERS - leavers.length)
+  expect(leavers.filter((id) => reached.has(`leser${readers.indexOf(id) + 1}@morgen.example`))).toEqual([])
+})
+
+test('who left during a send and undoes it gets the same articles with the next one, once', async () => {
+  const leaver = readers[READERS - 1] ?? 0
+  const { sender } = await sendWhile(() =>
+    leave(db, linkKeys, tokenOf(leaver, 'unsubscribe'), { all: false }, EVIDENCE, clock.now()),
+  )
+  const before = smtp.messages.length
+  await undoLeave(db, linkKeys, tokenOf(leaver, 'undo'), EVIDENCE, clock.now())
+  for (let again = 0; again < 2; again++) {
+    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    if (plan.edition !== null) await sendEdition(db, sender, plan.edition.id, clock)
+  }
+  expect(smtp.messages.slice(before).map(({ to }) => to)).toEqual([`leser${READERS}@morgen.example`])
+})

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import { eq, sql } from 'drizzle-orm'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sendTest } from '../../src/commands/digest-test.ts'
+import { newsletter } from '../../src/db/schema/newsletter.ts'
+import { notice } from '../../src/db/schema/subscriber.ts'
+import { sendNotices } from '../../src/deliver/notice/send.ts'
+import { orderByHand } from '../../src/deliver/plan/order.ts'
+import { planEdition } from '../../src/deliver/plan.ts'
+import { sendEdition } from '../../src/deliver/send.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { senderTo } from '../support/sender.ts'
+import { type Sink, startSink } from '../support/smtp.ts'
+import { makeWorld, NOON, type World } from '../support/world.ts'
+import { expectWellFormed, goldenOf } from './caught.ts'
+
+const { db, truncate, close } = await openTestDatabase()
+let smtp: Sink
+let world: World
+beforeEach(async () => {
+  await truncate()
+  smtp = await startSink()
+  world = await makeWorld(db)
+  await db.execute(sql`update newsletter set reply_to = 'leserbriefe@example.org', name = 'Welt & Straße',
+    from_name = 'Welt & Straße'`)
+})
+afterEach(() => smtp.close())
+afterAll(close)
+
+type Locale = 'de' | 'en'
+
+async function catchNotice(kind: 'confirmation' | 'reminder', locale: Locale): Promise<void> {
+  const subscriptionIds = [...(await world.addReaders(1, { locale, state: 'pending' }))]
+  await db.insert(notice).values({
+    kind,
+    subscriberId: 1,
+    payload: { subscriptionIds },
+    nonce: randomBytes(16),
+    dueAt: NOON,
+    createdAt: NOON,
+  })
+  await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
+}
+
+async function catchDigest(locale: Locale): Promise<void> {
+  await world.addReaders(1, { locale })
+  await world.addArticles(3)
+  const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), handClock(NOON))
+  await sendEdition(db, await senderTo(smtp.url), plan.edition?.id ?? 0, handClock(NOON))
+}
+
+async function catchTest(locale: Locale): Promise<void> {
+  await world.addReaders(1, { locale })
+  await world.addArticles(3)
+  const [of] = await db.select().from(newsletter).where(eq(newsletter.id, world.newsletterId)).limit(1)
+  if (of === undefined) throw new Error('there is no newsletter')
+  const options = { to: 'redaktion@verlag.example', subscriber: 'leser1@morgen.example' }
+  await sendTest(db, await senderTo(smtp.url), of, options, handClock(NOON))
+}
+
+const KINDS: Record<string, (locale: Locale) => Promise<void>> = {
+  confirmation: (locale) => catchNotice('confirmation', locale),
+  reminder: (locale) => catchNotice('reminder', locale),
+  digest: catchDigest,
+  test: catchTest,
+}
+const CASES = Object.keys(KINDS).flatMap((kind) => [[kind, 'de'] as const, [kind, 'en'] as const])
+
+describe('each kind of mail, as a relay gets it', () => {
+  test.each(CASES)('%s in %s has the headers of its golden file, and is well-formed', async (kind, locale) => {
+    await KINDS[kind]?.(locale)
+    const [caught] = smtp.messages
+    if (caught === undefined) throw new Error('nothing was sent')
+    await expectWellFormed(caught, locale)
+    await expect(goldenOf(caught)).toMatchFileSnapshot(`golden/${kind}-${locale}.txt`)
+  })
+})

@@ -1,0 +1,101 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { afterAll, expect, test } from 'vitest'
+import { Temporal } from '../../src/clock.ts'
+import { openDatabase } from '../../src/db/client.ts'
+import { beat, readBeat } from '../../src/schedule/heartbeat.ts'
+import { planDue } from '../../src/schedule/planning.ts'
+import { rewindDueTimes, wasSetBack } from '../../src/schedule/rewind.ts'
+import type { Choice } from '../../src/subscribe/choice/slots.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { addEntry, addReader, addTagblatt, MONDAY, readReceived, sendAll, WORK } from './tagblatt.ts'
+
+const { db, url, truncate, close } = await openTestDatabase()
+const second = await openDatabase(url)
+afterAll(async () => {
+  await second.close()
+  await close()
+})
+
+const CHOICES: readonly Partial<Choice>[] = [
+  {},
+  { zone: 'Etc/UTC', hour: 5 },
+  { zone: 'America/St_Johns', hour: 23 },
+  { rhythm: 'weekdays', zone: 'Pacific/Kiritimati', hour: 2 },
+  { rhythm: 'weekly', weekday: 4 },
+  { rhythm: 'instant' },
+]
+
+type Step =
+  | { readonly kind: 'article' }
+  /** The clock goes on, or is wrong: minutes forward or back. */
+  | { readonly kind: 'clock'; readonly minutes: number }
+  | { readonly kind: 'tick'; readonly schedulers: number }
+  | { readonly kind: 'sent' }
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Step>({ kind: 'article' }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('clock' as const), minutes: fc.integer({ min: 1, max: 2880 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('clock' as const), minutes: fc.integer({ min: -20_000, max: 20_000 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('tick' as const), schedulers: fc.integer({ min: 1, max: 2 }) }),
+  },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'sent' }) },
+)
+
+async function tickAt(now: Temporal.Instant, schedulers = 1): Promise<void> {
+  if (wasSetBack(await readBeat(db), now)) await rewindDueTimes(db, now)
+  await beat(db, now)
+  const clock = handClock(now)
+  await Promise.all([db, second.db].slice(0, schedulers).map((one) => planDue(one, WORK, clock)))
+}
+
+/** Ticks when each cohort is due, until all have had two slots more. */
+async function settle(from: Temporal.Instant): Promise<void> {
+  let now = from
+  for (let round = 0; round < 3; round++) {
+    await tickAt(now)
+    const due = await db.execute<{ due: string }>(sql`select distinct next_due_at as due from cohort order by 1`)
+    for (const row of due.rows) {
+      const dueAt = Temporal.Instant.from(row.due)
+      if (Temporal.Instant.compare(dueAt, now) > 0) now = dueAt
+      await tickAt(now)
+    }
+  }
+}
+
+test('each article reaches each reader exactly once, however the clock jumps and whoever else plans', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { minLength: 4, maxLength: 14 }), async (steps) => {
+      await truncate()
+      const newsletter = await addTagblatt(db)
+      const readers: number[] = []
+      for (const [index, choice] of CHOICES.entries())
+        readers.push(await addReader(db, newsletter, `leser${index}`, choice, MONDAY))
+      const entries: number[] = []
+      let now = MONDAY
+      for (const step of steps) {
+        if (step.kind === 'article') entries.push(await addEntry(db, newsletter, now))
+        if (step.kind === 'clock') now = now.add({ minutes: step.minutes })
+        if (step.kind === 'tick') await tickAt(now, step.schedulers)
+        if (step.kind === 'sent') await sendAll(db)
+      }
+      await settle(now)
+      const received = []
+      for (const reader of readers) received.push((await readReceived(db, reader)).flat().sort((a, b) => a - b))
+      expect(received).toEqual(readers.map(() => entries))
+      const twice = await db.execute(sql`
+        select rhythm, slot_at from edition group by newsletter_id, rhythm, slot_at having count(*) > 1`)
+      expect(twice.rows).toEqual([])
+    }),
+    { numRuns: 15 },
+  )
+}, 180_000)

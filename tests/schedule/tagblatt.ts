@@ -1,0 +1,107 @@
+import { sql } from 'drizzle-orm'
+import { pino } from 'pino'
+import { Temporal } from '../../src/clock.ts'
+import type { Database } from '../../src/db/client.ts'
+import { loadTemplates } from '../../src/digest/template.ts'
+import type { PlanWork } from '../../src/schedule/planning.ts'
+import { type Choice, RHYTHMS } from '../../src/subscribe/choice/slots.ts'
+import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletters.ts'
+import { subscribe } from '../../src/subscribe/signup.ts'
+
+/** A Monday in May, when Berlin is two hours ahead; the Tagblatt's slot is at 5:00 UTC. */
+export const MONDAY = Temporal.Instant.from('2026-05-04T12:00:00Z')
+export const at = (text: string) => Temporal.Instant.from(text)
+
+/** What planning needs, with the product's own templates. */
+export const WORK: PlanWork = {
+  sender: { stationery: { templates: await loadTemplates({ dir: null }) } },
+  log: pino({ level: 'silent' }),
+}
+
+/** A daily newsletter at 7 in Berlin. */
+export function addTagblatt(
+  db: Database,
+  fields: Record<string, unknown> = {},
+  now: Temporal.Instant = MONDAY,
+): Promise<Newsletter> {
+  const tagblatt = {
+    slug: 'tagblatt',
+    name: 'Tagblatt',
+    from: 'Redaktion <brief@tagblatt.example>',
+    imprint: 'Verlag Beispiel, Musterweg 1, 10115 Berlin',
+  }
+  return addNewsletter(db, { ...tagblatt, ...fields }, now)
+}
+
+/** A confirmed reader; what is not chosen is as the newsletter has it. Returns the subscription. */
+export async function addReader(
+  db: Database,
+  newsletter: Newsletter,
+  name: string,
+  choice: Partial<Choice>,
+  now: Temporal.Instant,
+): Promise<number> {
+  const { subscriptionId } = await subscribe(
+    db,
+    {
+      newsletterId: newsletter.id,
+      email: `${name}@leser.example`,
+      name: null,
+      locale: null,
+      format: null,
+      choice: { rhythm: null, weekday: null, hour: null, zone: null, ...choice },
+      topics: null,
+      by: 'administrator',
+      confirmed: { evidence: 'a card', at: null },
+    },
+    now,
+  )
+  return subscriptionId
+}
+
+/** Makes an article visible to the newsletter at `time`, and returns its entry's id. */
+export async function addEntry(db: Database, newsletter: Newsletter, time: Temporal.Instant): Promise<number> {
+  const made = await db.execute<{ id: number }>(sql`
+    with api as (
+      insert into source (kind, url, title, created_at) values ('api', ${`api:${newsletter.id}`}, 'Redaktion', ${time.toString()})
+      on conflict (url) do update set title = excluded.title returning id
+    ), made as (
+      insert into article (source_id, url, url_key, title, title_key, text_hash, created_at, updated_at)
+      select id, 'https://tagblatt.example/x', 'x', 'Eine Nachricht', 'x', 'x', ${time.toString()}, ${time.toString()} from api
+      returning id
+    )
+    insert into entry (newsletter_id, article_id, created_at)
+    select ${newsletter.id}, id, ${time.toString()}::timestamptz from made returning id`)
+  return made.rows[0]?.id ?? 0
+}
+
+/** An edition of a slot as a test looks at it. */
+export type SlotRow = {
+  readonly rhythm: string
+  readonly slot: string
+  readonly state: string
+  readonly readers: number
+}
+
+/** The editions of slots in the order of their slots. */
+export async function readSlots(db: Database): Promise<readonly SlotRow[]> {
+  const rows = await db.execute<Omit<SlotRow, 'slot'> & { slot_at: string }>(sql`
+    select rhythm, slot_at, state, (select count(*) from delivery d where d.edition_id = e.id) as readers
+    from edition e where slot_at is not null order by e.slot_at, array_position(${sql.param([...RHYTHMS])}::text[], rhythm), id`)
+  return rows.rows.map(({ slot_at, ...row }) => ({ ...row, slot: Temporal.Instant.from(slot_at).toString() }))
+}
+
+/** The entries each subscription is to get or got, one list a delivery that stands, in the order of planning. */
+export async function readReceived(db: Database, subscriptionId: number): Promise<readonly (readonly number[])[]> {
+  const rows = await db.execute<{ entries: number[] }>(sql`
+    select v.entry_ids as entries from delivery d join variant v on v.id = d.variant_id
+    where d.subscription_id = ${subscriptionId} and d.state not in ('superseded', 'cancelled') order by d.edition_id`)
+  return rows.rows.map((row) => row.entries)
+}
+
+/** As if all that is open had been sent. */
+export async function sendAll(db: Database): Promise<void> {
+  await db.execute(sql`update delivery set state = 'sent' where state in ('queued', 'deferred')`)
+  await db.execute(sql`update share set sent = to_seq - from_seq + 1 - superseded, due_at = null`)
+  await db.execute(sql`update edition set state = 'finished' where state = 'sending'`)
+}

@@ -1,0 +1,68 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../src/db/client.ts'
+import { readHealth } from '../../src/schedule/health.ts'
+import { beat } from '../../src/schedule/heartbeat.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { NOON } from '../support/world.ts'
+
+const { db, url, truncate, close } = await openTestDatabase()
+beforeEach(truncate)
+afterAll(close)
+
+describe('health', () => {
+  test('is good for two minutes after the scheduler’s last beat', async () => {
+    await beat(db, NOON)
+    expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
+    expect(await readHealth(db, NOON.add({ seconds: 120 }))).toEqual({ ready: true, reasons: [] })
+  })
+
+  test.each([
+    [{ seconds: 121 }, '121 s ago'],
+    [{ minutes: 30 }, '30 minutes ago'],
+    [{ hours: 50 }, '50 hours ago'],
+  ])('is bad %o after it, says since when, and what to do', async (age, said) => {
+    await beat(db, NOON)
+    const { ready, reasons } = await readHealth(db, NOON.add(age))
+    expect(ready).toBe(false)
+    expect(reasons).toEqual([expect.stringContaining(said)])
+    expect(reasons[0]).toContain('2026-05-04T12:00:00Z')
+    expect(reasons[0]).toContain('courant serve --roles scheduler')
+  })
+
+  test('is good again with the next beat, also where the clock was set back', async () => {
+    await beat(db, NOON)
+    await beat(db, NOON.subtract({ hours: 1 }))
+    expect((await readHealth(db, NOON.subtract({ minutes: 59 }))).ready).toBe(true)
+  })
+
+  test('is bad where no scheduler ever ran', async () => {
+    const { ready, reasons } = await readHealth(db, NOON)
+    expect(ready).toBe(false)
+    expect(reasons).toEqual([expect.stringContaining('No scheduler has run')])
+  })
+
+  test('is bad where the database does not answer, and no exception', async () => {
+    const gone = await openDatabase(url)
+    await gone.close()
+    const { ready, reasons } = await readHealth(gone.db, NOON)
+    expect(ready).toBe(false)
+    expect(reasons).toEqual([expect.stringContaining('The database does not answer')])
+  })
+
+  test('is bad where the database takes too long', async () => {
+    await beat(db, NOON)
+    const slow = await openDatabase(url, 1)
+    const asked = Promise.withResolvers<void>()
+    const done = slow.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1`)
+      await asked.promise
+    })
+    const { ready, reasons } = await readHealth(slow.db, NOON)
+    asked.resolve()
+    await done
+    await slow.close()
+    expect(ready).toBe(false)
+    expect(reasons).toEqual([expect.stringContaining('has not answered within 5 s')])
+  })
+})

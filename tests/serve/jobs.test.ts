@@ -1,0 +1,138 @@
+import { pino } from 'pino'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '../../src/db/client.ts'
+import { type Jobs, openJobs } from '../../src/db/jobs.ts'
+import { copyDatabase } from '../support/database.ts'
+
+const { url, remove } = await copyDatabase()
+const opened: OpenDatabase[] = [await openDatabase(url)]
+const jobs: Jobs[] = []
+afterEach(async () => {
+  await Promise.all(jobs.splice(0).map((one) => one.close()))
+  await Promise.all(opened.splice(1).map((one) => one.close()))
+})
+afterAll(async () => {
+  await opened[0]?.close()
+  remove()
+})
+
+/** Opens the jobs as another process would: on connections of its own. */
+async function open(): Promise<Jobs> {
+  const database = await openDatabase(url)
+  opened.push(database)
+  const made = await openJobs(database, pino({ level: 'silent' }))
+  jobs.push(made)
+  return made
+}
+
+/** A look that a test lets end; `begun(n)` waits for its nth run. */
+function heldLook() {
+  let runs = 0
+  let atWork = 0
+  let most = 0
+  let gate = Promise.withResolvers<void>()
+  const waiting: { readonly n: number; readonly settle: () => void }[] = []
+  return {
+    look: async () => {
+      runs += 1
+      atWork += 1
+      most = Math.max(most, atWork)
+      for (const one of waiting) if (runs >= one.n) one.settle()
+      await gate.promise
+      atWork -= 1
+    },
+    begun: (n: number) => new Promise<void>((settle) => (runs >= n ? settle() : waiting.push({ n, settle }))),
+    runs: () => runs,
+    most: () => most,
+    letGo: () => {
+      const old = gate
+      gate = Promise.withResolvers()
+      old.resolve()
+    },
+  }
+}
+
+describe('wake-ups', () => {
+  test('several that open them at once on a new database all can', async () => {
+    await expect(Promise.all([open(), open(), open()])).resolves.toHaveLength(3)
+  })
+
+  test('of many while a look runs one stays, and is looked at when the look has ended', async () => {
+    const [one] = [await open()]
+    const held = heldLook()
+    await one.work('deliver', held.look)
+    await one.wake('deliver')
+    await held.begun(1)
+    for (let n = 0; n < 5; n++) await one.wake('deliver')
+    expect(await countWaiting('deliver')).toBe(1)
+    held.letGo()
+    await held.begun(2)
+    expect(await countWaiting('deliver')).toBe(0)
+    held.letGo()
+    await one.close()
+    expect(held.runs()).toBe(2)
+    expect(held.most()).toBe(1)
+  })
+
+  test('one process at work leaves the next wake-up to another', async () => {
+    const [busy, idle] = [await open(), await open()]
+    const [first, second] = [heldLook(), heldLook()]
+    await busy.work('plan', first.look)
+    await busy.wake('plan')
+    await first.begun(1)
+    await idle.work('plan', second.look)
+    await busy.wake('plan')
+    await second.begun(1)
+    expect(first.runs()).toBe(1)
+    first.letGo()
+    second.letGo()
+  })
+
+  test('what a dead process was at work on keeps nobody from the next', async () => {
+    await opened[0]?.pool.query(
+      "insert into job.job (name, state, started_on, policy) values ('collect', 'active', now(), 'short')",
+    )
+    const alive = await open()
+    const held = heldLook()
+    await alive.work('collect', held.look)
+    await alive.wake('collect')
+    await held.begun(1)
+    held.letGo()
+  })
+
+  test('closing waits for the look under way, and a wake-up after it is nothing', async () => {
+    const one = await open()
+    const held = heldLook()
+    await one.work('notice', held.look)
+    await one.wake('notice')
+    await held.begun(1)
+    let closed = false
+    const closing = one.close().then(() => {
+      closed = true
+    })
+    await one.wake('notice')
+    expect(await countWaiting('notice')).toBe(0)
+    expect(closed).toBe(false)
+    held.letGo()
+    await closing
+    expect(held.runs()).toBe(1)
+  })
+
+  test('leave nothing of a session behind: no prepared statement, no lock, no listener', async () => {
+    const one = await open()
+    await one.wake('plan')
+    const left = await opened[0]?.pool.query(`select
+      (select count(*) from pg_prepared_statements) as statements,
+      (select count(*) from pg_locks where locktype = 'advisory') as locks,
+      (select count(*) from pg_listening_channels()) as channels`)
+    expect(left?.rows).toEqual([{ statements: 0, locks: 0, channels: 0 }])
+  })
+})
+
+async function countWaiting(queue: string): Promise<number> {
+  const rows = await opened[0]?.pool.query<{ n: number }>(
+    "select count(*) as n from job.job where name = $1 and state = 'created'",
+    [queue],
+  )
+  return rows?.rows[0]?.n ?? -1
+}

@@ -1,0 +1,267 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Database } from '../../src/db/client.ts'
+import { confirm, readConfirmation } from '../../src/subscribe/confirm.ts'
+import { signLink } from '../../src/subscribe/links.ts'
+import type { Newsletter } from '../../src/subscribe/newsletters.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import {
+  actions,
+  addEntries,
+  addTagblatt,
+  choosing,
+  count,
+  LAST_SLOT,
+  moveWatermarks,
+  NEXT_SLOT,
+  NOON,
+  readRow,
+} from './fixtures.ts'
+import {
+  ask,
+  confirmMail,
+  confirmToken,
+  dump,
+  EVA,
+  join,
+  KEYS,
+  leaveOne,
+  mails,
+  SHOWN,
+  sendMails,
+  suppress,
+} from './readers.ts'
+
+let database: TestDatabase
+let db: Database
+let tagblatt: Newsletter
+let zwei: Newsletter
+beforeAll(async () => {
+  database = await openTestDatabase()
+  db = database.db
+})
+beforeEach(async () => {
+  await database.truncate()
+  tagblatt = await addTagblatt(db)
+  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
+})
+afterAll(() => database.close())
+
+const askAndMail = async (newsletters: readonly Newsletter[], now = NOON, said = {}) => {
+  await ask(db, newsletters, now, said)
+  return (await sendMails(db, now))[0] ?? 0
+}
+const read = (noticeId: number, now = NOON) => readConfirmation(db, KEYS, confirmToken(noticeId), now)
+
+describe('the page of a confirmation link', () => {
+  test('says all that would be confirmed, and changes nothing', async () => {
+    await db.execute(sql`insert into topic (newsletter_id, key, name, created_at) values (2, 'sport', 'Sport', now())`)
+    const mail = await askAndMail([tagblatt, zwei], NOON, { locale: 'en', topics: ['Sport'] })
+    const before = await dump(db)
+
+    const choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+    const found = await read(mail)
+    expect(found).toEqual({
+      noticeId: mail,
+      subscriberId: 1,
+      email: EVA,
+      locale: 'en',
+      state: 'open',
+      newsletters: [
+        { subscriptionId: 1, slug: 'tagblatt', name: 'Tagblatt', choice, topics: [], nextSlotAt: expect.anything() },
+        { subscriptionId: 2, slug: 'zwei', name: 'Zwei', choice, topics: ['Sport'], nextSlotAt: expect.anything() },
+      ],
+    })
+    expect(found?.newsletters.map(({ nextSlotAt }) => nextSlotAt.toString())).toEqual(
+      Array(2).fill(NEXT_SLOT.toString()),
+    )
+    expect(await read(mail)).toEqual(found)
+    expect(await dump(db)).toBe(before)
+  })
+
+  test('is none for a token of another purpose, of no mail, or for any text', async () => {
+    const mail = await askAndMail([tagblatt])
+    const tokens = [signLink(KEYS, 'unsubscribe', { id: mail, version: 1 }), confirmToken(99), '', 'x'.repeat(43)]
+    for (const token of tokens) {
+      expect(await readConfirmation(db, KEYS, token, NOON)).toBeNull()
+      expect(await confirm(db, KEYS, token, SHOWN, NOON)).toBeNull()
+    }
+    expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
+  })
+
+  test('is none any more 7 days after the request, unless they asked anew', async () => {
+    const mail = await askAndMail([tagblatt])
+    expect(await read(mail, NOON.add({ hours: 7 * 24 }))).toMatchObject({ state: 'open' })
+    const late = NOON.add({ hours: 7 * 24 + 1 })
+    expect(await read(mail, late)).toBeNull()
+    expect(await confirmMail(db, mail, late)).toBeNull()
+    expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
+
+    await ask(db, [tagblatt], NOON.add({ hours: 24 }))
+    expect(await confirmMail(db, mail, late)).toMatchObject({ state: 'confirmed' })
+  })
+
+  test('is none of a request that was dropped, or of a newsletter that is no more', async () => {
+    const mail = await askAndMail([tagblatt])
+    await leaveOne(db, 1, NOON)
+    expect(await read(mail)).toBeNull()
+    expect(await confirmMail(db, mail, NOON)).toBeNull()
+    const other = await askAndMail([zwei], NOON.add({ hours: 2 }))
+    await db.execute(sql`update newsletter set state = 'deleted'`)
+    expect(await confirmMail(db, other, NOON.add({ hours: 2 }))).toBeNull()
+    expect((await db.execute(sql`select state from subscription order by id`)).rows).toEqual([
+      { state: 'left' },
+      { state: 'pending' },
+    ])
+  })
+})
+
+describe('confirming', () => {
+  test('activates all the mail named, with the evidence of each, and a second time changes nothing', async () => {
+    const mail = await askAndMail([tagblatt, zwei])
+    const at = NOON.add({ minutes: 5 })
+
+    const confirmed = await confirmMail(db, mail, at)
+
+    expect(confirmed).toMatchObject({ state: 'confirmed', newsletters: [{ slug: 'tagblatt' }, { slug: 'zwei' }] })
+    const found = await db.execute(sql`
+      select s.state, s.confirmed_at = ${at.toString()} as now, r.evidence, r.text_version, r.ip, r.user_agent
+      from subscription s join consent_record r on r.subscription_id = s.id and r.action = 'confirmed' order by s.id`)
+    const proof = { evidence: SHOWN.shown, text_version: 'v1', ip: '192.0.2.7', user_agent: 'A/1' }
+    expect(found.rows).toEqual(Array(2).fill({ state: 'active', now: true, ...proof }))
+
+    const before = await dump(db)
+    expect(await confirmMail(db, mail, at.add({ hours: 500 }))).toMatchObject({ state: 'confirmed' })
+    expect(await dump(db)).toBe(before)
+  })
+
+  test('activates what this mail named, not what another did', async () => {
+    const first = await askAndMail([tagblatt])
+    const second = await askAndMail([zwei], NOON.add({ hours: 1 }))
+    await confirmMail(db, first, NOON.add({ hours: 1 }))
+    expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
+    expect(await readRow(db, 2)).toMatchObject({ state: 'pending' })
+    await confirmMail(db, second, NOON.add({ hours: 2 }))
+    expect(await readRow(db, 2)).toMatchObject({ state: 'active' })
+  })
+
+  test('starts a reader one rhythm period before their first slot, and leaves cohorts as they are', async () => {
+    await addEntries(db, tagblatt, [LAST_SLOT.subtract({ hours: 1 }), LAST_SLOT, LAST_SLOT.add({ hours: 1 })])
+    await moveWatermarks(db, tagblatt)
+    const cohorts = async () =>
+      JSON.stringify((await db.execute(sql`select to_jsonb(c) from cohort c order by id`)).rows)
+    const mail = await askAndMail([tagblatt])
+    const before = await cohorts()
+
+    await confirmMail(db, mail, NOON)
+
+    expect(await readRow(db, 1)).toMatchObject({ state: 'active', own: 2, cohort: 3 })
+    expect(await cohorts()).toBe(before)
+  })
+
+  test('starts at the confirmation, however long ago the request was', async () => {
+    const mail = await askAndMail([tagblatt], NOON, choosing({ rhythm: 'instant' }))
+    await addEntries(db, tagblatt, [NOON.add({ hours: 1 }), NOON.add({ hours: 40 })])
+    await moveWatermarks(db, tagblatt)
+
+    await confirmMail(db, mail, NOON.add({ hours: 41 }))
+
+    expect(await readRow(db, 1)).toMatchObject({ own: 1, cohort: 2 })
+  })
+
+  test('of a reader who left and came back brings nothing a second time', async () => {
+    await addEntries(db, tagblatt, [LAST_SLOT])
+    await join(db, [tagblatt], NOON)
+    await addEntries(db, tagblatt, [NOON])
+    await moveWatermarks(db, tagblatt)
+    await leaveOne(db, 1, NOON.add({ minutes: 1 }))
+    await addEntries(db, tagblatt, [NOON.add({ hours: 1 })])
+    const at = NOON.add({ hours: 2 })
+
+    await confirmMail(db, await askAndMail([tagblatt], at), at)
+
+    // The start of a new reader would be 1, at the last slot: they had seen 2.
+    expect(await readRow(db, 1)).toMatchObject({ state: 'active', own: null, cohort: 2 })
+  })
+
+  test('of a reader who was long away starts like a new one', async () => {
+    await join(db, [tagblatt], NOON)
+    await leaveOne(db, 1, NOON)
+    const days = [1, 2, 3, 4].map((day) => NOON.add({ hours: 24 * day }))
+    await addEntries(db, tagblatt, days)
+    await moveWatermarks(db, tagblatt)
+    const at = NOON.add({ hours: 24 * 5 })
+
+    await confirmMail(db, await askAndMail([tagblatt], at), at)
+
+    expect(await readRow(db, 1)).toMatchObject({ own: null, cohort: 4 })
+  })
+
+  test('by an old link does nothing for who has left since', async () => {
+    const mail = await askAndMail([tagblatt])
+    await confirmMail(db, mail, NOON)
+    await leaveOne(db, 1, NOON)
+    expect(await confirmMail(db, mail, NOON)).toBeNull()
+    expect(await readRow(db, 1)).toMatchObject({ state: 'left' })
+  })
+})
+
+describe('an address that bounced', () => {
+  const DAYS_AGO = (days: number) => NOON.subtract({ hours: 24 * days })
+
+  test('less than 7 days ago is not asked', async () => {
+    await suppress(db, 'bounced', DAYS_AGO(6))
+    await ask(db, [tagblatt], NOON)
+    expect(await count(db, 'subscriber')).toBe(0)
+  })
+
+  test('7 days ago is asked once, and mailed again when confirmed', async () => {
+    await suppress(db, 'bounced', DAYS_AGO(7))
+    const mail = await askAndMail([tagblatt])
+    await ask(db, [tagblatt, zwei], NOON.add({ hours: 24 * 6 }))
+    expect(await mails(db)).toMatchObject([{ state: 'sent', subscriptionIds: [1] }])
+    expect(await count(db, 'suppression')).toBe(1)
+
+    expect(await confirmMail(db, mail, NOON.add({ hours: 24 * 6 }))).toMatchObject({ state: 'confirmed' })
+    expect(await count(db, 'suppression')).toBe(0)
+    expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
+  })
+
+  test('may be asked again 7 days after that', async () => {
+    await suppress(db, 'bounced', DAYS_AGO(30))
+    await askAndMail([tagblatt])
+    const later = NOON.add({ hours: 24 * 7 })
+    expect(await askAndMail([tagblatt], later)).toBe(2)
+  })
+
+  test('of who had confirmed: they lose nothing, are asked once, and are mailed again', async () => {
+    await join(db, [tagblatt], DAYS_AGO(20))
+    await suppress(db, 'bounced', DAYS_AGO(10))
+    const before = await readRow(db, 1)
+
+    const mail = await askAndMail([tagblatt], NOON, choosing({ rhythm: 'weekly' }))
+    expect(await readRow(db, 1)).toEqual(before)
+    expect(await read(mail)).toMatchObject({ state: 'open', newsletters: [{ slug: 'tagblatt' }] })
+    expect(await confirmMail(db, mail, NOON)).toMatchObject({ state: 'confirmed' })
+
+    expect(await count(db, 'suppression')).toBe(0)
+    expect(await readRow(db, 1)).toEqual(before)
+    expect(await actions(db)).toEqual(['requested', 'confirmed', 'requested', 'confirmed'])
+  })
+
+  test('between mail and confirmation answers, and is mailed again', async () => {
+    const mail = await askAndMail([tagblatt])
+    await suppress(db, 'bounced', NOON)
+    await confirmMail(db, mail, NOON)
+    expect(await count(db, 'suppression')).toBe(0)
+  })
+
+  test.each(['complained', 'manual', 'erased'] as const)('one that was %s stays suppressed', async (reason) => {
+    const mail = await askAndMail([tagblatt])
+    await suppress(db, reason, DAYS_AGO(100))
+    await confirmMail(db, mail, NOON)
+    expect(await count(db, 'suppression')).toBe(1)
+    await ask(db, [zwei], NOON)
+    expect(await count(db, 'notice')).toBe(1)
+  })
+})

@@ -1,0 +1,132 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Temporal } from '../../src/clock.ts'
+import type { Database } from '../../src/db/client.ts'
+import type { Newsletter } from '../../src/subscribe/newsletters.ts'
+import { findFirstAllowed } from '../../src/subscribe/optin/limits.ts'
+import { handClock } from '../support/clock.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addTagblatt, count, NOON } from './fixtures.ts'
+import { ask, confirmMail, EVA, join, leaveOne, mails, sendMails } from './readers.ts'
+
+const at = (minutes: number) => NOON.add({ minutes })
+const minutesOf = (instant: Temporal.Instant | null) => instant && NOON.until(instant).total('minutes')
+
+describe('opt-in mails to one address', () => {
+  test.each([
+    ['the first goes at once', [], 0, 0],
+    ['the second an hour after the first', [0], 10, 60],
+    ['at once where the first is an hour old', [0], 60, 60],
+    ['the third an hour after the second', [0, 60], 60, 120],
+    ['the fourth a day after the first', [0, 60, 120], 120, 1440],
+    ['the fourth an hour after the third, where the first is a day old', [0, 60, 1430], 1445, 1490],
+    ['the fifth a day after the second', [0, 60, 120, 1440], 1440, 1500],
+    ['in whatever order they are read', [120, 0, 60], 121, 1440],
+    ['after one that waits in the future', [0, 60], 5, 120],
+    ['none is the sixth', [0, 60, 120, 1440, 1500], 100_000, null],
+  ])('%s', (_, earlier, now, expected) => {
+    expect(minutesOf(findFirstAllowed(earlier.map(at), at(now)))).toBe(expected)
+  })
+
+  test('are never two in an hour, four in a day or six, however often they are asked for', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 30 }), (waits) => {
+        const clock = handClock(NOON)
+        const sent: number[] = []
+        for (const minutes of waits) {
+          clock.advance({ minutes })
+          const next = minutesOf(findFirstAllowed(sent.map(at), clock.now()))
+          if (next !== null) sent.push(next)
+        }
+        const within = (end: number, minutes: number) => sent.filter((one) => one <= end && one > end - minutes).length
+        expect(sent.length).toBeLessThanOrEqual(5)
+        for (const one of sent) {
+          expect(within(one, 60)).toBe(1)
+          expect(within(one, 24 * 60)).toBeLessThanOrEqual(3)
+        }
+      }),
+    )
+  })
+})
+
+describe('a reader who asks again and again', () => {
+  let database: TestDatabase
+  let db: Database
+  let tagblatt: Newsletter
+  beforeAll(async () => {
+    database = await openTestDatabase()
+    db = database.db
+  })
+  beforeEach(async () => {
+    await database.truncate()
+    tagblatt = await addTagblatt(db)
+  })
+  afterAll(() => database.close())
+
+  test('gets a mail an hour, three a day, five in all; asking meanwhile queues no other', async () => {
+    const clock = handClock(NOON)
+    const sentAt: number[] = []
+    for (let minute = 0; minute <= 4 * 24 * 60; minute += 20) {
+      await ask(db, [tagblatt], clock.now())
+      if ((await sendMails(db, clock.now())).length > 0) sentAt.push(minute)
+      clock.advance({ minutes: 20 })
+    }
+
+    expect(sentAt).toEqual([0, 60, 120, 1440, 1500])
+    expect(await count(db, 'opt_in')).toBe(5)
+    expect(await count(db, 'subscription')).toBe(1)
+  })
+
+  test('is told at the first minute the limits allow', async () => {
+    await ask(db, [tagblatt], NOON)
+    await sendMails(db, NOON)
+    await ask(db, [tagblatt], at(10))
+
+    expect((await mails(db)).map(({ state, dueAt }) => [state, dueAt])).toEqual([
+      ['sent', '2025-01-15T12:00:00Z'],
+      ['queued', '2025-01-15T13:00:00Z'],
+    ])
+  })
+
+  test('has the limits for the address, however it is written and for whatever newsletter', async () => {
+    const other = await addTagblatt(db, { slug: 'zwei' })
+    await ask(db, [tagblatt], NOON)
+    await sendMails(db, NOON)
+    await ask(db, [other], at(1), { email: 'EVA@Example.com' })
+
+    expect((await mails(db))[1]).toMatchObject({ dueAt: '2025-01-15T13:00:00Z', subscriptionIds: [2] })
+  })
+
+  test('begins anew by confirming', async () => {
+    await join(db, [tagblatt], NOON)
+    expect(await count(db, 'opt_in')).toBe(0)
+    await leaveOne(db, 1, NOON)
+
+    await ask(db, [tagblatt], NOON)
+
+    expect((await mails(db))[1]).toMatchObject({ state: 'queued', dueAt: '2025-01-15T12:00:00Z' })
+  })
+
+  test('does not lengthen the limits by asking while a mail waits', async () => {
+    const other = await addTagblatt(db, { slug: 'zwei' })
+    await ask(db, [tagblatt], NOON)
+    await ask(db, [other], at(1))
+    await ask(db, [tagblatt, other], at(2))
+
+    expect(await mails(db)).toMatchObject([{ subscriptionIds: [1, 2], dueAt: '2025-01-15T12:00:00Z' }])
+    expect(await count(db, 'opt_in')).toBe(1)
+  })
+
+  test('whose mails are spent can still confirm with the last', async () => {
+    for (const hours of [0, 1, 2, 24, 25, 26, 27]) {
+      await ask(db, [tagblatt], NOON.add({ hours }))
+      await sendMails(db, NOON.add({ hours }))
+    }
+    expect(await mails(db)).toHaveLength(5)
+
+    expect(await confirmMail(db, 5, NOON.add({ hours: 28 }))).toMatchObject({ state: 'confirmed', email: EVA })
+    const kept = await db.execute(sql`select count(*) as rows from consent_record where action = 'requested'`)
+    expect(kept.rows).toEqual([{ rows: 5 }])
+  })
+})

@@ -1,0 +1,154 @@
+import { eq, sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Database } from '../../src/db/client.ts'
+import { article } from '../../src/db/schema/article.ts'
+import { edition, editionArticle, variant } from '../../src/db/schema/edition.ts'
+import { readVariant } from '../../src/digest/variant.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { makeWorld, NOON, type World } from '../support/world.ts'
+import { BASE_URL, makeSite, type TestSite, textOf } from './site.ts'
+
+let database: TestDatabase
+let site: TestSite
+let world: World
+let entries: readonly number[]
+
+beforeAll(async () => {
+  database = await openTestDatabase()
+})
+afterAll(() => database.close())
+beforeEach(async () => {
+  await database.truncate()
+  world = await makeWorld(database.db, 'morgen')
+  entries = await world.addArticles(80)
+  site = makeSite(database.db)
+})
+
+type Made = { readonly publicId: string; readonly homeId: number; readonly otherId: number }
+
+/** An edition with a home variant of all entries and another of the first three. */
+async function makeEdition(
+  db: Database,
+  publicId: string,
+  state: 'finished' | 'sending' = 'finished',
+  home = true,
+): Promise<Made> {
+  const [made] = await db
+    .insert(edition)
+    .values({
+      publicId,
+      newsletterId: world.newsletterId,
+      state,
+      home,
+      boundEntryId: 99,
+      nonce: Buffer.alloc(32),
+      createdAt: NOON,
+    })
+    .returning()
+  const editionId = made?.id ?? 0
+  await db.execute(sql`
+    insert into edition_article (edition_id, entry_id, article_id, url, title, summary, source, published_at)
+    select ${editionId}, e.id, a.id, a.url, a.title, a.summary, 'Beispielblatt', a.published_at
+    from entry e join article a on a.id = e.article_id`)
+  const common = { editionId, locale: 'de' as const, format: 'html' as const }
+  const variants = await db
+    .insert(variant)
+    .values([
+      { ...common, publicId: `${publicId}-home`, entryIds: entries.toReversed(), entriesHash: 'a', home },
+      { ...common, publicId: `${publicId}-other`, entryIds: entries.slice(0, 3), entriesHash: 'b' },
+    ])
+    .returning()
+  return { publicId, homeId: variants[0]?.id ?? 0, otherId: variants[1]?.id ?? 0 }
+}
+
+const titlesIn = (html: string) => [...html.matchAll(/Nachricht Nummer (\d+)</g)].map((match) => Number(match[1]))
+const pathOf = (url: string) => url.slice(BASE_URL.length)
+
+describe('the links of a digest', () => {
+  test('“Im Browser lesen” shows the home edition, without anything personal', async () => {
+    const { homeId } = await makeEdition(database.db, 'heute')
+    const { digest } = await readVariant(database.db, homeId, BASE_URL)
+    const answer = await site.get(pathOf(digest.browserUrl))
+    const html = await answer.text()
+    expect(answer.status).toBe(200)
+    expect(titlesIn(html)).toHaveLength(80)
+    expect(html).not.toMatch(/unsubscribe|confirm|@/)
+    expect(answer.headers.get('x-robots-tag')).toBeNull()
+  })
+
+  test('“und N weitere Artikel” shows all articles of the very variant', async () => {
+    const { homeId, otherId } = await makeEdition(database.db, 'heute')
+    const all = await readVariant(database.db, homeId, BASE_URL)
+    expect(titlesIn(await (await site.get(pathOf(all.digest.moreUrl))).text())).toHaveLength(80)
+    const few = await readVariant(database.db, otherId, BASE_URL)
+    const answer = await site.get(pathOf(few.digest.moreUrl))
+    expect(titlesIn(await answer.text())).toEqual([1, 2, 3])
+    expect(answer.headers.get('x-robots-tag')).toBe('noindex')
+    expect(titlesIn(await (await site.get('/archive/morgen/heute?variant=heute-other')).text())).toEqual([1, 2, 3])
+  })
+
+  test('work while the edition is being sent, and for one without a home variant', async () => {
+    await makeEdition(database.db, 'jetzt', 'sending')
+    expect((await site.get('/archive/morgen/jetzt')).status).toBe(200)
+    await makeEdition(database.db, 'abends', 'sending', false)
+    expect(titlesIn(await (await site.get('/archive/morgen/abends')).text())).toHaveLength(80)
+  })
+
+  test('an article hidden or removed since is not shown', async () => {
+    await makeEdition(database.db, 'heute')
+    await database.db.update(article).set({ state: 'hidden' }).where(eq(article.title, 'Nachricht Nummer 7'))
+    await database.db.update(article).set({ state: 'removed' }).where(eq(article.title, 'Nachricht Nummer 80'))
+    const shown = titlesIn(await (await site.get('/archive/morgen/heute')).text())
+    expect(shown).toHaveLength(78)
+    expect(shown).not.toContain(7)
+    expect(titlesIn(await (await site.get('/archive/morgen')).text())).toEqual([79])
+  })
+})
+
+describe('the list', () => {
+  test('has the finished home editions, newest first, page by page', async () => {
+    for (let n = 1; n <= 35; n += 1) await makeEdition(database.db, `e${n}`)
+    await makeEdition(database.db, 'unfinished', 'sending')
+    await makeEdition(database.db, 'by-hand', 'finished', false)
+    const named = (html: string) => [...html.matchAll(/\/archive\/morgen\/(\w+)"/g)].map((match) => match[1])
+    const first = await (await site.get('/archive/morgen')).text()
+    expect(named(first)).toEqual(Array.from({ length: 30 }, (_, n) => `e${35 - n}`))
+    const next = /href="(\/archive\/morgen\?before=\w+)"/.exec(first)?.[1] ?? ''
+    const second = await (await site.get(next)).text()
+    expect(named(second)).toEqual(['e5', 'e4', 'e3', 'e2', 'e1'])
+    expect(second).not.toContain('/archive/morgen?before=')
+  })
+
+  test('says so while there is none, in both languages', async () => {
+    expect(textOf(await (await site.get('/archive/morgen')).text())).toContain('Noch ist keine Ausgabe erschienen.')
+    expect(textOf(await (await site.get('/archive/morgen?lang=en')).text())).toContain('No edition has appeared yet.')
+  })
+})
+
+test('foreign texts are escaped, and links only lead where readers may be sent', async () => {
+  await makeEdition(database.db, 'heute')
+  await database.db
+    .update(editionArticle)
+    .set({ title: '<script>alert(1)</script>"', url: 'javascript:alert(1)', summary: '{{ 1 }}<img src=x onerror=y>' })
+  const html = await (await site.get('/archive/morgen/heute')).text()
+  expect(html).not.toMatch(/<script|<img src=x|href="javascript/)
+  expect(html).toContain('&lt;script&gt;')
+})
+
+test.each([
+  '/archive/none',
+  '/archive/morgen/none',
+  '/archive/morgen/heute/none',
+  '/archive/Morgen',
+  '/archive/morgen/%00',
+])('%s is not found', async (path) => {
+  await makeEdition(database.db, 'heute')
+  expect((await site.get(path)).status).toBe(404)
+})
+
+test('an edition of another newsletter is not found under this one', async () => {
+  await makeEdition(database.db, 'heute')
+  await makeWorld(database.db, 'abend')
+  expect((await site.get('/archive/abend/heute')).status).toBe(404)
+  expect((await site.get('/archive/abend/heute/heute-home')).status).toBe(404)
+})
