@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ['tests/support/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // No file leaves module state behind; a worker that keeps its modules and compiled code saves 30 s.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

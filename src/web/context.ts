@@ -17,6 +17,8 @@ export type Web = {
   /** Called when a request left something to do, so that nobody waits for the next tick. */
   readonly wake: (queue: 'notice') => void
   readonly readHealth: () => Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>
+  /** An answer to the subscribe form takes no less than this (150): its time says nothing about the address. */
+  readonly answerAfterMs?: number
   /** Paths handed through, each with all below it, to a handler that answers for itself. */
   readonly mounts?: Readonly<Record<string, (request: Request) => Promise<Response>>>
 }

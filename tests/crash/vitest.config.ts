@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** The longer suite that kills processes; leases of killed workers run out in real time. */
+/** The longer suite that starts and kills processes; leases of killed workers run out in real time. */
 export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
-    include: ['tests/crash/**/*.crash.ts'],
+    include: ['tests/crash/**/*.crash.ts', 'tests/**/*.process.ts'],
     globalSetup: ['tests/support/setup.ts'],
     pool: 'forks',
     maxWorkers: 1,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -32,6 +32,17 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   }
 }
 
+/** A migrated database has 40 MB; a few are open at a time. */
+const ROOM = 2_000_000_000
+
+/** Where embedded databases of tests lie: in memory where there is room, which is a tenth faster. */
+function scratchFolder(): string {
+  const memory = '/dev/shm'
+  if (!existsSync(memory)) return tmpdir()
+  const { bavail, bsize } = statfsSync(memory)
+  return bavail * bsize > ROOM ? memory : tmpdir()
+}
+
 /** Copies the migrated database without opening it, for tests that start processes. */
 export async function copyDatabase(): Promise<{ url: string; remove: () => void }> {
   const made = inject('database')
@@ -40,7 +51,7 @@ export async function copyDatabase(): Promise<{ url: string; remove: () => void 
     await createDatabase(postgresUrl(made.socketFolder, 'postgres'), name, 'template')
     return { url: postgresUrl(made.socketFolder, name), remove: () => {} }
   }
-  const folder = mkdtempSync(join(tmpdir(), 'courant-test-'))
+  const folder = mkdtempSync(join(scratchFolder(), 'courant-test-'))
   cpSync(join(made.folder, 'pgdata'), join(folder, 'pgdata'), { recursive: true })
   return { url: `pglite://${folder}`, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }

@@ -40,6 +40,7 @@ export function makeSite(
     log: pino({ level: 'debug' }, { write: (line: string) => logged.push(line) }),
     wake: (queue) => woken.push(queue),
     readHealth: async () => ({ ready: true, reasons: [] }),
+    answerAfterMs: 0,
     ...web,
     config: {
       baseUrl: BASE_URL,
