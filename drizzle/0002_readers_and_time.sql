@@ -15,5 +15,7 @@ ALTER TABLE "suppression" ADD COLUMN "retried_at" timestamp (3) with time zone;-
 CREATE INDEX "opt_in_hash" ON "opt_in" USING btree ("email_hash","at");--> statement-breakpoint
 CREATE INDEX "edition_open" ON "edition" USING btree ("id") WHERE "edition"."state" in ('planning', 'sending', 'paused', 'held');--> statement-breakpoint
 CREATE INDEX "edition_article_article" ON "edition_article" USING btree ("article_id");--> statement-breakpoint
+CREATE INDEX "notice_asked" ON "notice" USING btree ("due_at") WHERE "notice"."state" = 'sent' and "notice"."kind" = 'confirmation';--> statement-breakpoint
+CREATE INDEX "subscription_unconfirmed" ON "subscription" USING btree ("id") WHERE "subscription"."state" = 'pending' or "subscription"."confirmed_at" is null;--> statement-breakpoint
 CREATE INDEX "notice_due" ON "notice" USING btree ("due_at") WHERE "notice"."state" in ('queued', 'sending');--> statement-breakpoint
 ALTER TABLE "newsletter" ADD CONSTRAINT "newsletter_grace" CHECK ("newsletter"."grace_hours" between 0 and 168);

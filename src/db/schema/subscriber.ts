@@ -46,6 +46,9 @@ export const subscription = pgTable(
     unique('subscription_newsletter_subscriber').on(table.newsletterId, table.subscriberId),
     index('subscription_subscriber').on(table.subscriberId),
     index('subscription_cohort').on(table.cohortId),
+    index('subscription_unconfirmed')
+      .on(table.id)
+      .where(sql`${table.state} = 'pending' or ${table.confirmedAt} is null`),
     check('subscription_state', sql`${table.state} in ('pending', 'active', 'paused', 'left')`),
     check('subscription_confirmed', sql`${table.state} in ('pending', 'left') or ${table.confirmedAt} is not null`),
   ],
@@ -126,6 +129,7 @@ export const notice = pgTable(
   },
   (table) => [
     index('notice_due').on(table.dueAt).where(sql`${table.state} in ('queued', 'sending')`),
+    index('notice_asked').on(table.dueAt).where(sql`${table.state} = 'sent' and ${table.kind} = 'confirmation'`),
     index('notice_subscriber').on(table.subscriberId),
   ],
 )

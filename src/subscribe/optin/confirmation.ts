@@ -52,13 +52,16 @@ async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Prom
   return new Map([...groups].map(([subscriberId, rows]) => [subscriberId, rows.map(openOf)]))
 }
 
-/** Returns whose notices still waited; one that a worker has just taken does not name the new subscriptions. */
+/**
+ * Returns whose notices still waited. One that a worker has just taken does not name the new subscriptions, nor does one that
+ * may have arrived: its repetition would have the same Message-ID.
+ */
 async function tellWaiting(tx: Database, orders: readonly Order[]): Promise<ReadonlySet<number>> {
   if (orders.length === 0) return new Set()
   const told = await tx.execute<{ subscriber_id: number }>(sql`
     update notice n set payload = jsonb_build_object('subscriptionIds', w."subscriptionIds")
     from jsonb_to_recordset(${JSON.stringify(orders)}::jsonb) as w ("noticeId" bigint, "subscriptionIds" jsonb)
-    where n.id = w."noticeId" and n.state = 'queued'
+    where n.id = w."noticeId" and n.state = 'queued' and not n.ambiguous
     returning n.subscriber_id`)
   return new Set(told.rows.map((row) => row.subscriber_id))
 }
