@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     // No file leaves module state behind; a worker that keeps its modules and compiled code saves 30 s.
     isolate: false,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 })

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { type Jobs, QUEUES } from '../db/jobs.ts'
 import type { Logger } from '../log.ts'
+import { reasonOf } from './reason.ts'
 import { keepHouse } from './tick.ts'
 
 /** A scheduler that is running; `stop` waits for the tick under way. */
@@ -42,8 +43,7 @@ async function runTick(db: Database, jobs: Pick<Jobs, 'wake'>, log: Logger, cloc
     try {
       await run()
     } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-      log.error({ part, reason: cause instanceof Error ? cause.message : String(cause) }, 'tick.failed')
+      log.error({ part, reason: reasonOf(error) }, 'tick.failed')
     }
   }
   await attempt('house', () => keepHouse(db, clock))

@@ -5,6 +5,7 @@ import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { hasDueShare } from '../deliver/send/lease.ts'
 import { rest, unlessStopped } from '../deliver/send/rest.ts'
+import { reasonOf } from './reason.ts'
 import { collectDue, deliverDue, planDue, type TickWork } from './tick.ts'
 
 /** What a worker does when it is woken: it looks what is due, and does it. */
@@ -77,10 +78,4 @@ export async function startWorker(
     await jobs.work(queue, () => run(queue))
     await jobs.wake(queue)
   }
-}
-
-/** drizzle's own message repeats the statement with its values; its cause is what the database said. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message : String(cause)
 }
