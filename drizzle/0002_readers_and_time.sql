@@ -10,9 +10,14 @@ CREATE TABLE "opt_in" (
 );
 --> statement-breakpoint
 DROP INDEX "notice_due";--> statement-breakpoint
+ALTER TABLE "article" ADD COLUMN "image_width" integer;--> statement-breakpoint
+ALTER TABLE "article" ADD COLUMN "image_height" integer;--> statement-breakpoint
 ALTER TABLE "newsletter" ADD COLUMN "grace_hours" integer DEFAULT 6 NOT NULL;--> statement-breakpoint
+ALTER TABLE "source" ADD COLUMN "recent_new" integer[] DEFAULT '{}'::integer[] NOT NULL;--> statement-breakpoint
+ALTER TABLE "source" ADD COLUMN "interval_minutes" integer DEFAULT 15 NOT NULL;--> statement-breakpoint
 ALTER TABLE "suppression" ADD COLUMN "retried_at" timestamp (3) with time zone;--> statement-breakpoint
 CREATE INDEX "opt_in_hash" ON "opt_in" USING btree ("email_hash","at");--> statement-breakpoint
+CREATE INDEX "article_held" ON "article" USING btree ("source_id") WHERE "article"."state" = 'held';--> statement-breakpoint
 CREATE INDEX "edition_open" ON "edition" USING btree ("id") WHERE "edition"."state" in ('planning', 'sending', 'paused', 'held');--> statement-breakpoint
 CREATE INDEX "edition_article_article" ON "edition_article" USING btree ("article_id");--> statement-breakpoint
 CREATE INDEX "notice_asked" ON "notice" USING btree ("due_at") WHERE "notice"."state" = 'sent' and "notice"."kind" = 'confirmation';--> statement-breakpoint

@@ -4,6 +4,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { type Article, toArticle } from './article.ts'
+import { letIn } from './store/release.ts'
 import { type Stored, storeArticles } from './store.ts'
 import { readLanguage } from './text/language.ts'
 import { webUrl } from './text/links.ts'
@@ -38,6 +39,8 @@ const GIVEN = z.strictObject({
   topics: z.array(z.string().trim().min(1).max(80, 'takes topics of at most 80 characters')).max(30).nullish(),
 })
 
+const UNMEASURED = { width: null, height: null }
+
 /** A given article, or what is wrong with it, field by field. */
 export type Given =
   | { readonly kind: 'article'; readonly article: Article }
@@ -61,7 +64,7 @@ export function readGiven(value: unknown): Given {
     image:
       image === null
         ? null
-        : { url: webUrl(image.url, null) ?? image.url, alt: image.alt ? plainText(image.alt) : null },
+        : { ...UNMEASURED, url: webUrl(image.url, null) ?? image.url, alt: image.alt ? plainText(image.alt) : null },
   }
   const article = toArticle(item, readLanguage(given.language ?? null))
   return article === null ? { kind: 'wrong', why: 'url or title has nothing to show' } : { kind: 'article', article }
@@ -71,17 +74,20 @@ function describe(issue: { path: readonly PropertyKey[]; message: string }): str
   return issue.path.length === 0 ? issue.message : `${issue.path.map(String).join('.')}: ${issue.message}`
 }
 
-/** Stores given articles of a newsletter in one transaction; of two at the same URL the later one counts. */
+/** Stores given articles of a newsletter in one transaction; of two at the same URL the later one counts. What is given here is never held. */
 export async function addArticles(
   db: Database,
   newsletterId: number,
   articles: readonly Article[],
   now: Temporal.Instant,
-): Promise<Stored> {
+): Promise<Omit<Stored, 'held'>> {
   const latest = [...new Map(articles.map((article) => [article.urlKey, article] as const)).values()]
   return db.transaction(async (tx) => {
     const sourceId = await openDoor(tx, newsletterId, now)
-    return storeArticles(tx, { sourceId, articles: latest.reverse(), homeKey: null }, now)
+    const given = { sourceId, articles: latest.reverse(), homeKey: null, earlier: null }
+    const { held: _, ...stored } = await storeArticles(tx, given, now)
+    await letIn(tx, sql`id in (select article_id from article_source where source_id = ${sourceId})`, now)
+    return stored
   })
 }
 

@@ -20,6 +20,9 @@ export type Article = {
   readonly author: string | null
   readonly imageUrl: string | null
   readonly imageAlt: string | null
+  /** Pixels, where the source states them. */
+  readonly imageWidth: number | null
+  readonly imageHeight: number | null
   readonly language: string | null
   readonly topics: readonly string[]
   readonly wordCount: number
@@ -59,6 +62,8 @@ export function toArticle(item: FeedItem, feedLanguage: string | null): Article 
     author: authorOf(item.author),
     imageUrl: item.image?.url ?? null,
     imageAlt: item.image?.alt ?? null,
+    imageWidth: item.image?.width ?? null,
+    imageHeight: item.image?.height ?? null,
     language,
     topics: topicsOf(item.topics),
     wordCount: countWords(text || excerpt),

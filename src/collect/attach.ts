@@ -4,6 +4,7 @@ import type { Database } from '../db/client.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { CourantError } from '../errors.ts'
+import { type AccessChange, changeAccess, withAddress } from './access.ts'
 import { refuseUrl } from './http/guard.ts'
 import { admitArticles } from './store.ts'
 
@@ -13,33 +14,35 @@ export type Wanted = {
   readonly newsletterId: number
   readonly backfillDays: number | null
   readonly allowPrivate: boolean
+  readonly access?: AccessChange
 }
 
 export type Attached = { readonly id: number; readonly url: string; readonly created: boolean }
 
 /**
  * Gives a newsletter a source, which is made when it is new. A user name and password in the URL are taken out and kept
- * apart. What a source holds that others collect already becomes visible at once; else with its first document.
+ * apart; said beside it, they go before these. What a source holds that others collect already becomes visible at once; else with its first document.
  *
  * @throws CourantError `source.invalid`, `source.refused`, `source.exists`.
  */
 export async function attachSource(db: Database, wanted: Wanted, now: Temporal.Instant): Promise<Attached> {
-  const { url, username, password } = readAddress(wanted.url, wanted.allowPrivate)
-  const credentials = username === null ? {} : { username, password }
+  const address = readAddress(wanted.url, wanted.allowPrivate)
+  const { url } = address
   return db.transaction(async (tx) => {
     const made = await tx
       .insert(source)
-      .values({ kind: 'feed', url, feedUrl: url, ...credentials, createdAt: now })
+      .values({ kind: 'feed', url, feedUrl: url, createdAt: now })
       .onConflictDoNothing()
       .returning({ id: source.id })
     const [row] = await tx.select().from(source).where(eq(source.url, url)).for('update')
     if (row === undefined) throw new Error('a source that was there is gone')
+    const access = changeAccess(row, withAddress(wanted.access ?? {}, address))
     const others = await countTakers(tx, row.id)
     await addTaker(tx, row.id, url, wanted, now)
     const revived = row.state === 'ended' ? { state: 'active' as const, failures: 0, lastError: null } : {}
     await tx
       .update(source)
-      .set({ ...credentials, ...revived, nextFetchAt: null })
+      .set({ ...access, ...revived, nextFetchAt: null })
       .where(eq(source.id, row.id))
     if (others > 0 && row.fetches > 0) await admitArticles(tx, row.id, now)
     return { id: row.id, url, created: made.length > 0 }

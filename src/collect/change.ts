@@ -2,20 +2,11 @@ import { and, eq, ne, sql } from 'drizzle-orm'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { CourantError } from '../errors.ts'
+import { type AccessChange, changeAccess, withAddress } from './access.ts'
 import { readAddress } from './attach.ts'
-import { changeHeaders } from './http/headers.ts'
 
 /** What is to change of a source; undefined stays. */
-export type SourceChange = {
-  readonly url?: string
-  /** An empty text goes back to Courant's own. */
-  readonly userAgent?: string
-  /** An empty name takes name and password away. */
-  readonly username?: string
-  readonly password?: string
-  /** `Name: value` each; without a value it takes that header away. */
-  readonly headers?: readonly string[]
-}
+export type SourceChange = AccessChange & { readonly url?: string }
 
 /** A changed source, without its secrets. */
 export type ChangedSource = {
@@ -29,7 +20,8 @@ export type ChangedSource = {
   readonly dropped: boolean
 }
 
-type Row = typeof source.$inferSelect
+/** A source with its secrets. */
+export type Row = typeof source.$inferSelect
 
 /**
  * Changes a feed, named by id or URL, and lets it be fetched at once, also when it had ended. At a new URL everything is
@@ -50,27 +42,19 @@ export async function changeSource(
     const isMoved = address !== null && (address.url !== row.url || address.url !== row.feedUrl)
     if (isMoved) await moveSource(tx, row, address.url)
     const isElsewhere = isMoved && originOf(address.url) !== originOf(row.url)
-    const before = isElsewhere ? { username: null, password: null, headers: null } : row
-    const secrets = {
-      ...changeCredentials(before, {
-        username: address?.username ?? undefined,
-        password: address?.password ?? undefined,
-        ...given(change),
-      }),
-      headers: changeHeaders(before.headers ?? {}, change.headers ?? []),
-    }
-    const userAgent = change.userAgent === undefined ? row.userAgent : readUserAgent(change.userAgent)
+    const before = isElsewhere ? { ...row, username: null, password: null, headers: null } : row
+    const access = changeAccess(before, withAddress(change, address))
     const revived = { state: 'active' as const, failures: 0, lastError: null, nextFetchAt: null }
     await tx
       .update(source)
-      .set({ ...secrets, userAgent, ...revived })
+      .set({ ...access, ...revived })
       .where(eq(source.id, row.id))
     return {
       id: row.id,
       url: address?.url ?? row.url,
-      userAgent,
-      hasCredentials: secrets.username !== null,
-      headerNames: Object.keys(secrets.headers ?? {}),
+      userAgent: access.userAgent,
+      hasCredentials: access.username !== null,
+      headerNames: Object.keys(access.headers ?? {}),
       state: revived.state,
       dropped: isElsewhere && (row.username !== null || row.headers !== null),
     }
@@ -78,7 +62,7 @@ export async function changeSource(
 }
 
 /** One that a newsletter takes from: the others are rows for their articles' sake. */
-async function findSource(tx: Database, name: string): Promise<Row> {
+export async function findSource(tx: Database, name: string): Promise<Row> {
   const isNamed = /^\d{1,15}$/.test(name) ? eq(source.id, Number(name)) : eq(source.url, URL.parse(name)?.href ?? name)
   const isTaken = sql`exists (
     select from newsletter_source t join newsletter n on n.id = t.newsletter_id
@@ -113,42 +97,6 @@ async function moveSource(tx: Database, row: Row, url: string): Promise<void> {
     .set({ url, feedUrl: url, ...unread })
     .where(eq(source.id, row.id))
   await tx.update(newsletterSource).set({ admittedAt: null }).where(eq(newsletterSource.sourceId, row.id))
-}
-
-type Credentials = { readonly username: string | null; readonly password: string | null }
-
-/** What of the credentials was said. */
-function given({ username, password }: SourceChange): Partial<Pick<SourceChange, 'username' | 'password'>> {
-  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
-}
-
-function changeCredentials(
-  before: Credentials,
-  { username, password }: Pick<SourceChange, 'username' | 'password'>,
-): Credentials {
-  if (username === '') return { username: null, password: null }
-  const changed = { username: username ?? before.username, password: password ?? before.password }
-  if (changed.username === null && changed.password !== null)
-    throw new CourantError('source.invalid', {
-      what: 'A password needs a user name.',
-      todo: 'Give --username as well.',
-    })
-  if (/[\p{Cc}:]/u.test(changed.username ?? '') || /\p{Cc}/u.test(changed.password ?? ''))
-    throw new CourantError('source.invalid', {
-      what: 'The user name or the password cannot be sent.',
-      why: 'Neither takes control characters, and a user name no colon (RFC 7617).',
-    })
-  return changed
-}
-
-function readUserAgent(text: string): string | null {
-  const trimmed = text.trim()
-  if (trimmed === '') return null
-  if (/^[\x20-\x7e]{1,300}$/.test(trimmed)) return trimmed
-  throw new CourantError('source.invalid', {
-    what: 'The user agent is wrong.',
-    why: 'It takes at most 300 characters of plain ASCII.',
-  })
 }
 
 const originOf = (url: string) => URL.parse(url)?.origin ?? ''

@@ -5,11 +5,13 @@ import { CourantError } from '../errors.ts'
 import { toArticle } from './article.ts'
 import { canonicalUrl, urlKey } from './canonical.ts'
 import { type Feed, parseFeed } from './feed.ts'
+import { fetchFeed } from './follow.ts'
 import { readDate } from './formats/dates.ts'
-import { type Fetched, type FetchOptions, fetchDocument } from './http/fetch.ts'
+import type { Fetched, FetchOptions } from './http/fetch.ts'
 import { eachHostInTurn } from './http/hosts.ts'
+import { readMaxAge } from './pace.ts'
 import { type FeedSource, findSources, recordFailure, recordReading, recordUnchanged } from './sources.ts'
-import { admitArticles, storeArticles } from './store.ts'
+import { admitArticles, type Stored, storeArticles } from './store.ts'
 
 /** What to collect and how. `sourceIds` null means every active source, whether its time has come or not. */
 export type CollectOptions = {
@@ -21,9 +23,11 @@ export type CollectOptions = {
   readonly limits?: Pick<FetchOptions, 'connectTimeoutMs' | 'timeoutMs' | 'maxBytes'>
   /** Told of each source that failed, after that is recorded. */
   readonly onFailure?: (sourceId: number, reason: string) => void
+  /** Told of each source whose new articles the flood brake held, and how many. */
+  readonly onHeld?: (sourceId: number, articles: number) => void
 }
 
-/** Counts of sources by what came of them, and of articles. */
+/** Counts of sources by what came of them, and of articles: `held`, `new`, `updated`. */
 export type Collected = {
   readonly sources: number
   readonly fetched: number
@@ -34,10 +38,7 @@ export type Collected = {
   readonly updated: number
 }
 
-type Outcome =
-  | { readonly kind: 'fetched'; readonly new: number; readonly updated: number }
-  | { readonly kind: 'unchanged' }
-  | { readonly kind: 'failed' }
+type Outcome = ({ readonly kind: 'fetched' } & Stored) | { readonly kind: 'unchanged' } | { readonly kind: 'failed' }
 
 const HOSTS_AT_ONCE = 8
 
@@ -56,19 +57,19 @@ export async function collectSources(db: Database, options: CollectOptions): Pro
     fetched: documents.length,
     unchanged: count('unchanged'),
     failed: count('failed'),
-    held: 0,
+    held: documents.reduce((sum, document) => sum + document.held, 0),
     new: documents.reduce((sum, document) => sum + document.new, 0),
     updated: documents.reduce((sum, document) => sum + document.updated, 0),
   }
 }
 
 async function collectSource(db: Database, row: FeedSource, options: CollectOptions): Promise<Outcome> {
-  const fetched = await fetchDocument(row.feedUrl, fetchOptions(row, options))
+  const fetched = await fetchFeed(row.feedUrl, fetchOptions(row, options))
   switch (fetched.kind) {
     case 'failed':
       return fail(db, row, fetched.reason, fetched, options)
     case 'unchanged':
-      return keep(db, row, fetched.movedTo, options)
+      return keep(db, row, fetched, options)
     case 'document':
       return read(db, row, fetched, options)
   }
@@ -95,7 +96,7 @@ async function read(
   options: CollectOptions,
 ): Promise<Outcome> {
   const bodyHash = createHash('sha256').update(document.body).digest('hex')
-  if (bodyHash === row.bodyHash) return keep(db, row, document.movedTo, options)
+  if (bodyHash === row.bodyHash) return keep(db, row, document, options)
   const feed = readFeed(document)
   if (feed instanceof CourantError) return fail(db, row, feed.message, null, options)
   const articles = feed.items.map((item) => toArticle(item, feed.language)).filter((article) => article !== null)
@@ -109,11 +110,15 @@ async function read(
     bodyHash,
   }
   const homeKey = reading.homeUrl === null ? null : urlKey(canonicalUrl(reading.homeUrl))
-  return db.transaction(async (tx) => {
-    const stored = await storeArticles(tx, { sourceId: row.id, articles, homeKey }, options.now)
-    await recordReading(tx, row, reading, options.now)
-    return { kind: 'fetched', ...stored }
+  const leastMinutes = Math.max(feed.ttlMinutes, readMaxAge(document.cacheControl) / 60)
+  const stored = await db.transaction(async (tx) => {
+    const delivered = { sourceId: row.id, articles, homeKey, earlier: row.recentNew }
+    const counts = await storeArticles(tx, delivered, options.now)
+    await recordReading(tx, row, reading, { articles: counts.new + counts.held, leastMinutes }, options.now)
+    return counts
   })
+  if (stored.held > 0) options.onHeld?.(row.id, stored.held)
+  return { kind: 'fetched', ...stored }
 }
 
 function readFeed({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'document' }>): Feed | CourantError {
@@ -125,10 +130,16 @@ function readFeed({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'doc
   }
 }
 
-async function keep(db: Database, row: FeedSource, movedTo: string | null, options: CollectOptions): Promise<Outcome> {
+async function keep(
+  db: Database,
+  row: FeedSource,
+  { movedTo, cacheControl }: Exclude<Fetched, { kind: 'failed' }>,
+  options: CollectOptions,
+): Promise<Outcome> {
+  const unchanged = { feedUrl: movedTo ?? row.feedUrl, leastMinutes: readMaxAge(cacheControl) / 60 }
   await db.transaction(async (tx) => {
     if (row.waiting) await admitArticles(tx, row.id, options.now)
-    await recordUnchanged(tx, row, movedTo ?? row.feedUrl, options.now)
+    await recordUnchanged(tx, row, unchanged, options.now)
   })
   return { kind: 'unchanged' }
 }

@@ -6,6 +6,7 @@ import { type Feed, type FeedItem, finishFeed } from './formats/finish.ts'
 import { readJson } from './formats/json.ts'
 import type { RawFeed } from './formats/raw.ts'
 import { readRdf, readRss } from './formats/rss.ts'
+import { readSitemap, sitemapKind } from './formats/sitemap.ts'
 import { findXml, mendXml, type XmlDocument } from './formats/xml.ts'
 
 export type { Feed, FeedItem }
@@ -14,7 +15,7 @@ export type { Feed, FeedItem }
 export type Origin = { readonly contentType: string | null; readonly url: string | null }
 
 /**
- * Reads a feed of any format.
+ * Reads a feed of any format, or a news sitemap.
  *
  * @throws CourantError `feed.invalid`, and nothing else.
  */
@@ -32,6 +33,7 @@ function parseJson(text: string): RawFeed {
 }
 
 function parseXml(text: string, url: string | null): RawFeed {
+  if (sitemapKind(text) !== null) return parseSitemap(text)
   const document = findXml(text)
   if (document === null) throw invalid('It has no <rss>, <rdf:RDF> or <feed> element.')
   try {
@@ -39,6 +41,12 @@ function parseXml(text: string, url: string | null): RawFeed {
   } catch {
     return parseMended(document, url)
   }
+}
+
+function parseSitemap(text: string): RawFeed {
+  const news = readSitemap(text)
+  if (news === null) throw invalid('It is a sitemap, yet names no news: no <news:title>.')
+  return news
 }
 
 function parseMended(document: XmlDocument, url: string | null): RawFeed {
@@ -61,6 +69,6 @@ function readXml({ format, text }: XmlDocument, url: string | null): RawFeed {
 }
 
 function invalid(why: string, cause?: unknown): CourantError {
-  const todo = 'Check that the URL is that of a feed (RSS, Atom, RDF or JSON Feed) and not of a page.'
+  const todo = 'Check that the URL is that of a feed (RSS, Atom, RDF, JSON Feed or a news sitemap) and not of a page.'
   return new CourantError('feed.invalid', { what: 'The document is not a feed.', why, todo, cause })
 }

@@ -67,7 +67,8 @@ async function setHidden(
   if (hiding === 'removed')
     await tx.execute(sql`
       update article set title = '', summary = null, content_html = null, author = null, image_url = null,
-        image_alt = null, language = null, topics = '{}', word_count = null
+        image_alt = null, image_width = null, image_height = null,
+        language = null, topics = '{}', word_count = null
       where id = ${ids}`)
   const hidden = await tx.execute<{ id: number; state: Hiding }>(sql`
     update article set state = case when state = 'removed' then state else ${hiding} end, updated_at = ${now.toString()}

@@ -16,6 +16,8 @@ export type ListedSource = {
   readonly nextFetchAt: string | null
   readonly failures: number
   readonly lastError: string | null
+  /** Articles that wait for a decision since the flood brake held them. */
+  readonly held: number
 }
 
 /** An article as it is shown; `entryId` is null while the newsletter does not show it (seeded, held, hidden). */
@@ -47,7 +49,8 @@ export async function listSources(db: Database, newsletterId: number | null): Pr
     select s.id, s.kind, s.url, s.feed_url as "feedUrl", s.title, s.home_url as "homeUrl", s.language, s.state,
       array_agg(n.slug order by n.slug) as newsletters,
       ${iso(sql`s.last_fetched_at`)} as "lastFetchedAt", ${iso(sql`s.next_fetch_at`)} as "nextFetchAt",
-      s.failures, s.last_error as "lastError"
+      s.failures, s.last_error as "lastError",
+      (select count(*)::integer from article a where a.source_id = s.id and a.state = 'held') as held
     from source s
     join newsletter_source ns on ns.source_id = s.id
     join newsletter n on n.id = ns.newsletter_id and n.state <> 'deleted'

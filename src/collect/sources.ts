@@ -2,6 +2,7 @@ import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { source } from '../db/schema/source.ts'
+import { nextInterval } from './pace.ts'
 
 /** A source as it is collected. `waiting`: a newsletter it was added to has not been given what it holds. */
 export type FeedSource = typeof source.$inferSelect & { readonly feedUrl: string; readonly waiting: boolean }
@@ -70,6 +71,12 @@ export type Reading = {
   readonly bodyHash: string
 }
 
+/** New articles of a fetch, held ones too, and the least time until the next that feed or server ask for. */
+export type Brought = { readonly articles: number; readonly leastMinutes: number }
+
+/** Of so many fetches the number of new articles is kept. */
+const FETCHES_KEPT = 20
+
 /** The source, unless it was given another URL while it was being fetched: what was fetched is then no news of it. */
 const asFetched = ({ id, feedUrl }: FeedSource) => and(eq(source.id, id), eq(source.feedUrl, feedUrl))
 
@@ -78,11 +85,12 @@ export async function recordReading(
   db: Database,
   row: FeedSource,
   reading: Reading,
+  brought: Brought,
   now: Temporal.Instant,
 ): Promise<void> {
   await db
     .update(source)
-    .set({ ...reading, ...succeeded(now), fetches: sql`${source.fetches} + 1` })
+    .set({ ...reading, ...succeeded(row, brought, now), fetches: sql`${source.fetches} + 1` })
     .where(asFetched(row))
 }
 
@@ -90,18 +98,28 @@ export async function recordReading(
 export async function recordUnchanged(
   db: Database,
   row: FeedSource,
-  feedUrl: string,
+  { feedUrl, leastMinutes }: { readonly feedUrl: string; readonly leastMinutes: number },
   now: Temporal.Instant,
 ): Promise<void> {
   await db
     .update(source)
-    .set({ feedUrl, ...succeeded(now) })
+    .set({ feedUrl, ...succeeded(row, { articles: 0, leastMinutes }, now) })
     .where(asFetched(row))
 }
 
-function succeeded(now: Temporal.Instant) {
-  const nextFetchAt = now.add({ minutes: MINUTES_BETWEEN })
-  return { state: 'active' as const, lastFetchedAt: now, nextFetchAt, failures: 0, lastError: null }
+/** The first document says nothing about how often there is a new one, nor does one in vain before its time. */
+function succeeded(row: FeedSource, { articles, leastMinutes }: Brought, now: Temporal.Instant) {
+  const isFirst = row.recentNew.length === 0
+  const isEarly = row.nextFetchAt !== null && now.epochMilliseconds < row.nextFetchAt.epochMilliseconds
+  const wanted =
+    isFirst || (isEarly && articles === 0) ? row.intervalMinutes : nextInterval(row.intervalMinutes, articles)
+  const minutes = Math.min(Math.max(wanted, Math.ceil(leastMinutes)), LONGEST_WAIT_MINUTES)
+  return {
+    ...{ state: 'active' as const, failures: 0, lastError: null, lastFetchedAt: now },
+    nextFetchAt: now.add({ minutes }),
+    intervalMinutes: minutes,
+    recentNew: [...row.recentNew, articles].slice(-FETCHES_KEPT),
+  }
 }
 
 /** How a fetch failed; `retryAt` is the earliest time the server wants to be asked again. */

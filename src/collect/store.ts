@@ -2,6 +2,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { Article } from './article.ts'
 import { enterArticles, retopicEntries } from './store/enter.ts'
+import { isFlood } from './store/flood.ts'
 import { findKnown } from './store/known.ts'
 import { lockArticles } from './store/locks.ts'
 import { matchArticles, nameArticles } from './store/match.ts'
@@ -12,16 +13,20 @@ export type Delivered = {
   readonly sourceId: number
   readonly articles: readonly Article[]
   readonly homeKey: string | null
+  /** How many new articles each fetch before it brought, for the flood brake; null where there is none. */
+  readonly earlier: readonly number[] | null
 }
 
-export type Stored = { readonly new: number; readonly updated: number }
+/** Counts of articles. `held` by the flood brake are not among the new ones. */
+export type Stored = { readonly new: number; readonly held: number; readonly updated: number }
 
 /**
  * Stores a document's articles within the given transaction: new ones as rows and entries, edited ones in place by
- * their first source alone, seen ones not again. The number of statements does not depend on the number of articles.
+ * their first source alone, seen ones not again. In a flood all new ones are held: rows without entries. The number of
+ * statements does not depend on the number of articles.
  */
 export async function storeArticles(tx: Database, delivered: Delivered, now: Temporal.Instant): Promise<Stored> {
-  const { sourceId, articles, homeKey } = delivered
+  const { sourceId, articles, homeKey, earlier } = delivered
   await lockArticles(tx)
   const named = nameArticles(articles, homeKey)
   const sightings = matchArticles(named, await findKnown(tx, sourceId, named))
@@ -29,12 +34,9 @@ export async function storeArticles(tx: Database, delivered: Delivered, now: Tem
     sightings.filter(({ known }) => known === null),
     now,
   )
-  const ids = await insertArticles(
-    tx,
-    sourceId,
-    fresh.map(({ article }) => article),
-    now,
-  )
+  const brought = fresh.map(({ article }) => article)
+  const state = earlier !== null && (await isFlood(tx, sourceId, brought, earlier)) ? 'held' : 'visible'
+  const ids = await insertArticles(tx, sourceId, brought, state, now)
   const seen = sightings.flatMap((sighting) =>
     sighting.known === null ? [] : [{ ...sighting, articleId: sighting.known.id, known: sighting.known }],
   )
@@ -54,7 +56,8 @@ export async function storeArticles(tx: Database, delivered: Delivered, now: Tem
     [...added, ...shared].map(({ articleId }) => articleId),
     now,
   )
-  return { new: fresh.length, updated: updated.length }
+  const isHeld = state === 'held'
+  return { new: isHeld ? 0 : fresh.length, held: isHeld ? fresh.length : 0, updated: updated.length }
 }
 
 /** A document begins with the newest; ids are to rise with time. */

@@ -2,6 +2,9 @@ import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
 import type { CommandContext } from './context.ts'
 
+const WHAT_TO_DO =
+  'a source brought many more than usual, or old ones again. "courant source list" shows which; "courant source set" lets them in or marks them as seen.'
+
 /** `courant collect`: fetch all sources now, or one. */
 export function registerCollect(program: Command, context: CommandContext): void {
   program
@@ -25,11 +28,12 @@ async function collect(context: CommandContext, source: string | undefined): Pro
       userAgent: makeUserAgent(baseUrl),
       allowPrivate: collectAllowPrivate,
       onFailure: (id, reason) => context.log().warn({ sourceId: id, reason }, 'source.failed'),
+      onHeld: (id, articles) => context.log().warn({ sourceId: id, articles }, 'source.held'),
     })
     if (source !== undefined && collected.sources === 0) throw unknown(source)
     const { sources, fetched, unchanged, failed } = collected
     const text = `${sources} sources: ${fetched} fetched, ${unchanged} unchanged, ${failed} failed. ${collected.new} new articles, ${collected.updated} updated.`
-    context.print(collected, text)
+    context.print(collected, collected.held === 0 ? text : `${text} ${collected.held} held: ${WHAT_TO_DO}`)
   })
 }
 

@@ -11,11 +11,12 @@ import { findNewsletter } from '../subscribe/newsletters.ts'
 import type { CommandContext } from './context.ts'
 import { sendDigest } from './digest-send.ts'
 import { testDigest } from './digest-test.ts'
+import { type WatchOptions, watchPreview } from './digest-watch.ts'
 import { openStationery } from './sender.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
 
-type PreviewOptions = { subscriber?: string; format: string; out?: string; now?: string }
+type PreviewOptions = WatchOptions & { watch?: boolean }
 type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: string }
 
 /** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
@@ -29,6 +30,7 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .option('--format <format>', FORMATS.join(', '), 'html')
     .option('--out <file>', 'write it there')
     .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
     .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
   group
     .command('test')
@@ -56,6 +58,7 @@ async function preview(context: CommandContext, slug: string | undefined, option
   const format = FORMATS.find((one) => one === options.format)
   if (format === undefined)
     throw new CourantError('usage', { what: `--format takes ${FORMATS.join(', ')}, not ${options.format}.` })
+  if (options.watch === true) return watchPreview(context, slug, options)
   if (format === 'mjml')
     return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
   const stationery = await openStationery(context.config())

@@ -33,12 +33,12 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
 async function read(context: CommandContext, name: string): Promise<Feed> {
   const { parseFeed } = await import('../collect/feed.ts')
   if (!/^https?:\/\//i.test(name)) return parseFeed(await readLocal(name), { contentType: null, url: null })
-  const [{ fetchDocument }, { makeUserAgent }] = await Promise.all([
-    import('../collect/http/fetch.ts'),
+  const [{ fetchFeed }, { makeUserAgent }] = await Promise.all([
+    import('../collect/follow.ts'),
     import('../collect/http/agent.ts'),
   ])
   const { baseUrl, collectAllowPrivate } = context.config()
-  const fetched = await fetchDocument(name, {
+  const fetched = await fetchFeed(name, {
     userAgent: makeUserAgent(baseUrl),
     guard: { allowPrivate: collectAllowPrivate },
   })
@@ -62,7 +62,8 @@ function toRow(feed: Feed): unknown {
     ...item,
     publishedAt: publishedAt?.toString() ?? null,
   }))
-  return { ...feed, items }
+  const { ttlMinutes: _, ...shown } = feed
+  return { ...shown, items }
 }
 
 function describe(feed: Feed): string {

@@ -10,13 +10,13 @@ import { type CompiledVariant, compileVariant, type Message, type Stationery, wr
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
 import { openBench } from './send/bench.ts'
 import type { Claimed } from './send/claim.ts'
-import { deferRest } from './send/defer.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
 import { rest } from './send/rest.ts'
 import { openSupply } from './send/supply.ts'
 import { openThrottle } from './send/throttle.ts'
+import { deferRest } from './send/unreachable.ts'
 
 /** What a worker sends with. */
 export type Sender = {

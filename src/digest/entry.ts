@@ -1,5 +1,6 @@
 import type { Temporal } from '../clock.ts'
 import { type Locale, phrase } from './locale.ts'
+import { bindNumbers } from './typography/bind.ts'
 import { linkable, plainLine } from './typography/plain.ts'
 import { cutAtSentence, cutAtWord } from './typography/shorten.ts'
 import { sayPublished } from './typography/times.ts'
@@ -65,7 +66,7 @@ export function composeHeadline(article: DigestArticle, { locale }: Setting): He
 export function composeEntry(article: DigestArticle, setting: Setting): Entry {
   const headline = composeHeadline(article, setting)
   const { locale } = setting
-  const summary = plainLine(article.summary ?? '')
+  const summary = bindNumbers(plainLine(article.summary ?? ''))
   const author = plainLine(article.author ?? '')
   return {
     ...headline,
@@ -89,7 +90,7 @@ function closed(source: string): string {
 
 function titleOf(article: DigestArticle, locale: Locale): string {
   const title = plainLine(article.title) || plainLine(article.summary ?? '')
-  return title ? cutAtWord(title, MAX_TITLE, locale) : phrase(locale, 'digest.untitled')
+  return title ? cutAtWord(bindNumbers(title), MAX_TITLE, locale) : phrase(locale, 'digest.untitled')
 }
 
 function pictureOf(article: DigestArticle, title: string, locale: Locale): Entry['picture'] {

@@ -14,7 +14,7 @@ export function composeSubject(headline: string | null, newsletter: string, loca
   if (headline === null) return withoutTags(name)
   const suffix = name === '' ? '' : ` – ${name}`
   const room = Math.max(MIN_HEADLINE, MAX_SUBJECT - suffix.length)
-  return withoutTags(`${cutAtWord(headline, room, locale)}${suffix}`)
+  return withoutTags(`${cutAtWord(withoutTags(headline), room, locale)}${suffix}`)
 }
 
 /** What a mail program shows beside the subject: the second headline, so that the first is not said twice. */

@@ -70,6 +70,11 @@ export async function readTemplate(name: string, dir: string | null): Promise<Te
   })
 }
 
+/** The folders mail templates are read from, one's own first. */
+export function templateFolders(dir: string | null): readonly string[] {
+  return [...(dir === null ? [] : [dir]), OWN].map((folder) => join(folder, 'mail'))
+}
+
 async function readIfThere(name: string, path: string): Promise<TemplateFile | null> {
   try {
     return { name, path, source: await readFile(path, 'utf8') }

@@ -86,5 +86,6 @@ export async function collectDue(
     sourceIds,
     now,
     onFailure: (sourceId, reason) => work.log.warn({ sourceId, reason }, 'source.failed'),
+    onHeld: (sourceId, articles) => work.log.warn({ sourceId, articles }, 'source.held'),
   })
 }

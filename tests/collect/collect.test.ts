@@ -389,6 +389,55 @@ describe('a source that is added', () => {
   })
 })
 
+describe('the pace', () => {
+  const minutesOf = async (id: number, now: Temporal.Instant) => {
+    const { nextFetchAt } = await sourceOf(id)
+    return nextFetchAt === null ? null : now.until(nextFetchAt).total('minutes')
+  }
+
+  test('quickens to five minutes while there is something new, and slackens to a day when there is not', async () => {
+    const id = await addSource('/a', await addNewsletter('daily'))
+    const waits: (number | null)[] = []
+    let now = NOW
+    for (let round = 0; round < 25; round += 1) {
+      if (round < 5) feeds.set('/a', writeRss([item(`n${round}`)]))
+      await collect(now)
+      waits.push(await minutesOf(id, now))
+      now = now.add({ minutes: waits.at(-1) ?? 0 })
+    }
+    expect(waits.slice(0, 8)).toEqual([15, 8, 5, 5, 5, 7, 10, 14])
+    expect(waits.slice(-2)).toEqual([1440, 1440])
+  })
+
+  test('is not slackened by a fetch before its time that finds nothing', async () => {
+    const id = await addSource('/a', await addNewsletter('daily'))
+    feeds.set('/a', writeRss([item('a')]))
+    for (let round = 0; round < 5; round += 1) await collect(NOW.add({ minutes: round }))
+    expect(await minutesOf(id, NOW.add({ minutes: 4 }))).toBe(15)
+    await collect(NOW.add({ minutes: 19 }))
+    expect(await minutesOf(id, NOW.add({ minutes: 19 }))).toBe(21)
+  })
+
+  test('is no faster than the server or the feed asks for, whether there is something new or not', async () => {
+    const id = await addSource('/a', await addNewsletter('daily'))
+    const serve = (body: string, cacheControl: string) =>
+      feeds.set('/a', { kind: 'document', body, headers: { 'cache-control': cacheControl } })
+    const ttl = (name: string) => writeRss([item(name)]).replace('<item>', '<ttl>90</ttl><item>')
+    serve(writeRss([item('a')]), 'public, max-age=3601')
+    await collect()
+    expect(await minutesOf(id, NOW)).toBe(61)
+    serve(ttl('b'), 'no-cache, max-age=99999999')
+    await collect()
+    expect(await minutesOf(id, NOW)).toBe(90)
+    const later = NOW.add({ minutes: 90 })
+    await collect(later)
+    expect(await minutesOf(id, later)).toBe(126)
+    serve(ttl('c'), 'max-age=99999999')
+    await collect()
+    expect(await minutesOf(id, NOW)).toBe(1440)
+  })
+})
+
 describe('a source that fails', () => {
   test('is recorded with its reason, waits longer each time, and disturbs no other', async () => {
     const daily = await addNewsletter('daily')
@@ -433,6 +482,9 @@ describe('a source that fails', () => {
     busy(NOW.add({ hours: 5 }).toString())
     await collect()
     expect((await sourceOf(id)).nextFetchAt).toEqual(NOW.add({ hours: 5 }))
+    feeds.set('/busy', { kind: 'document', body: '', status: 429, headers: { 'retry-after': '28800' } })
+    await collect()
+    expect((await sourceOf(id)).nextFetchAt).toEqual(NOW.add({ hours: 8 }))
     busy('99999999')
     await collect()
     expect((await sourceOf(id)).nextFetchAt).toEqual(NOW.add({ hours: 24 }))
@@ -463,6 +515,19 @@ describe('a source that moves', () => {
     await collect()
     expect(await sourceOf(id)).toMatchObject({ url: feeds.url('/old'), feedUrl: feeds.url('/new') })
   })
+
+  test.each([301, 308] as const)(
+    'for good (%i) is remembered over several hops, up to one that is not',
+    async (status) => {
+      const id = await addSource('/1', await addNewsletter('daily'))
+      feeds.set('/1', { kind: 'redirect', to: '/2', status })
+      feeds.set('/2', { kind: 'redirect', to: '/3', status })
+      feeds.set('/3', { kind: 'redirect', to: '/4', status: 307 })
+      feeds.set('/4', writeRss([item('a')]))
+      await collect()
+      expect((await sourceOf(id)).feedUrl).toBe(feeds.url('/3'))
+    },
+  )
 
   test('for the moment is fetched from the old place', async () => {
     const daily = await addNewsletter('daily')

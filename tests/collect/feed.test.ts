@@ -22,6 +22,7 @@ describe('a feed of any format has one shape', () => {
     title: 'Der Kurier',
     link: 'https://kurier.example/',
     language: 'de-DE',
+    ttlMinutes: 0,
     items: [
       {
         id: '4711',
@@ -32,7 +33,7 @@ describe('a feed of any format has one shape', () => {
         author: 'Anna Blume',
         publishedAt: '2026-03-01T08:00:00Z',
         topics: ['Politik'],
-        image: { url: 'https://kurier.example/rat.jpg', alt: null },
+        image: { url: 'https://kurier.example/rat.jpg', alt: null, width: null, height: null },
       },
     ],
   }
@@ -238,7 +239,41 @@ describe('pictures', () => {
     expect(rss(media)?.image?.url).toBe('https://a.example/l.jpg')
     const text =
       '<description>&lt;img src="https://a.example/1.png" alt="Ein &amp;quot;Bild&amp;quot;"&gt;</description>'
-    expect(rss(text)?.image).toEqual({ url: 'https://a.example/1.png', alt: 'Ein "Bild"' })
+    expect(rss(text)?.image).toEqual({
+      ...{ url: 'https://a.example/1.png', alt: 'Ein "Bild"', width: null, height: null },
+    })
+  })
+
+  const shown = (...tags: string[]) => `<description><![CDATA[<p>Text</p>${tags.join('')}]]></description>`
+  const good = '<img src="https://a.example/rat.jpg" alt="Der Rat" width="800" height="450">'
+
+  test.each([
+    ['<img src="https://vg01.met.vgwort.de/na/0123456789abcdef" alt="">'],
+    ['<img src="https://feeds.feedburner.com/~r/kurier/~4/abc" height="1" width="1">'],
+    ['<img src="https://secure.gravatar.com/avatar/1?s=96" width="96" height="96">'],
+    ['<img src="https://s.w.org/images/core/emoji/15/72x72/1f600.png" alt="😀">'],
+    ['<img src="https://a.example/icons/share.png" width="24" height="24">'],
+    ['<img src="https://a.example/img/spacer.gif">'],
+    ['<img src="https://a.example/line.png" width="600" height="2">'],
+  ])('are no counters and no icons: %s', (tag) => {
+    expect(rss(shown(tag, good))?.image?.url).toBe('https://a.example/rat.jpg')
+    expect(rss(shown(tag))?.image).toBeNull()
+  })
+
+  test('have the size and the alternative text that are stated, in the text too', () => {
+    expect(rss(shown(good))?.image).toEqual({
+      url: 'https://a.example/rat.jpg',
+      alt: 'Der Rat',
+      width: 800,
+      height: 450,
+    })
+    const media = '<media:content url="https://a.example/rat.jpg?w=1200" medium="image" width="1200" height="675"/>'
+    expect(rss(media + shown(good))?.image).toEqual({
+      ...{ url: 'https://a.example/rat.jpg?w=1200', alt: 'Der Rat', width: 1200, height: 675 },
+    })
+    expect(
+      rss(`<media:thumbnail url="https://a.example/t.jpg" width="40" height="40"/>${shown(good)}`)?.image?.width,
+    ).toBe(800)
   })
 
   test('are not what is heard or watched', () => {

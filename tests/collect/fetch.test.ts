@@ -41,7 +41,7 @@ describe('fetching', () => {
     const first = await get('/held')
     if (first.kind !== 'document') throw new Error('no document')
     const second = await get('/held', { etag: first.etag, lastModified: first.lastModified })
-    expect(second).toEqual({ kind: 'unchanged', movedTo: null })
+    expect(second).toEqual({ kind: 'unchanged', movedTo: null, cacheControl: null })
     expect(feeds.asked.at(-1)?.headers).toMatchObject({
       'if-none-match': first.etag,
       'if-modified-since': first.lastModified,

@@ -56,7 +56,7 @@ test('entries become visible in the order of their ids, however many collect at 
     for (let round = 0; round < ROUNDS; round += 1) {
       const articles = [1, 2, 3].map((number) => makeArticle(`${sourceId}-${round}-${number}`))
       await db.transaction(async (tx) => {
-        await storeArticles(tx, { sourceId, articles, homeKey: null }, NOW)
+        await storeArticles(tx, { sourceId, articles, homeKey: null, earlier: null }, NOW)
         // Keeps the transaction open for a while, some longer than others: without locks they end in any order.
         for (let more = 0; more < ((sourceId + round) % 4) * 5; more += 1) await tx.execute(sql`select 1`)
       })
@@ -94,7 +94,7 @@ test('an article that several sources bring at once is one', async () => {
   await Promise.all(
     before.rows.map(({ id }) =>
       db.transaction((tx) =>
-        storeArticles(tx, { sourceId: id, articles: [makeArticle('shared')], homeKey: null }, NOW),
+        storeArticles(tx, { sourceId: id, articles: [makeArticle('shared')], homeKey: null, earlier: null }, NOW),
       ),
     ),
   )

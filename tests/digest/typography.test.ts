@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { bindNumbers } from '../../src/digest/typography/bind.ts'
 import { plainLine } from '../../src/digest/typography/plain.ts'
 import { cutAtSentence, cutAtWord } from '../../src/digest/typography/shorten.ts'
 import { underline, widthOf, wrap } from '../../src/digest/typography/wrap.ts'
@@ -57,6 +58,46 @@ describe('cutAtSentence', () => {
   })
   test('knows the full stop of Chinese and Japanese', () => {
     expect(cutAtSentence('これは最初の文です。これは二番目の文です。', 12, 'de')).toBe('これは最初の文です。')
+  })
+})
+
+describe('a summary', () => {
+  const SENTENCE = 'Der Rat der Stadt hat am Abend den neuen Plan für die Brücke beschlossen.'
+  test.each([
+    ['that stops in the middle ends with its last whole sentence', `${SENTENCE} Ob das Geld reicht, ist …`, SENTENCE],
+    ['that stops with dots in brackets likewise', `${SENTENCE} Ob das Geld reicht [...]`, SENTENCE],
+    ['keeps a title’s full stop', `${SENTENCE} Das sagt Prof. Muster, der …`, SENTENCE],
+    ['keeps an ellipsis within a sentence', `${SENTENCE} Und dann … kam der Regen, und …`, SENTENCE],
+    [
+      'of one unfinished sentence stays as it is',
+      'Der Rat der Stadt hat am Abend …',
+      'Der Rat der Stadt hat am Abend …',
+    ],
+    [
+      'that asks ends with the question',
+      'Was wird aus der alten Brücke? Der Rat will …',
+      'Was wird aus der alten Brücke?',
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(cutAtSentence(given, 80, 'de')).toBe(expected)
+  })
+
+  test('of one sentence somewhat too long is kept whole', () => {
+    expect(cutAtSentence(`${SENTENCE} Mehr folgt.`, 60, 'de')).toBe(SENTENCE)
+    expect(cutAtSentence(`${SENTENCE} Mehr folgt.`, 40, 'de')).toMatch(/\u00a0…$/)
+  })
+})
+
+describe('bindNumbers', () => {
+  test.each([
+    ['am 3. Mai um 10 Uhr', 'am 3.\u00a0Mai um 10\u00a0Uhr'],
+    ['on 3 May, 10 % of 5 million', 'on 3\u00a0May, 10\u00a0% of 5\u00a0million'],
+    ['rund 9.000 km und 20 °C', 'rund 9.000\u00a0km und 20\u00a0°C'],
+    ['§ 5 Abs. 2, z. B. für Dr. Muster', '§\u00a05 Abs.\u00a02, z.\u00a0B. für Dr.\u00a0Muster'],
+    ['5 große Maler und 1990 Maifeiern', '5 große Maler und 1990 Maifeiern'],
+    ['3 meters, 4 tons, 2 Mayas', '3 meters, 4 tons, 2 Mayas'],
+  ])('%j becomes %j', (given, expected) => {
+    expect(bindNumbers(given)).toBe(expected)
   })
 })
 

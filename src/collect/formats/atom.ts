@@ -15,6 +15,7 @@ export function readAtom(feed: AtomFeed.Feed<string>, url: string | null): RawFe
     title: toWords(feed.title) ?? null,
     link,
     language: feed.xml?.lang ?? feed.dc?.languages?.[0] ?? null,
+    ttl: null,
     items: (feed.entries ?? []).map((entry) => readEntry(entry, bases, inherited)),
   }
 }

@@ -4,6 +4,7 @@ import { stackBases, webUrl } from '../text/links.ts'
 import { foldSpace, plainText } from '../text/plain-text.ts'
 import { sanitiseHtml } from '../text/sanitise.ts'
 import { readDate } from './dates.ts'
+import { choosePicture, type Picture } from './picture.ts'
 import type { RawFeed, RawItem, Words } from './raw.ts'
 
 /** One shape for RSS, RDF, Atom and JSON Feed. Text is plain, HTML is sanitised, URLs are absolute http or https. */
@@ -13,6 +14,8 @@ export type Feed = {
   readonly link: string | null
   /** BCP 47. */
   readonly language: string | null
+  /** The least time between two fetches that it asks for; 0 when it asks for none. */
+  readonly ttlMinutes: number
   readonly items: readonly FeedItem[]
 }
 
@@ -26,7 +29,7 @@ export type FeedItem = {
   /** Null when the feed says none, or one that makes no sense. */
   readonly publishedAt: Temporal.Instant | null
   readonly topics: readonly string[]
-  readonly image: { readonly url: string; readonly alt: string | null } | null
+  readonly image: Picture | null
 }
 
 const LONGEST_SUMMARY = 5_000
@@ -38,6 +41,7 @@ export function finishFeed(raw: RawFeed, url: string | null): Feed {
     title: toText(raw.title) ?? '',
     link,
     language: readLanguage(raw.language),
+    ttlMinutes: raw.ttl !== null && raw.ttl > 0 ? raw.ttl : 0,
     items: raw.items.map((item) => finishItem(item, url)),
   }
 }
@@ -55,7 +59,7 @@ function finishItem(raw: RawItem, url: string | null): FeedItem {
     author: raw.authors.map(plainText).filter(Boolean).join(', ') || null,
     publishedAt: firstOf<Temporal.Instant>(raw.dates, readDate),
     topics: raw.topics.map(plainText).filter(Boolean),
-    image: imageOf(raw, base, contentHtml),
+    image: choosePicture(raw.images, contentHtml, base),
   }
 }
 
@@ -81,21 +85,4 @@ function toHtml(words: Words | null, base: string | null): string | null {
 function escapeText(text: string): string {
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
   return `<p>${escaped.split(/\n\s*\n/).join('</p><p>')}</p>`
-}
-
-/** The picture the feed names, else the first one of the text. */
-function imageOf(raw: RawItem, base: string | null, contentHtml: string | null): FeedItem['image'] {
-  for (const { url, alt } of raw.images) {
-    const absolute = webUrl(url, base)
-    if (absolute !== null) return { url: absolute, alt: alt === null ? null : plainText(alt) || null }
-  }
-  const tag = contentHtml?.match(/<img [^>]*>/)?.[0]
-  const src = tag === undefined ? null : attribute(tag, 'src')
-  return tag === undefined || src === null ? null : { url: src, alt: attribute(tag, 'alt') }
-}
-
-/** Reads an attribute of a tag that sanitise-html wrote: always in double quotes. */
-function attribute(tag: string, name: string): string | null {
-  const value = tag.match(new RegExp(` ${name}="([^"]*)"`))?.[1]
-  return value === undefined ? null : plainText(value) || null
 }

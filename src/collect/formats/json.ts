@@ -12,6 +12,7 @@ export function readJson(feed: JsonFeed.Feed<string>): RawFeed {
     title: plain(feed.title),
     link: feed.home_page_url ?? null,
     language: feed.language ?? null,
+    ttl: null,
     items: (feed.items ?? []).map((item) => readItem(item, bases, inherited)),
   }
 }

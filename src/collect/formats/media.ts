@@ -15,8 +15,10 @@ export function mediaImages(media: MediaNs.ItemOrFeed | undefined): RawImage[] {
     .flatMap((holder) => holder.thumbnails ?? [])
     .sort((a, b) => (b.width ?? 0) - (a.width ?? 0))
   const alt = (holder: Content | null) => holder?.title?.value ?? media.title?.value ?? null
-  const whole = pictures.map((picture) => toImage(picture.url, alt(picture)))
-  return [...whole, ...thumbnails.map(({ url }) => toImage(url, alt(null)))].filter((image) => image !== null)
+  const whole = pictures.map((picture) => toImage(picture.url, alt(picture), picture))
+  return [...whole, ...thumbnails.map((thumbnail) => toImage(thumbnail.url, alt(null), thumbnail))].filter(
+    (image) => image !== null,
+  )
 }
 
 function isPicture(content: Content): boolean {
@@ -33,9 +35,14 @@ export function attachedImages(attachments: readonly { url?: string; type?: stri
   return pictures.map(({ url }) => toImage(url, null)).filter((image) => image !== null)
 }
 
-/** A picture that is only an address; null without one. */
-export function toImage(url: string | undefined, alt: string | null = null): RawImage | null {
-  return url === undefined || url === '' ? null : { url, alt }
+/** A picture by its address, with what is known of it; null without one. */
+export function toImage(
+  url: string | undefined,
+  alt: string | null = null,
+  size: { readonly width?: number; readonly height?: number } = {},
+): RawImage | null {
+  if (url === undefined || url === '') return null
+  return { url, alt, width: size.width ?? null, height: size.height ?? null }
 }
 
 /** What Media RSS says about an item that says nothing itself. */

@@ -3,6 +3,8 @@ export type RawFeed = {
   readonly title: Words | null
   readonly link: string | null
   readonly language: string | null
+  /** Minutes that the feed may be kept before it is asked for again, in its own words. */
+  readonly ttl: number | null
   readonly items: readonly RawItem[]
 }
 
@@ -25,7 +27,13 @@ export type RawItem = {
 /** Text, and whether it is to be read as HTML. */
 export type Words = { readonly text: string; readonly html: boolean }
 
-export type RawImage = { readonly url: string; readonly alt: string | null }
+/** Sizes in pixels; null where they are not stated. */
+export type RawImage = {
+  readonly url: string
+  readonly alt: string | null
+  readonly width: number | null
+  readonly height: number | null
+}
 
 /** The values that are there, without repeating one. */
 export function present(...values: readonly (string | null | undefined)[]): string[] {

@@ -13,6 +13,7 @@ export function readRss(feed: RssFeed.Feed<string>): RawFeed {
     title: asHtml(feed.title, feed.dc?.titles?.[0], feed.itunes?.title),
     link,
     language: feed.language ?? feed.dc?.languages?.[0] ?? feed.xml?.lang ?? null,
+    ttl: feed.ttl ?? null,
     items: (feed.items ?? []).map((item) => readItem(item, [link, feed.xml?.base ?? null])),
   }
 }
@@ -25,6 +26,7 @@ export function readRdf(feed: RdfFeed.Feed<string>): RawFeed {
     title: asHtml(feed.title, feed.dc?.titles?.[0]),
     link,
     language: feed.dc?.languages?.[0] ?? feed.xml?.lang ?? null,
+    ttl: null,
     items: (feed.items ?? []).map((item) => readItem(fromRdf(item), bases)),
   }
 }

@@ -13,7 +13,7 @@ const ROOT_ANYWHERE = /<(?:[\w.-]+:)?(?:rss|rdf|feed)(?=[\s>])[\s\S]*/i
  * server printed first. Null when there is none. A channel or an entry alone is given the root it lacks.
  */
 export function findXml(text: string): XmlDocument | null {
-  const start = text.slice(text.search(/</)).replace(PROLOG, '')
+  const start = withoutProlog(text.slice(text.search(/</)))
   const root = ROOT.exec(start) ?? (/^<(!doctype\s+)?html/i.test(start) ? null : anywhere(start))
   if (root === null) return null
   const body = prepare(root.input)
@@ -29,6 +29,11 @@ export function findXml(text: string): XmlDocument | null {
     default:
       return { format: 'atom', text: body }
   }
+}
+
+/** A text from its root element on: XML declaration, comments and document type cut off. */
+export function withoutProlog(text: string): string {
+  return text.replace(PROLOG, '')
 }
 
 function anywhere(text: string): RegExpExecArray | null {

@@ -14,8 +14,10 @@ export type Fetched =
       readonly finalUrl: string
       /** Where permanent redirects led, from the first hop on; null when there were none. */
       readonly movedTo: string | null
+      /** The Cache-Control header as it came. */
+      readonly cacheControl: string | null
     }
-  | { readonly kind: 'unchanged'; readonly movedTo: string | null }
+  | { readonly kind: 'unchanged'; readonly movedTo: string | null; readonly cacheControl: string | null }
   | {
       readonly kind: 'failed'
       readonly reason: string
@@ -64,7 +66,7 @@ export async function fetchDocument(url: string, options: FetchOptions): Promise
     const at: string = hop.to
     hop = await within(signal, getOnce(at, options, signal))
     if (hop.kind === 'failed') return hop
-    if (hop.kind === 'unchanged') return { kind: 'unchanged', movedTo }
+    if (hop.kind === 'unchanged') return { ...hop, movedTo }
     if (hop.kind === 'document') return { ...hop, finalUrl: at, movedTo }
     allPermanent &&= hop.permanent
     if (allPermanent) movedTo = hop.to
@@ -74,7 +76,8 @@ export async function fetchDocument(url: string, options: FetchOptions): Promise
 
 type Redirect = { readonly kind: 'redirect'; readonly to: string; readonly permanent: boolean }
 type Page = Omit<Extract<Fetched, { kind: 'document' }>, 'finalUrl' | 'movedTo'>
-type Hop = Redirect | Page | { readonly kind: 'unchanged' } | Extract<Fetched, { kind: 'failed' }>
+type Unchanged = Omit<Extract<Fetched, { kind: 'unchanged' }>, 'movedTo'>
+type Hop = Redirect | Page | Unchanged | Extract<Fetched, { kind: 'failed' }>
 
 async function getOnce(address: string, options: FetchOptions, signal: AbortSignal): Promise<Hop> {
   const url = URL.parse(address)
@@ -106,13 +109,14 @@ async function get(url: URL, agent: Agent, options: FetchOptions, signal: AbortS
   const { statusCode: status } = response
   const header = (name: string) => [response.headers[name] ?? []].flat()[0] ?? null
   const location = header('location')
-  if (status === 304) return { kind: 'unchanged' }
+  if (status === 304) return { kind: 'unchanged', cacheControl: header('cache-control') }
   if ([301, 302, 303, 307, 308].includes(status) && location !== null) return redirect(url, location, status)
   if (status < 200 || status > 299) return fail(`The server answered ${status}.`, status === 410, header('retry-after'))
   const read = await readBody(response.body, header('content-encoding'), options.maxBytes ?? MAX_BYTES)
   if (read.kind === 'refused') return fail(read.reason)
+  const cacheControl = header('cache-control')
   const validators = { etag: header('etag'), lastModified: header('last-modified') }
-  return { kind: 'document', body: read.body, contentType: header('content-type'), ...validators }
+  return { kind: 'document', body: read.body, contentType: header('content-type'), cacheControl, ...validators }
 }
 
 function redirect(from: URL, location: string, status: number): Hop {

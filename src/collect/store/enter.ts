@@ -11,12 +11,14 @@ import { lockEntries } from './locks.ts'
 const UNDATED_ADMITTED = 10
 
 type Takes = { readonly newsletterId: number; readonly backfillDays: number | null; readonly admitted: boolean }
-type Entering = {
+/** An article as it becomes an entry. */
+export type Entering = {
   readonly articleId: number
   readonly publishedAt: Temporal.Instant | null
   readonly topics: readonly string[]
 }
-type Pair = { readonly newsletterId: number; readonly entering: Entering }
+/** An article and a newsletter that is to show it. */
+export type Pair = { readonly newsletterId: number; readonly entering: Entering }
 
 /**
  * Makes articles visible to the newsletters of a source: what it brought for the first time (`broughtIds`) to all that
@@ -105,7 +107,7 @@ async function withoutKnown(tx: Database, sourceId: number, pairs: readonly Pair
 }
 
 /** Adds entries in one statement, so that ids rise with the time of publication; undated articles count as of now. */
-async function insertEntries(tx: Database, pairs: readonly Pair[], now: Temporal.Instant): Promise<void> {
+export async function insertEntries(tx: Database, pairs: readonly Pair[], now: Temporal.Instant): Promise<void> {
   if (pairs.length === 0) return
   const wanted = pairs.flatMap(({ newsletterId, entering }) => entering.topics.map((name) => ({ newsletterId, name })))
   const topicId = await ensureTopics(tx, wanted, now)

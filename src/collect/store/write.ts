@@ -13,6 +13,7 @@ export async function insertArticles(
   db: Database,
   sourceId: number,
   articles: readonly Article[],
+  state: 'visible' | 'held',
   now: Temporal.Instant,
 ): Promise<number[]> {
   const ids: number[] = []
@@ -21,6 +22,7 @@ export async function insertArticles(
       ...rest,
       topics: [...topics],
       sourceId,
+      state,
       createdAt: now,
       updatedAt: now,
     }))
@@ -42,18 +44,21 @@ export async function updateArticles(
     update article set
       url = v.url, url_key = v.url_key, title = v.title, title_key = v.title_key, summary = v.summary,
       content_html = v.content_html, author = v.author, image_url = v.image_url, image_alt = v.image_alt,
-      language = v.language, topics = v.topics, word_count = v.word_count, text_hash = v.text_hash,
+      image_width = v.image_width, image_height = v.image_height, language = v.language,
+      topics = v.topics, word_count = v.word_count, text_hash = v.text_hash,
       published_at = coalesce(v.published_at, article.published_at), updated_at = ${now.toString()}::timestamptz
     from jsonb_to_recordset(${rows}::jsonb) as v (
       id bigint, url text, url_key text, title text, title_key text, summary text, content_html text, author text,
-      image_url text, image_alt text, language text, topics text[], word_count integer, text_hash text,
-      published_at timestamptz(3))
+      image_url text, image_alt text, image_width integer, image_height integer, language text, topics text[],
+      word_count integer, text_hash text, published_at timestamptz(3))
     where article.id = v.id and article.state <> 'removed'
       and (article.url, article.title, article.summary, article.content_html, article.author, article.image_url,
-           article.image_alt, article.language, article.topics, article.published_at)
+           article.image_alt, article.image_width, article.image_height, article.language, article.topics,
+           article.published_at)
         is distinct from
           (v.url, v.title, v.summary, v.content_html, v.author, v.image_url,
-           v.image_alt, v.language, v.topics, coalesce(v.published_at, article.published_at))
+           v.image_alt, v.image_width, v.image_height, v.language, v.topics,
+           coalesce(v.published_at, article.published_at))
     returning article.id`)
   return changed.rows.map(({ id }) => id)
 }
@@ -69,6 +74,8 @@ function toColumns(article: Article): Record<string, unknown> {
     author: article.author,
     image_url: article.imageUrl,
     image_alt: article.imageAlt,
+    image_width: article.imageWidth,
+    image_height: article.imageHeight,
     language: article.language,
     topics: article.topics,
     word_count: article.wordCount,

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { bigNumber, emptyIntegers, emptyTexts, id, instant } from '../columns.ts'
 import { newsletter } from './newsletter.ts'
@@ -21,6 +22,9 @@ export const article = pgTable(
     author: text(),
     imageUrl: text(),
     imageAlt: text(),
+    /** Pixels, where the source states them. */
+    imageWidth: integer(),
+    imageHeight: integer(),
     language: text(),
     topics: text().array().notNull().default(emptyTexts),
     wordCount: integer(),
@@ -33,7 +37,11 @@ export const article = pgTable(
     createdAt: instant().notNull(),
     updatedAt: instant().notNull(),
   },
-  (table) => [index('article_url_key').on(table.urlKey), index('article_of_source').on(table.sourceId, table.id)],
+  (table) => [
+    index('article_url_key').on(table.urlKey),
+    index('article_of_source').on(table.sourceId, table.id),
+    index('article_held').on(table.sourceId).where(sql`${table.state} = 'held'`),
+  ],
 )
 
 /** Where an article was seen, and by which guid: the identity within a source. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
-import { bigNumber, id, instant } from '../columns.ts'
+import { bigNumber, emptyIntegers, id, instant } from '../columns.ts'
 import { newsletter } from './newsletter.ts'
 
 /** Where articles come from: a feed fetched by its URL, or (`kind` api) a newsletter's own door, without one. */
@@ -28,6 +28,10 @@ export const source = pgTable(
     bodyHash: text(),
     /** Successful fetches with a document in them. */
     fetches: integer().notNull().default(0),
+    /** How many new articles each of the latest successful fetches brought, the last one at the end; none counts as 0. */
+    recentNew: integer().array().notNull().default(emptyIntegers),
+    /** How long it waits from one successful fetch to the next. */
+    intervalMinutes: integer().notNull().default(15),
     lastFetchedAt: instant(),
     nextFetchAt: instant(),
     /** Failures in a row; the wait grows with them. */

@@ -26,13 +26,10 @@ export function htmlEngine(): Liquid {
 
 /** Liquid for plain text, with `wrap` (72 columns, then blanks before each further line) and `underline: '-'`. */
 export function textEngine(): Liquid {
-  const engine = new Liquid({ ...STRICT, outputEscape: (value) => withoutTags(String(value ?? '')) })
-  engine.registerFilter('wrap', (text: unknown, indent: unknown) =>
-    wrap(String(text ?? ''), undefined, Number(indent ?? 0)),
-  )
-  engine.registerFilter('underline', (text: unknown, mark: unknown) =>
-    underline(String(text ?? ''), String(mark ?? '-')),
-  )
+  const inert = (value: unknown) => withoutTags(String(value ?? ''))
+  const engine = new Liquid({ ...STRICT, outputEscape: inert })
+  engine.registerFilter('wrap', (text: unknown, indent: unknown) => wrap(inert(text), undefined, Number(indent ?? 0)))
+  engine.registerFilter('underline', (text: unknown, mark: unknown) => underline(inert(text), String(mark ?? '-')))
   return engine
 }
 

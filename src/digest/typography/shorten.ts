@@ -1,7 +1,16 @@
 import { type Locale, phrase } from '../locale.ts'
 
-/** A sentence's end: its mark and closing quotes, after a word too long to be an abbreviation or an ordinal ("3. Mai"). */
-const SENTENCE_END = /(?:[\p{L}\d%)]{4,}[.]|[!?…])["“”»«’')]*(?=\s)|[。！？]/gu
+/**
+ * A sentence's end: its mark and closing quotes, after a word too long to be an ordinal ("3. Mai") and not an abbreviation,
+ * before the text's end or anything but a small letter.
+ */
+const SENTENCE_END =
+  /(?:(?<!(?<!\p{L})(?:Prof|Univ|Sept|evtl|bzgl|insb|Corp|Bros|Capt))(?<=[\p{L}\d%)]{4})[.]|[!?…؟])["“”»«’')]*(?=\s+[^\s\p{Ll}]|$)|[。！？]/gu
+/** How an excerpt ends that stops in the middle of a sentence. */
+const UNFINISHED = /\s*[[(]?(?:…|[.]{3})[\])]?$/
+/** The shares of `max` a whole sentence may be shorter or longer than it. */
+const LEAST = 0.35
+const MOST = 1.5
 
 /** Punctuation and small words a shortened text must not end with: "Reform der …". */
 const DANGLING =
@@ -18,11 +27,18 @@ export function cutAtWord(text: string, max: number, locale: Locale): string {
   return `${kept.replace(DANGLING, '') || kept.trimEnd()}${ellipsis}`
 }
 
-/** `text`, or its first whole sentences within `max` units; where the first is longer than that, cut at a word. */
+/**
+ * `text`, or its first whole sentences: as many as fit into `max` units, or one that is up to half as long again. Where
+ * there is no such end the text as it is, cut at a word if it is longer than `max`.
+ */
 export function cutAtSentence(text: string, max: number, locale: Locale): string {
-  if (text.length <= max) return text
-  const ends = [...text.slice(0, max + 1).matchAll(SENTENCE_END)].map((match) => match.index + match[0].length)
-  const end = ends.findLast((index) => index <= max && index >= max * 0.35)
+  const unfinishedAt = UNFINISHED.exec(text)?.index ?? text.length
+  const isWhole = unfinishedAt === text.length
+  if (isWhole && text.length <= max) return text
+  const ends = [...text.matchAll(SENTENCE_END)]
+    .map((match) => match.index + match[0].length)
+    .filter((index) => index >= max * LEAST && (isWhole || index <= unfinishedAt))
+  const end = ends.findLast((index) => index <= max) ?? ends.find((index) => index <= max * MOST)
   return end === undefined ? cutAtWord(text, max, locale) : text.slice(0, end)
 }
 

@@ -1,0 +1,66 @@
+import { webUrl } from '../text/links.ts'
+import { plainText } from '../text/plain-text.ts'
+import type { RawImage } from './raw.ts'
+
+/** A picture to show with an article; sizes in pixels, where they are stated. */
+export type Picture = {
+  readonly url: string
+  readonly alt: string | null
+  readonly width: number | null
+  readonly height: number | null
+}
+
+/** Narrower or lower than this is a button, a face or a counter, and no picture. */
+const SMALLEST = 48
+/** Counters of readers, buttons, smileys and empty pictures, by the addresses they are known by. */
+const NO_PICTURE =
+  /\bvgwort\.de\/|feedburner\.com\/~|feedsportal\.com\/|doubleclick\.net\/|stats\.wordpress\.com\/|pixel\.wp\.com\/|google-analytics\.com\/|gravatar\.com\/avatar|s\.w\.org\/images\/core\/emoji|\/smil(ies|eys?)\/|\/emojis?\/|\/(pixel|spacer|blank|transparent|beacon|1x1|b)\.(gif|png)/i
+
+/**
+ * The picture of an item by rule: the best one the feed names (`named`, the best first), else the first of its text;
+ * never a counting pixel or an icon. What the feed leaves unsaid is taken from the same picture in the text.
+ */
+export function choosePicture(
+  named: readonly RawImage[],
+  contentHtml: string | null,
+  base: string | null,
+): Picture | null {
+  const shown = picturesOf(contentHtml)
+  for (const image of named) {
+    const url = webUrl(image.url, base)
+    if (url === null) continue
+    const alt = image.alt === null ? null : plainText(image.alt) || null
+    const twin = shown.find((picture) => withoutQuery(picture.url) === withoutQuery(url))
+    const picture = { url, alt: alt ?? twin?.alt ?? null, width: pixels(image.width), height: pixels(image.height) }
+    if (isPicture(picture)) return picture
+  }
+  return shown.find(isPicture) ?? null
+}
+
+function isPicture({ url, width, height }: Picture): boolean {
+  if (Math.min(width ?? SMALLEST, height ?? SMALLEST) < SMALLEST) return false
+  return !NO_PICTURE.test(url)
+}
+
+/** The pictures of a text that was sanitised, which always writes attributes in double quotes. */
+function picturesOf(html: string | null): Picture[] {
+  return (html?.match(/<img [^>]*>/g) ?? []).flatMap((tag) => {
+    const url = attribute(tag, 'src')
+    const size = (name: string) => pixels(Number(attribute(tag, name)))
+    return url === null ? [] : [{ url, alt: attribute(tag, 'alt'), width: size('width'), height: size('height') }]
+  })
+}
+
+function attribute(tag: string, name: string): string | null {
+  const value = tag.match(new RegExp(` ${name}="([^"]*)"`))?.[1]
+  return value === undefined ? null : plainText(value) || null
+}
+
+/** A whole number of pixels; a size of 0, or one that no picture has, says nothing. */
+function pixels(size: number | null): number | null {
+  return size !== null && size >= 1 && size <= 20_000 ? Math.round(size) : null
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/, '')
+}
