@@ -11,16 +11,16 @@ const OLDEST_BEAT_SECONDS = 120
 /** Whoever asks `/readyz` does not wait longer; a pool waits a minute for a connection. */
 const ANSWER_MS = 5_000
 
-/** Says whether the database answers and a scheduler, in whichever process, is alive. Never throws. */
-export async function readHealth(db: Database, now: Temporal.Instant): Promise<Health> {
+/** Says within `answerMs` whether the database answers and a scheduler, in whichever process, is alive. Never throws. */
+export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
   try {
     const beat = readBeat(db)
-    const silence = pause(ANSWER_MS, 'silent' as const, { signal: late.signal, ref: false })
+    const silence = pause(answerMs, 'silent' as const, { signal: late.signal, ref: false })
     silence.catch(() => {})
     beat.catch(() => {})
     const answer = await Promise.race([beat, silence])
-    if (answer === 'silent') return failing(`The database has not answered within ${ANSWER_MS / 1000} s.`)
+    if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
     return judge(answer, now)
   } catch (error) {
     return failing(`The database does not answer (${reasonOf(error)}). Check that it runs.`)
