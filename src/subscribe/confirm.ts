@@ -41,11 +41,12 @@ export async function confirm(
   return readConfirmation(db, keys, token, now)
 }
 
-/** Suppression, subscriber, cohorts: the order of everybody. With its cohorts held, no reader is being planned. */
+/** Suppression, subscriber, cohorts, subscriptions: the order of everybody. With their cohorts held, nobody is being planned. */
 async function lockReader(tx: Database, { subscriberId, emailHash }: Asking, now: Temporal.Instant): Promise<void> {
   await findSuppressed(tx, [emailHash], now)
   await tx.execute(sql`select id from subscriber where id = ${subscriberId} for no key update`)
   await lockCohortsOf(tx, subscriberId)
+  await tx.execute(sql`select id from subscription where subscriber_id = ${subscriberId} order by id for update`)
 }
 
 /** Reads again what there is to confirm, now that nobody else changes it. */
