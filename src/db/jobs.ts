@@ -51,6 +51,7 @@ export async function openJobs({ pool }: Pick<OpenDatabase, 'pool'>, log: Logger
     if (!troubled) log.warn({ reason: error.message }, 'jobs.trouble')
     troubled = true
   })
+  await makeSchema(pool)
   await boss.start()
   for (const queue of QUEUES) await boss.createQueue(queue, QUEUE)
   const workers = new Map<Queue, string>()
@@ -71,6 +72,18 @@ export async function openJobs({ pool }: Pick<OpenDatabase, 'pool'>, log: Logger
     },
   }
 }
+
+/**
+ * Makes pg-boss's schema before it does: `create schema if not exists` of two that start at once ends in a unique violation
+ * for one of them (PostgreSQL 15), which then finds what the other has made.
+ */
+async function makeSchema(pool: OpenDatabase['pool']): Promise<void> {
+  await pool.query(`create schema if not exists ${SCHEMA}`).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION)) throw error
+  })
+}
+
+const UNIQUE_VIOLATION = '23505'
 
 const SETTINGS = {
   schema: SCHEMA,
