@@ -1,6 +1,6 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 
 /** Where queries go: a pool, or the transaction one is in. */
 export type Database = Pick<
@@ -57,7 +57,7 @@ async function open(
     await leave()
     throw new CourantError('database.unreachable', {
       what: 'The database does not answer.',
-      why: cause instanceof Error ? cause.message : String(cause),
+      why: reasonOf(cause),
       todo: 'Check DATABASE_URL and that the database runs.',
       cause,
     })

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-sql/pglite-socket'
@@ -22,21 +22,35 @@ const say = (word: EmbeddedWord) => port.postMessage(word)
 const database = await PGlite.create(order.folder)
 // The option's type is a class that the package does not export; these are all the methods its handler calls.
 const queryQueue = takeTurns(database) as unknown as PGLiteSocketHandlerOptions['queryQueue']
-const handlers = new Set<PGLiteSocketHandler>()
+/** Each open connection. A handler that breaks off takes all listeners from its socket: no `close` would tell of it. */
+const clients = new Map<Socket, PGLiteSocketHandler>()
 const server = createServer(async (socket) => {
   const handler = new PGLiteSocketHandler({ queryQueue, closeOnDetach: true })
-  handlers.add(handler)
-  socket.once('close', () => handlers.delete(handler))
+  forgetGone()
+  clients.set(socket, handler)
   await handler.attach(socket)
 })
 server.maxConnections = MOST_CLIENTS
 server.listen(order.socket, () => say({ kind: 'ready' }))
 
 port.on('message', async (question: 'clients' | 'close') => {
-  if (question === 'clients') return say({ kind: 'clients', count: handlers.size })
-  for (const handler of handlers) await handler.detach(true)
+  if (question === 'clients') return say({ kind: 'clients', count: forgetGone() })
+  for (const [socket, handler] of clients) {
+    await handler.detach(true)
+    socket.destroy()
+  }
   await new Promise((settle) => server.close(settle))
   await database.close()
   say({ kind: 'closed' })
   port.close()
 })
+
+/** @returns how many clients are left. */
+function forgetGone(): number {
+  for (const [socket, handler] of clients)
+    if (!handler.isAttached) {
+      socket.destroy()
+      clients.delete(socket)
+    }
+  return clients.size
+}

@@ -14,7 +14,7 @@ export type Embedded = {
   readonly socketFolder: string
   /** Whether this process holds the folder; else it works through the process that does. */
   readonly holder: boolean
-  /** Ends the holder's engine once no other process works through it. */
+  /** Ends the holder's engine once no other process works through it, or when its patience with them is at an end. */
   readonly close: () => Promise<void>
 }
 
@@ -24,6 +24,8 @@ type Holder = { readonly pid: number; readonly host: string; readonly socketFold
 const SOCKET_NAME = '.s.PGSQL.5432'
 const LONGEST_SOCKET_PATH = 99
 const ASK_EVERY_MS = 100
+/** A server must stop within 10 s; a command, which ends by itself, lets those that came in by it finish. */
+const PATIENCE_MS = { alone: 5_000, shared: Number.POSITIVE_INFINITY }
 /**
  * PGlite's functions are huge, and optimising them takes memory: sending to 10,000 readers peaks at 970 MB resident with
  * V8's optimising compiler and at 410 MB without, and takes no longer.
@@ -36,13 +38,17 @@ const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
  *
  * @throws CourantError `database.held` when the holder cannot be reached, or there is one and `holding` is `alone`.
  */
-export async function openEmbedded(folder: string, holding: 'shared' | 'alone' = 'shared'): Promise<Embedded> {
+export async function openEmbedded(
+  folder: string,
+  holding: 'shared' | 'alone' = 'shared',
+  patienceMs = PATIENCE_MS[holding],
+): Promise<Embedded> {
   const path = resolve(folder)
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const lock = takeLock(join(path, 'lock.db'))
   if (lock === null) return joinHolder(path, holding)
   try {
-    return await hold(path, lock)
+    return await hold(path, lock, patienceMs)
   } catch (cause) {
     lock.close()
     throw new CourantError('database.embedded', {
@@ -66,7 +72,7 @@ function takeLock(file: string): DatabaseSync | null {
   }
 }
 
-async function hold(path: string, lock: DatabaseSync): Promise<Embedded> {
+async function hold(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
   const socketFolder = placeForSocket(path)
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
@@ -77,7 +83,7 @@ async function hold(path: string, lock: DatabaseSync): Promise<Embedded> {
   const holder: Holder = { pid: process.pid, host: hostname(), socketFolder }
   writeFileSync(join(path, 'holder.json'), JSON.stringify(holder), { mode: 0o600 })
   worker.unref()
-  return { socketFolder, holder: true, close: () => end(worker, lock) }
+  return { socketFolder, holder: true, close: () => end(worker, lock, patienceMs) }
 }
 
 /** The data folder where its path is short enough, else a folder of the owner's own among the temporary files. */
@@ -90,8 +96,9 @@ function placeForSocket(path: string): string {
   return place
 }
 
-async function end(worker: Worker, lock: DatabaseSync): Promise<void> {
-  while ((await countClients(worker)) > 0) await pause(ASK_EVERY_MS)
+async function end(worker: Worker, lock: DatabaseSync, patienceMs: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < patienceMs && (await countClients(worker)) > 0; waitedMs += ASK_EVERY_MS)
+    await pause(ASK_EVERY_MS)
   const closed = hear(worker, 'closed')
   worker.postMessage('close')
   await closed

@@ -16,8 +16,10 @@ type Batch = {
   readonly refuse: (error: unknown) => void
 }
 
-/** Messages after which a client waits for an answer: Query, Sync, Flush, FunctionCall, Terminate. */
-const ENDS = new Set([...'QSHFX'].map((letter) => letter.charCodeAt(0)))
+/** Messages after which a client waits for an answer: Query, Sync, Flush, FunctionCall. */
+const ENDS = new Set([...'QSHF'].map((letter) => letter.charCodeAt(0)))
+/** Refused, so that pglite-socket drops the connection: it would stay open for as long as the last answer is not read. */
+const TERMINATE = 'X'.charCodeAt(0)
 /** ReadyForQuery ends an answer; its last octet is I idle, T in a transaction, E in a failed one. */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5])
 const IDLE = 'I'.charCodeAt(0)
@@ -67,11 +69,23 @@ export function takeTurns(database: PGlite): Turns {
     }
   }
 
+  async function leave(client: number): Promise<void> {
+    gathered.delete(client)
+    if (owner !== client) return
+    await database.exec('rollback')
+    owner = null
+    await serve()
+  }
+
   return {
-    enqueue: (client, message, answer) => {
+    enqueue: async (client, message, answer) => {
+      if (message[0] === TERMINATE) {
+        await leave(client)
+        throw new Error('the client has said goodbye')
+      }
       const messages = [...(gathered.get(client) ?? []), message]
       gathered.set(client, messages)
-      if (!ENDS.has(message[0] ?? 0) && !isStartup(message)) return Promise.resolve(0)
+      if (!ENDS.has(message[0] ?? 0) && !isStartup(message)) return 0
       gathered.delete(client)
       return new Promise((settle, refuse) => {
         waiting.push({ client, octets: Buffer.concat(messages), answer, settle, refuse })
@@ -83,12 +97,7 @@ export function takeTurns(database: PGlite): Turns {
       for (const batch of waiting) if (batch.client === client) batch.refuse(new Error('the client is gone'))
       waiting = waiting.filter((batch) => batch.client !== client)
     },
-    clearTransactionIfNeeded: async (client) => {
-      if (owner !== client) return
-      await database.exec('rollback')
-      owner = null
-      await serve()
-    },
+    clearTransactionIfNeeded: leave,
     getQueueLength: () => waiting.length,
   }
 }
