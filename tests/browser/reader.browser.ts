@@ -41,13 +41,13 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
       await page.goto(`${demo.url}/subscribe`)
       expect(await page.locator('html').getAttribute('lang')).toBe(reader.lang)
       await page.locator('input[name=email]').fill(reader.email)
-      await page.locator('main form button').click()
+      await press(page, 'main form button')
 
       const confirmation = await waitForMail(page, demo.url, reader.email, 1)
       const confirming = await followInMail(page, confirmation, reader.confirm)
       expect(new URL(confirming.url()).pathname).toMatch(/^\/confirm\//)
       expect(await confirming.locator('main button').count()).toBe(1)
-      await confirming.locator('main button').click()
+      await press(confirming, 'main button')
       await confirming.close()
 
       const digest = await waitForMail(page, demo.url, reader.email, 2)
@@ -55,9 +55,9 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
       const leaving = await followInMail(page, digest, reader.leave)
       const unsubscribeUrl = leaving.url()
       expect(new URL(unsubscribeUrl).pathname).toMatch(/^\/unsubscribe\//)
-      await leaving.locator('main button').first().click()
+      await press(leaving, 'main button')
       expect(await stateOf(demo, reader.email)).toBe('left')
-      await leaving.locator('main form[action*="undo"] button').click()
+      await press(leaving, 'main form[action*="undo"] button')
       expect(await stateOf(demo, reader.email)).toBe('active')
       await leaving.close()
 
@@ -95,7 +95,7 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
     await page.goto(`${demo.url}/subscribe`)
     await page.evaluate("document.querySelector('main form').noValidate = true")
     await page.locator('input[name=email]').fill('not an address')
-    await page.locator('main form button').click()
+    await press(page, 'main form button')
     expect(await page.locator('input[name=email]').getAttribute('aria-invalid')).toBe('true')
     const { violations } = await new AxeBuilder({ page }).withTags(A_AND_AA).analyze()
     expect(violations.map(({ id, nodes }) => [id, nodes[0]?.html])).toEqual([])
@@ -112,6 +112,13 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
     await context.close()
   })
 })
+
+/** Presses a form's button and waits for the page that answers: Chromium may never close a page that is under way. */
+async function press(page: Page, button: string): Promise<void> {
+  const answered = page.waitForEvent('load')
+  await page.locator(button).first().click()
+  await answered
+}
 
 type Found = { readonly url: string; readonly subject: string }
 
