@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { openBrowser } from '../tests/browser/chromium.ts'
 import { startDemoProcess } from '../tests/browser/demo.ts'
 import { renderSamples, showSample } from '../tests/browser/samples.ts'
@@ -14,6 +14,7 @@ import { renderSamples, showSample } from '../tests/browser/samples.ts'
 const [folder = 'shots', only = ''] = process.argv.slice(2)
 const WIDTHS = [375, 800]
 const SCHEMES = ['light', 'dark'] as const
+/** Shown to whoever asks. */
 const PAGES = [
   '/',
   '/subscribe',
@@ -23,6 +24,9 @@ const PAGES = [
   '/archive/auslese',
   '/nowhere',
 ]
+const EMAIL = 'neu.hier@example.net'
+/** Else colours are caught on their way from one scheme to the other. */
+const STILL = { reducedMotion: 'reduce' } as const
 
 mkdirSync(folder, { recursive: true })
 const browser = await openBrowser()
@@ -32,14 +36,15 @@ if (only !== 'mails') await shootPages(browser)
 await browser.close()
 
 async function shootMails(browser: Browser): Promise<void> {
-  for (const sample of await renderSamples())
-    await inEachForm(browser, {}, async (page, form) => {
-      await showSample(page, sample)
-      await shoot(page, `${sample.name}-${form}`)
-      if (!sample.name.startsWith('digest') || form !== '375-light') return
-      await showSample(page, sample, false)
-      await shoot(page, `${sample.name}-${form}-pictures-off`)
-    })
+  const page = await browser.newPage(STILL)
+  for (const sample of await renderSamples()) {
+    await showSample(page, sample)
+    await shoot(page, sample.name)
+    if (!sample.name.startsWith('digest')) continue
+    await showSample(page, sample, false)
+    await shoot(page, `${sample.name}-pictures-off`)
+  }
+  await page.close()
 }
 
 async function shootReadme(browser: Browser): Promise<void> {
@@ -55,43 +60,89 @@ async function shootPages(browser: Browser): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'courant-shots-'))
   const demo = await startDemoProcess(home)
   try {
-    for (const locale of ['de-DE', 'en-GB'])
-      await inEachForm(browser, { locale }, async (page, form) => {
-        for (const path of PAGES) {
-          await page.goto(demo.url + path)
-          await shoot(page, `page-${locale.slice(0, 2)}${path.replace(/\W+/g, '-')}-${form}`)
-        }
-        await page.goto(`${demo.url}/archive/auslese`)
-        const edition = page.locator('main a[href*="/archive/auslese/"]').first()
-        if ((await edition.count()) > 0) {
-          await edition.click()
-          await shoot(page, `page-${locale.slice(0, 2)}-edition-${form}`)
-        }
-        await page.goto(`${demo.url}/subscribe`)
-        await page.evaluate("document.querySelector('main form').noValidate = true")
-        await page.locator('input[name=email]').fill('keine Adresse')
-        await page.locator('main form button').click()
-        await shoot(page, `page-${locale.slice(0, 2)}-subscribe-wrong-${form}`)
-      })
+    for (const locale of ['de-DE', 'en-GB']) {
+      const context = await browser.newContext({ ...STILL, locale })
+      const page = await context.newPage()
+      const name = `page-${locale.slice(0, 2)}`
+      await shootShown(page, demo.url, name)
+      await shootReader(page, demo.url, name)
+      await context.close()
+    }
   } finally {
     await demo.stop()
     rmSync(home, { recursive: true, force: true })
   }
 }
 
-async function inEachForm(
-  browser: Browser,
-  options: BrowserContextOptions,
-  look: (page: Page, form: string) => Promise<void>,
-): Promise<void> {
-  for (const colorScheme of SCHEMES)
-    for (const width of WIDTHS) {
-      const context = await browser.newContext({ ...options, colorScheme, viewport: { width, height: 800 } })
-      await look(await context.newPage(), `${width}-${colorScheme}`)
-      await context.close()
-    }
+/** The pages anybody may open. */
+async function shootShown(page: Page, base: string, name: string): Promise<void> {
+  for (const path of PAGES) {
+    await page.goto(base + path)
+    await shoot(page, `${name}${path.replace(/\W+/g, '-')}`)
+  }
+  await page.goto(`${base}/subscribe?newsletter=auslese`)
+  await page.locator('summary').click()
+  await shoot(page, `${name}-subscribe-open`)
+  await page.goto(`${base}/archive/auslese`)
+  await page.locator('main a[href*="/archive/auslese/"]').first().click()
+  await shoot(page, `${name}-edition`)
 }
 
+/** The pages a reader sees between subscribing and coming back. */
+async function shootReader(page: Page, base: string, name: string): Promise<void> {
+  await page.goto(`${base}/subscribe`)
+  await page.evaluate("document.querySelector('main form').noValidate = true")
+  await page.locator('input[name=email]').fill('keine Adresse')
+  await press(page, 'main form button')
+  await shoot(page, `${name}-subscribe-wrong`)
+  await page.locator('input[name=email]').fill(`${name}.${EMAIL}`)
+  await press(page, 'main form button')
+  await shoot(page, `${name}-subscribed`)
+  await page.goto(await linkInMail(page, base, `${name}.${EMAIL}`, 'confirm'))
+  await shoot(page, `${name}-confirm`)
+  await press(page, 'main button')
+  await shoot(page, `${name}-confirmed`)
+  await page.goto(await linkInMail(page, base, `${name}.${EMAIL}`, 'unsubscribe'))
+  await shoot(page, `${name}-unsubscribe`)
+  await press(page, 'main button')
+  await shoot(page, `${name}-left`)
+  await press(page, 'main form[action*=undo] button')
+  await shoot(page, `${name}-undone`)
+  await page.goto(`${base}/confirm/nothing`)
+  await shoot(page, `${name}-confirm-wrong`)
+  await page.goto(`${base}/mailbox`)
+  await shoot(page, `${name}-mailbox`)
+  await press(page, 'td a')
+  await shoot(page, `${name}-mail`)
+}
+
+/** Reloads the mailbox until a mail to the reader has a link of this kind in its text part. */
+async function linkInMail(page: Page, base: string, email: string, kind: string): Promise<string> {
+  for (let tried = 0; tried < 100; tried += 1) {
+    await page.goto(`${base}/mailbox`)
+    const links = page.locator('tr', { hasText: email }).locator('a')
+    for (const link of await links.evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''))) {
+      const answer = await page.goto(`${base}${link}?tab=text`)
+      const found = new RegExp(`${base}/${kind}/[\\w-]+`).exec((await answer?.text()) ?? '')?.[0]
+      if (found !== undefined) return found
+    }
+    await page.waitForTimeout(500)
+  }
+  throw new Error(`no mail with a link to ${kind} came`)
+}
+
+async function press(page: Page, button: string): Promise<void> {
+  const answered = page.waitForEvent('load')
+  await page.locator(button).first().click()
+  await answered
+}
+
+/** The page as it stands, in each width and scheme. */
 async function shoot(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+  for (const colorScheme of SCHEMES)
+    for (const width of WIDTHS) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 800 })
+      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true })
+    }
 }

@@ -17,6 +17,7 @@ ALTER TABLE "source" ADD COLUMN "recent_new" integer[] DEFAULT '{}'::integer[] N
 ALTER TABLE "source" ADD COLUMN "interval_minutes" integer DEFAULT 15 NOT NULL;--> statement-breakpoint
 ALTER TABLE "suppression" ADD COLUMN "retried_at" timestamp (3) with time zone;--> statement-breakpoint
 CREATE INDEX "opt_in_hash" ON "opt_in" USING btree ("email_hash","at");--> statement-breakpoint
+CREATE INDEX "opt_in_age" ON "opt_in" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "article_held" ON "article" USING btree ("source_id") WHERE "article"."state" = 'held';--> statement-breakpoint
 CREATE INDEX "edition_open" ON "edition" USING btree ("id") WHERE "edition"."state" in ('planning', 'sending', 'paused', 'held');--> statement-breakpoint
 CREATE INDEX "edition_article_article" ON "edition_article" USING btree ("article_id");--> statement-breakpoint

@@ -1,5 +1,5 @@
 /** The facts of an error a person will read: what is wrong, why, and what to do. */
-export type ErrorFacts = {
+type ErrorFacts = {
   readonly what: string
   readonly why?: string
   readonly todo?: string
@@ -22,3 +22,21 @@ export class CourantError extends Error {
     this.todo = facts.todo ?? null
   }
 }
+
+/** What looks like an address, or like the password and host of a URL. RFC 5321 §4.1.2: a local part may be quoted. */
+const ADDRESSES = /(?:"[^"]*"|[^\s"'“”„»«<>()[\],;:/]+)@[^\s"'“”„»«<>()[\],;:/]+/g
+
+/**
+ * What an unknown error says, fit for a log, a row or the terminal: its first cause, without the values of the statement,
+ * which drizzle puts into its message, and with `…` for each address that a database or a package repeats.
+ */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CourantError) return error.message
+  if (error instanceof Error && error.cause instanceof Error) return reasonOf(error.cause)
+  const text = error instanceof Error ? error.message || nameOf(error) : String(error)
+  const [words = ''] = text.split('\nparams: ')
+  return words.replace(ADDRESSES, '…')
+}
+
+/** Node's error of several attempts to connect has a code and no message. */
+const nameOf = (error: Error) => ('code' in error ? String(error.code) : error.name)

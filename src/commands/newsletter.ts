@@ -116,7 +116,14 @@ function withFields(command: Command): Command {
     .option('--min-articles <count>', 'fewer than these wait for the next slot')
     .option('--grace-hours <hours>', 'a slot missed by no more than this is caught up, 0 to 168')
     .option('--accent <colour>', 'such as #1a5276')
+    .option('--headline-colour <colour>', 'such as #22262a; made readable on both grounds')
     .option('--headline-font <font>', 'serif or sans')
+    .option('--logo-url <url>', 'https address of a picture for the masthead; needs its size')
+    .option('--logo-dark-url <url>', 'the logo for a dark ground')
+    .option('--logo-width <pixels>', '16 to 280')
+    .option('--logo-height <pixels>', '16 to 120')
+    .option('--logo-alt <text>', 'what it shows; the name when left out')
+    .option('--logo-place <place>', 'instead of the name, or beside it')
     .option('--intro <text>', 'a text above the articles')
 }
 

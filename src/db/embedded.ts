@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
@@ -53,7 +53,7 @@ export async function openEmbedded(
     lock.close()
     throw new CourantError('database.embedded', {
       what: `The embedded database in ${folder} does not open.`,
-      why: cause instanceof Error ? cause.message : String(cause),
+      why: reasonOf(cause),
       todo: 'Check that the folder is writable and was made by this version, or name another one in DATABASE_URL.',
       cause,
     })

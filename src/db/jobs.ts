@@ -1,4 +1,5 @@
 import { PgBoss } from 'pg-boss'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { OpenDatabase } from './client.ts'
 
@@ -48,7 +49,7 @@ export async function openJobs({ pool }: Pick<OpenDatabase, 'pool'>, log: Logger
   })
   // Polling goes on while the database is away: said once, not every two seconds.
   boss.on('error', (error) => {
-    if (!troubled) log.warn({ reason: error.message }, 'jobs.trouble')
+    if (!troubled) log.warn({ reason: reasonOf(error) }, 'jobs.trouble')
     troubled = true
   })
   await makeSchema(pool)

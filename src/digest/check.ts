@@ -1,8 +1,10 @@
 import { Temporal } from '../clock.ts'
+import type { Ad } from './ad.ts'
 import { composeDigest, type DigestInput, type Publication } from './compose.ts'
 import { composeConfirmation } from './confirmation.ts'
 import type { DigestArticle } from './entry.ts'
-import { LOCALES, type Locale } from './locale.ts'
+import { LOCALES, type Locale, phrase } from './locale.ts'
+import type { Logo } from './look/logo.ts'
 import { invalidTemplate, type Parsed } from './markup/liquid.ts'
 import { requireBalancedConditionals } from './markup/mjml.ts'
 import type { ReaderFields } from './reader.ts'
@@ -39,6 +41,9 @@ function checkDigest(templates: Templates, input: DigestInput): void {
     requireShown(files.html, html, READER[field], `reader.${field}`)
     requireShown(files.text, text, READER[field], `reader.${field}`)
   }
+  const label = input.ads === undefined ? '' : phrase(input.locale, 'digest.ad')
+  requireShown(files.html, html, label, 'words.ad')
+  requireShown(files.text, text.toLocaleLowerCase(), label.toLocaleLowerCase(), 'words.ad')
   requireShown(files.html, html, input.test ?? '', 'test')
   requireShown(files.text, text, input.test ?? '', 'test')
 }
@@ -70,7 +75,7 @@ function requireShown({ file }: Parsed, rendered: string, value: string, variabl
 
 function minimalInput(publication: Publication, locale: Locale): DigestInput {
   const article: DigestArticle = { ...ARTICLE, summary: null, image: null, publishedAt: null, topics: [], alsoAt: [] }
-  return { ...LINKS, publication, locale, articles: [article], intro: null }
+  return { ...LINKS, publication: { ...publication, logo: null }, locale, articles: [article], intro: null }
 }
 
 function fullInput(publication: Publication, locale: Locale): DigestInput {
@@ -83,10 +88,38 @@ function fullInput(publication: Publication, locale: Locale): DigestInput {
     summary: index % 3 === 0 ? null : ARTICLE.summary,
     url: index % 5 === 4 ? 'about:blank' : ARTICLE.url,
   }))
-  return { ...LINKS, publication, locale, articles, intro: 'First line\nSecond line', test: 'CheckTest' }
+  const intro = 'First line\nSecond line'
+  return {
+    ...LINKS,
+    publication: { ...publication, logo: LOGO },
+    locale,
+    articles,
+    intro,
+    test: 'CheckTest',
+    ads: [AD],
+  }
 }
 
 const LINKS = { at: AT, browserUrl: 'https://example.org/edition', moreUrl: 'https://example.org/edition' }
+
+const PICTURE = { url: 'https://example.org/picture.jpg', alt: 'A picture' }
+
+const LOGO: Logo = {
+  url: 'https://example.org/logo.png',
+  darkUrl: 'https://example.org/logo-dark.png',
+  alt: 'A logo',
+  width: 160,
+  height: 40,
+  place: 'beside',
+}
+
+const AD: Ad = {
+  title: 'An ad',
+  text: 'Its text',
+  url: 'https://example.org/ad',
+  advertiser: 'Someone',
+  image: PICTURE,
+}
 
 const ARTICLE: DigestArticle = {
   entryId: 1,
@@ -94,7 +127,7 @@ const ARTICLE: DigestArticle = {
   title: 'A headline',
   summary: 'A summary.',
   author: 'An author',
-  image: { url: 'https://example.org/picture.jpg', alt: 'A picture' },
+  image: PICTURE,
   publishedAt: AT.subtract({ hours: 1 }),
   language: 'fr',
   topics: [],

@@ -1,7 +1,9 @@
 import type { Temporal } from '../clock.ts'
+import { type Ad, type AdSlot, composeAdSlots } from './ad.ts'
 import { composeEntry, composeHeadline, type DigestArticle, type Entry, type Headline, type Setting } from './entry.ts'
 import { type Locale, phrase } from './locale.ts'
-import type { Look } from './markup/look.ts'
+import { composeLogo, type Logo, type ShownLogo } from './look/logo.ts'
+import type { Look } from './look/look.ts'
 import { composePreheader, composeSubject } from './subject.ts'
 import { linkable, plainLine, plainLines } from './typography/plain.ts'
 import { cutAtWord } from './typography/shorten.ts'
@@ -18,6 +20,7 @@ export type Publication = Look & {
   /** Plain text, several lines. */
   readonly imprint: string
   readonly maxArticles: number
+  readonly logo: Logo | null
 }
 
 /** Everything a digest is made of; `fullEntries` and `maxHeadlines` make it smaller than the newsletter allows. */
@@ -34,6 +37,8 @@ export type DigestInput = {
   readonly moreUrl: string
   /** One sentence or two that say that the mail is a test, and of what; null or left out for a real one. */
   readonly test?: string | null
+  /** What fills the ad slots, in order; left out for none. */
+  readonly ads?: readonly Ad[]
   readonly fullEntries?: number
   readonly maxHeadlines?: number
 }
@@ -46,19 +51,21 @@ export type DigestView = {
   readonly input: DigestInput
   readonly locale: Locale
   readonly look: Look
-  readonly newsletter: { readonly slug: string; readonly name: string }
+  readonly newsletter: { readonly slug: string; readonly name: string; readonly logo: ShownLogo | null }
   readonly subject: string
   readonly preheader: string
   readonly test: string | null
   readonly intro: readonly string[]
   readonly lead: Entry | null
   readonly sections: readonly Section[]
+  /** The filled ad slots, between the sections and the briefs. */
+  readonly adSlots: readonly AdSlot[]
   readonly briefs: readonly Headline[]
   readonly more: { readonly count: number; readonly url: string | null; readonly label: string } | null
   readonly browserUrl: string | null
   readonly imprint: readonly string[]
   readonly words: Readonly<
-    Record<'alsoAt' | 'briefs' | 'browser' | 'imprint' | 'sentTo' | 'times' | 'unsubscribe', string>
+    Record<'ad' | 'alsoAt' | 'briefs' | 'browser' | 'imprint' | 'sentTo' | 'times' | 'unsubscribe', string>
   >
   /** Entries shown in full. */
   readonly full: number
@@ -95,14 +102,15 @@ export function composeDigest(input: DigestInput): DigestView {
   return {
     input,
     locale,
-    look: { accent: publication.accent, headlineFont: publication.headlineFont },
-    newsletter: { slug: publication.slug, name },
+    look: lookOf(publication),
+    newsletter: { slug: publication.slug, name, logo: composeLogo(publication.logo, name) },
     subject: test === null ? subject : phrase(locale, 'test.subject', { subject }),
     preheader: composePreheader(shown[1]?.title ?? leadEntry?.summary ?? null, locale),
     test,
     intro: plainLines(input.intro ?? ''),
     lead: leadEntry,
     sections,
+    adSlots: composeAdSlots(input.ads ?? [], locale),
     briefs,
     more: moreOf(articles.length - full - headlines, input),
     browserUrl: linkable(input.browserUrl),
@@ -143,12 +151,17 @@ function topicOf(article: DigestArticle, locale: Locale): string {
   return cutAtWord(names.find((name) => name !== '') ?? '', MAX_TOPIC, locale)
 }
 
+function lookOf({ accent, headlineColour, headlineFont }: Publication): Look {
+  return { accent, headlineColour, headlineFont }
+}
+
 function moreOf(count: number, { locale, moreUrl }: DigestInput): DigestView['more'] {
   return count > 0 ? { count, url: linkable(moreUrl), label: phrase(locale, 'digest.more', { count }) } : null
 }
 
 function wordsOf(locale: Locale, zone: string): DigestView['words'] {
   return {
+    ad: phrase(locale, 'digest.ad'),
     alsoAt: phrase(locale, 'digest.alsoAt'),
     briefs: phrase(locale, 'digest.briefs'),
     browser: phrase(locale, 'digest.browser'),

@@ -1,5 +1,5 @@
 import { type Locale, phrase } from './locale.ts'
-import type { Look } from './markup/look.ts'
+import type { Look } from './look/look.ts'
 import { type ReaderTiming, sayWhen } from './reader.ts'
 import { withoutTags } from './subject.ts'
 import { plainLine, plainLines } from './typography/plain.ts'

@@ -7,23 +7,12 @@ import { source } from '../db/schema/source.ts'
 import { subscriber, subscription } from '../db/schema/subscriber.ts'
 import { CourantError } from '../errors.ts'
 import { addressKey } from '../mail/address.ts'
+import type { Reader } from './reader.ts'
 import { selectForReader } from './select.ts'
 import { readArticle, readPublication, type VariantSource } from './variant.ts'
 
-/** Whose digest is looked at: a subscriber, or (without address) the newsletter's home cohort. */
-export type Preview = { readonly source: VariantSource; readonly reader: PreviewReader }
-
-/** What of a reader a digest shows. */
-export type PreviewReader = {
-  readonly email: string
-  readonly name: string | null
-  readonly tokenVersion: number
-  readonly since: Temporal.Instant | null
-  readonly rhythm: 'instant' | 'daily' | 'weekdays' | 'weekly' | 'monthly'
-  readonly weekday: number | null
-  readonly hour: number | null
-  readonly zone: string
-}
+/** What a digest would be made of, and the reader it would go to. */
+export type Preview = { readonly source: VariantSource; readonly reader: Reader }
 
 type Newsletter = typeof newsletter.$inferSelect
 
@@ -31,47 +20,41 @@ type Standing = Pick<VariantSource['digest'], 'locale'> & {
   readonly topics: readonly number[]
   readonly seenEntryId: number
   readonly format: 'html' | 'plain'
-  readonly reader: PreviewReader
+  readonly reader: Reader
 }
 
 const PREVIEW_ADDRESS = 'leserin@example.org'
+
+/** Whose digest is looked at, and when; the home cohort's without an address. `baseUrl` begins its links. */
+type Looking = {
+  readonly newsletter: Newsletter
+  readonly email: string | null
+  readonly baseUrl: string
+  readonly now: Temporal.Instant
+}
 
 /**
  * What a subscriber, or the home cohort, would get if an edition were planned now; changes nothing.
  *
  * @throws CourantError `subscriber.unknown` when the address does not subscribe.
  */
-export async function readPreview(
-  db: Database,
-  of: Newsletter,
-  email: string | null,
-  baseUrl: string,
-  now: Temporal.Instant,
-): Promise<Preview> {
-  const standing = await readStanding(db, of, email)
-  const entryIds = await selectForReader(db, of.id, standing.topics, standing.seenEntryId)
-  return previewOf(of, standing, await readEntries(db, entryIds), baseUrl, now)
+export async function readPreview(db: Database, looking: Looking): Promise<Preview> {
+  const standing = await readStanding(db, looking)
+  const entryIds = await selectForReader(db, looking.newsletter.id, standing.topics, standing.seenEntryId)
+  return previewOf(looking, standing, await readEntries(db, entryIds))
 }
 
 /** The newest articles that match the same reader, though they were sent before; for looking at, as `readPreview`. */
-export async function readNewest(
-  db: Database,
-  of: Newsletter,
-  email: string | null,
-  baseUrl: string,
-  now: Temporal.Instant,
-): Promise<Preview> {
-  const standing = await readStanding(db, of, email)
-  const entryIds = await selectForReader(db, of.id, standing.topics, 0)
-  return previewOf(of, standing, await readEntries(db, entryIds.slice(0, of.maxArticles)), baseUrl, now)
+export async function readNewest(db: Database, looking: Looking): Promise<Preview> {
+  const standing = await readStanding(db, looking)
+  const entryIds = await selectForReader(db, looking.newsletter.id, standing.topics, 0)
+  return previewOf(looking, standing, await readEntries(db, entryIds.slice(0, looking.newsletter.maxArticles)))
 }
 
 function previewOf(
-  of: Newsletter,
+  { newsletter: of, baseUrl, now }: Looking,
   standing: Standing,
   articles: VariantSource['digest']['articles'],
-  baseUrl: string,
-  now: Temporal.Instant,
 ): Preview {
   const page = `${baseUrl}/archive/${of.slug}`
   return {
@@ -93,7 +76,7 @@ function previewOf(
   }
 }
 
-const readStanding = (db: Database, of: Newsletter, email: string | null): Promise<Standing> =>
+const readStanding = (db: Database, { newsletter: of, email }: Looking): Promise<Standing> =>
   email === null ? readHome(db, of) : readSubscriber(db, of, email)
 
 async function readHome(db: Database, of: Newsletter): Promise<Standing> {

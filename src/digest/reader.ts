@@ -13,14 +13,21 @@ export type ReaderFields = {
   readonly unsubscribeUrl: string
 }
 
-/** What the masthead's date and the reason depend on; `weekday` is 1 (Monday) to 7, `hour` 0 to 23 in `zone`. */
-export type ReaderTiming = {
-  readonly locale: Locale
-  readonly zone: string
+/** What of a reader a message shows; `weekday` is 1 (Monday) to 7, `hour` 0 to 23 in `zone`. */
+export type Reader = {
+  readonly email: string
+  readonly name: string | null
+  readonly tokenVersion: number
+  readonly since: Temporal.Instant | null
   readonly rhythm: 'instant' | 'daily' | 'weekdays' | 'weekly' | 'monthly'
   readonly weekday: number | null
   readonly hour: number | null
-  readonly since: Temporal.Instant | null
+  readonly zone: string
+}
+
+/** What the masthead's date and the reason depend on. */
+export type ReaderTiming = Pick<Reader, 'since' | 'rhythm' | 'weekday' | 'hour' | 'zone'> & {
+  readonly locale: Locale
   readonly at: Temporal.Instant
 }
 

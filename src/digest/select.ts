@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../db/client.ts'
 
 /** Whose selection it is: readers who share topics, locale, format and watermark get the same. */
-export type SelectionScope = {
+type SelectionScope = {
   readonly newsletterId: number
   /** Entries above the newest selected edition's bound are not open. */
   readonly boundEntryId: number
@@ -14,7 +14,7 @@ export type SelectionScope = {
  * Which of the newsletter's entries `e` (of articles `a`) a reader with `topics` may get: visible ones, and with picks
  * those that have one of them. The one place that says so; planning and preview share it.
  */
-export const matches = (topics: ReturnType<typeof sql>) =>
+const matches = (topics: ReturnType<typeof sql>) =>
   sql`a.state = 'visible' and (${topics} = '{}'::integer[] or e.topics && ${topics})`
 
 /** By publication, for a date in the future by arrival; among equals the later arrival first. */

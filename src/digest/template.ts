@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Liquid } from 'liquidjs'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
+import { applyLook, type Look, lookKey } from './look/look.ts'
 import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from './markup/liquid.ts'
-import { applyLook, type Look } from './markup/look.ts'
 import { compileMjml } from './markup/mjml.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
@@ -47,7 +47,7 @@ async function loadMail(kind: keyof Templates, dir: string | null): Promise<Mail
 function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): MailTemplate['htmlFor'] {
   const looks = new Map<string, Parsed>()
   return (look) => {
-    const key = `${look.accent} ${look.headlineFont}`
+    const key = lookKey(look)
     const known = looks.get(key)
     if (known) return known
     const parsed = parse(engine, file, applyLook(compiled, look))
@@ -82,7 +82,7 @@ async function readIfThere(name: string, path: string): Promise<TemplateFile | n
     if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return null
     throw new CourantError('template.unreadable', {
       what: `The template ${path} cannot be read.`,
-      why: cause instanceof Error ? cause.message : undefined,
+      why: reasonOf(cause),
       todo: 'Let the user that runs Courant read it.',
       cause,
     })

@@ -5,6 +5,7 @@ import { edition, editionArticle, variant } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
 import type { DigestArticle, DigestInput, Publication } from './compose.ts'
+import { readLogo } from './look/logo.ts'
 
 /** A variant with all it is rendered from. */
 export type VariantSource = {
@@ -79,7 +80,9 @@ export function readPublication(row: typeof newsletter.$inferSelect): Publicatio
     zone: row.zone,
     imprint: row.imprint ?? '',
     accent: row.accent,
+    headlineColour: row.headlineColour,
     headlineFont: row.headlineFont,
+    logo: readLogo(row),
     maxArticles: row.maxArticles,
   }
 }

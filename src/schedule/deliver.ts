@@ -43,7 +43,7 @@ export async function deliverDue(
   if (editionIds.length === 0) return { ...NOTHING_DELIVERED, notices }
   const before = await readStanding(db, editionIds)
   const trouble = await sendDue(db, sender, null, clock, signal === undefined ? {} : { signal })
-  await finishEditions(db, null, clock.now())
+  await finishEditions(db, {}, clock.now())
   const after = await readStanding(db, editionIds)
   return {
     notices,

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { reasonOf } from '../errors.ts'
 import { readBeat } from './heartbeat.ts'
 
 /** Whether digests go out on time, and what keeps them from it. */
-export type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
+type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
 
 /** The scheduler beats once a minute; after two beats missed it is taken for dead. */
 const OLDEST_BEAT_SECONDS = 120
@@ -23,7 +24,7 @@ export async function readHealth(db: Database, now: Temporal.Instant, answerMs =
     if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
     return judge(answer, now)
   } catch (error) {
-    return failing(`The database does not answer (${reasonOf(error)}). Check that it runs.`)
+    return failing(`The database does not answer (${sayCode(error)}). Check that it runs.`)
   } finally {
     late.abort()
   }
@@ -54,8 +55,8 @@ function sayAge(seconds: number): string {
 }
 
 /** A code where there is one, since anybody may ask: messages name hosts and users. drizzle puts the driver's error below its own. */
-function reasonOf(error: unknown): string {
+function sayCode(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
-  return cause instanceof Error ? cause.message : String(cause)
+  return reasonOf(cause)
 }

@@ -8,16 +8,16 @@ import { orderForSlot } from '../deliver/plan/order.ts'
 import { passQuiet } from '../deliver/plan/quiet.ts'
 import { planEdition } from '../deliver/plan.ts'
 import type { Sender } from '../deliver/send.ts'
-import { checkTemplates } from '../digest/check.ts'
+import { checkTemplatesOnce } from '../digest/checked.ts'
 import type { Templates } from '../digest/template.ts'
 import { readPublication } from '../digest/variant.ts'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Newsletter, readNewsletters } from '../subscribe/newsletters.ts'
 import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due.ts'
-import { reasonOf } from './reason.ts'
 
 /** A slot, by the newsletter's slug. */
-export type NamedSlot = { readonly newsletter: string; readonly rhythm: string; readonly slotAt: Temporal.Instant }
+type NamedSlot = { readonly newsletter: string; readonly rhythm: string; readonly slotAt: Temporal.Instant }
 
 /** What became of the slots that were due; those for whose readers nothing is new are in none of the lists. */
 export type Planning = {
@@ -132,7 +132,7 @@ function findObstacle(newsletter: Newsletter, templates: Templates): string | nu
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
   try {
-    checkTemplates(templates, readPublication(newsletter))
+    checkTemplatesOnce(templates, readPublication(newsletter))
     return null
   } catch (error) {
     return reasonOf(error)

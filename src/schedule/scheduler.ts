@@ -2,12 +2,12 @@ import { schedule } from 'node-cron'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { type Jobs, QUEUES } from '../db/jobs.ts'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { reasonOf } from './reason.ts'
 import { keepHouse } from './tick.ts'
 
 /** A scheduler that is running; `stop` waits for the tick under way. */
-export type Scheduler = { readonly stop: () => Promise<void> }
+type Scheduler = { readonly stop: () => Promise<void> }
 
 const EVERY_MINUTE = '* * * * *'
 

@@ -3,13 +3,13 @@ import { type Collected, collectSources } from '../collect/collect.ts'
 import { findDueSources } from '../collect/sources.ts'
 import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { expireRequests } from '../subscribe/expire.ts'
 import { queueReminders } from '../subscribe/remind.ts'
 import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver.ts'
 import { beat, readBeat } from './heartbeat.ts'
 import { NOTHING_PLANNED, type Planning, planDue } from './planning.ts'
-import { reasonOf } from './reason.ts'
 import { rewindDueTimes, wasSetBack } from './rewind.ts'
 
 export { deliverDue, planDue }
@@ -22,7 +22,7 @@ export type TickWork = {
 }
 
 /** What house-keeping did: reminders queued, requests that expired. */
-export type House = { readonly reminders: number; readonly expired: number }
+type House = { readonly reminders: number; readonly expired: number }
 
 /** What one pass did; `troubles` names the parts that failed, which kept none of the others from their work. */
 export type TickReport = House &

@@ -5,7 +5,7 @@ import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { hasDueShare } from '../deliver/send/lease.ts'
 import { rest, unlessStopped } from '../deliver/send/rest.ts'
-import { reasonOf } from './reason.ts'
+import { reasonOf } from '../errors.ts'
 import { collectDue, deliverDue, planDue, type TickWork } from './tick.ts'
 
 /** What a worker does when it is woken: it looks what is due, and does it. */
@@ -35,7 +35,7 @@ function listLooks(
     plan: async () => {
       await planDue(db, work, clock, signal)
       // A worker that is always busy comes to this only when it is idle.
-      await finishEditions(db, null, clock.now())
+      await finishEditions(db, {}, clock.now())
       await jobs.wake('deliver')
     },
     notice: async () => {

@@ -6,6 +6,9 @@ import { canonicalZone } from './choice/zone.ts'
 
 const MOST_ARTICLES = 100
 const MOST_GRACE_HOURS = 168
+/** CSS pixels: what stands beside the date of a mail 600 wide, and fits a screen of 320 with pictures off, too. */
+const LOGO = { width: [16, 280], height: [16, 120] } as const
+const LONGEST_URL = 2_000
 const text = (most: number) => z.string().trim().max(most, `takes at most ${most} characters`)
 const optionalText = (most: number) =>
   text(most)
@@ -39,6 +42,15 @@ const replyTo = z.string().transform((value, issues) => {
   return address
 })
 
+const colour = (example: string) => z.string().regex(/^#[0-9a-f]{6}$/i, `takes a colour such as ${example}`)
+const orNone = <Field extends z.ZodType>(field: Field) =>
+  z.union([z.literal('').transform(() => null), z.null(), field])
+const httpsUrl = z
+  .string()
+  .trim()
+  .max(LONGEST_URL, `takes at most ${LONGEST_URL} characters`)
+  .refine(isHttps, 'takes an address that begins with https://')
+
 const shape = {
   name: text(200)
     .min(1, 'takes a name')
@@ -53,8 +65,15 @@ const shape = {
   maxArticles: whole(1, MOST_ARTICLES),
   minArticles: whole(1, MOST_ARTICLES),
   graceHours: whole(0, MOST_GRACE_HOURS),
-  accent: z.string().regex(/^#[0-9a-f]{6}$/i, 'takes a colour such as #1a5276'),
+  accent: colour('#1a5276'),
+  headlineColour: orNone(colour('#22262a')),
   headlineFont: z.enum(['sans', 'serif'], 'takes sans or serif'),
+  logoUrl: orNone(httpsUrl),
+  logoDarkUrl: orNone(httpsUrl),
+  logoAlt: optionalText(200),
+  logoWidth: orNone(whole(...LOGO.width)),
+  logoHeight: orNone(whole(...LOGO.height)),
+  logoPlace: z.enum(['instead', 'beside'], 'takes instead or beside'),
   intro: optionalText(5_000),
 }
 
@@ -72,7 +91,7 @@ const added = z.object({
 
 /** What an administrator says about a newsletter, not yet validated: texts and numbers by the fields' names. */
 export type FieldInput = Readonly<Record<string, unknown>>
-export type AddedFields = z.output<typeof added>
+type AddedFields = z.output<typeof added>
 export type ChangedFields = z.output<typeof changed>
 
 /** Validates the fields of a new newsletter. @throws CourantError `newsletter.invalid`, naming every wrong field at once. */
@@ -94,6 +113,11 @@ function read<Fields extends z.ZodType>(fields: Fields, input: FieldInput): z.ou
     why: `Wrong: ${wrong.join('; ')}.`,
     todo: 'Correct these fields and try again.',
   })
+}
+
+function isHttps(value: string): boolean {
+  const url = URL.parse(value)
+  return url?.protocol === 'https:' && url.username === '' && url.password === ''
 }
 
 /** A sender from `address` or `Name <address>`; an empty name where only the address is given; null for anything else. */

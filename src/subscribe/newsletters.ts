@@ -14,7 +14,8 @@ const isThere = ne(newsletter.state, 'deleted')
 
 /**
  * Adds a newsletter and its home cohort. Fields: slug, name, from; and locale, zone, hour, replyTo, imprint, rhythm,
- * maxArticles, minArticles, graceHours, accent, headlineFont, intro.
+ * maxArticles, minArticles, graceHours, accent, headlineColour, headlineFont, logoUrl, logoDarkUrl, logoAlt, logoWidth,
+ * logoHeight, logoPlace, intro.
  *
  * @throws CourantError `newsletter.invalid`, `newsletter.exists`.
  */
@@ -134,11 +135,15 @@ function columnsOf({ from, ...columns }: ChangedFields) {
   return { ...columns, fromAddress: from?.address, fromName: from?.name || undefined }
 }
 
-function checkLimits({ minArticles, maxArticles }: Newsletter): void {
-  if (minArticles <= maxArticles) return
+function checkLimits({ minArticles, maxArticles, logoUrl, logoWidth, logoHeight }: Newsletter): void {
+  const wrong = [
+    minArticles > maxArticles && `minArticles ${minArticles} is more than maxArticles ${maxArticles}`,
+    logoUrl !== null && (logoWidth === null || logoHeight === null) && 'a logo needs logoWidth and logoHeight',
+  ].filter((fault) => fault !== false)
+  if (wrong.length === 0) return
   throw new CourantError('newsletter.invalid', {
     what: 'The newsletter cannot be kept like this.',
-    why: `Wrong: minArticles ${minArticles} is more than maxArticles ${maxArticles}.`,
+    why: `Wrong: ${wrong.join('; ')}.`,
     todo: 'Correct these fields and try again.',
   })
 }

@@ -3,11 +3,11 @@ import { Server, type ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import type { SiteEnv } from './context.ts'
 
 /** A server that listens. `close` takes no new connection, lets requests end, and cuts off what still runs after 5 s. */
-export type Listening = { readonly url: string; readonly close: () => Promise<void> }
+type Listening = { readonly url: string; readonly close: () => Promise<void> }
 
 const DRAIN_MS = 5_000
 /** A form of 64 KB takes no longer, even over a poor line. */
@@ -29,7 +29,7 @@ export async function listen(app: Hono<SiteEnv>, port: number, host?: string): P
   } catch (cause) {
     throw new CourantError('web.port', {
       what: `Port ${port} cannot be opened.`,
-      why: cause instanceof Error ? `${cause.message}.` : undefined,
+      why: `${reasonOf(cause)}.`,
       todo: 'Stop the program that holds it, or set PORT to a free one.',
       cause,
     })

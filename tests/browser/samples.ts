@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { Temporal } from '../../src/clock.ts'
 import { type DemoArticle, readArticles } from '../../src/demo/articles.ts'
+import type { Ad } from '../../src/digest/ad.ts'
 import { composeDigest, type DigestArticle, type DigestInput, type Publication } from '../../src/digest/compose.ts'
 import { type AskedFor, composeConfirmation } from '../../src/digest/confirmation.ts'
 import type { Locale } from '../../src/digest/locale.ts'
@@ -16,6 +17,9 @@ export type Sample = { readonly name: string; readonly locale: Locale; readonly 
 /** A Monday, 7:00 in Berlin. */
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
 const PICTURES = 'https://pictures.example/'
+/** A logo of a width, which its address says, and its colour on each ground. */
+const logoOf = (width: number) =>
+  ({ url: `${PICTURES}${width}-0b5c7a.svg`, darkUrl: `${PICTURES}${width}-7cc4e0.svg`, width, height: 48 }) as const
 const FOLDER = new URL('../../src/demo/content/pictures/', import.meta.url).pathname
 const PAGE = 'https://news.example.org/archive/welt-und-technik/x1'
 
@@ -27,7 +31,9 @@ const PUBLICATIONS: Readonly<Record<Locale, Publication>> = {
     zone: 'Europe/Berlin',
     imprint: 'Beispielverlag GmbH · Musterweg 1 · 10115 Berlin\nVerantwortlich: Mara Muster · welt@example.org',
     accent: '#0b5c7a',
+    headlineColour: null,
     headlineFont: 'serif',
+    logo: null,
     maxArticles: 12,
   },
   en: {
@@ -37,9 +43,19 @@ const PUBLICATIONS: Readonly<Record<Locale, Publication>> = {
     zone: 'Europe/London',
     imprint: 'Example Press Ltd · 1 Sample Street · London\nharbour@example.org',
     accent: '#8a3b2e',
+    headlineColour: null,
     headlineFont: 'sans',
+    logo: null,
     maxArticles: 12,
   },
+}
+
+const AD: Ad = {
+  title: 'Das Frühjahr auf zwei Rädern',
+  text: 'Probefahrt bis zum 3. April, auch sonntags. Kommen Sie vorbei.',
+  url: 'https://ads.example/rad',
+  advertiser: 'Radhaus Beispiel',
+  image: { url: `${PICTURES}bicycle.png`, alt: 'Ein Fahrrad' },
 }
 
 /** Every kind of mail in both languages, from few articles to more than fit, and with texts that are hard to set. */
@@ -60,6 +76,18 @@ export async function renderSamples(): Promise<readonly Sample[]> {
     digest(templates, 'digest-one-en', 'en', none(english).slice(0, 1)),
     digest(templates, 'digest-without-pictures-de', 'de', none(german).slice(0, 12)),
     digest(templates, 'digest-hard-de', 'de', hardArticles(german)),
+    digest(templates, 'digest-logo-de', 'de', german.slice(0, 3), {
+      publication: {
+        ...PUBLICATIONS.de,
+        logo: { ...logoOf(280), alt: null, place: 'instead' },
+        headlineColour: '#0b5c7a',
+      },
+      ads: [AD],
+    }),
+    digest(templates, 'digest-logo-en', 'en', english.slice(0, 3), {
+      publication: { ...PUBLICATIONS.en, logo: { ...logoOf(48), alt: 'A lighthouse', place: 'beside' } },
+      ads: [{ ...AD, image: null, title: 'Sailing for beginners', text: 'From April, every Saturday.' }],
+    }),
     digest(templates, 'digest-test-en', 'en', english.slice(0, 4), { test: 'This is a test of the next edition.' }),
     ...(['de', 'en'] as const).flatMap((locale) => [
       confirmation(templates, `confirmation-${locale}`, locale, 1),
@@ -74,9 +102,16 @@ export async function showSample(page: Page, { html }: Sample, pictures = true):
   await page.route(`${PICTURES}**`, async (route) => {
     if (!pictures) return route.abort()
     const name = new URL(route.request().url()).pathname.slice(1)
+    const [, width, colour] = /^(\d+)-(\w+)\.svg$/.exec(name) ?? []
+    if (width !== undefined) return route.fulfill({ contentType: 'image/svg+xml', body: drawLogo(width, `#${colour}`) })
     return route.fulfill({ contentType: 'image/png', body: await readFile(join(FOLDER, name)) })
   })
   await page.setContent(html, { waitUntil: 'load' })
+}
+
+/** A ring, in as much room as one beside the name has, or (wide) the one in its place. */
+function drawLogo(width: string, colour: string): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} 48"><circle cx="24" cy="24" r="20" fill="none" stroke="${colour}" stroke-width="6"/><path d="M64 24H270" stroke="${colour}" stroke-width="12"/></svg>`
 }
 
 function digest(

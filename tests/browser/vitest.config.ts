@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: ['tests/browser/**/*.browser.ts'],
+    setupFiles: ['tests/support/equality.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 240_000,

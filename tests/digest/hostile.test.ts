@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import fc from 'fast-check'
 import { convert } from 'html-to-text'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/compose.ts'
 import { type Rendered, renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
+import { corpora, readCases } from '../support/corpora.ts'
 import { article, articles, input, READER } from './sample.ts'
 
 let templates: Templates
@@ -57,9 +56,9 @@ describe('foreign content', () => {
   })
 })
 
-describe.skipIf(!process.env.COURANT_CORPORA)('the payloads of public test suites (COURANT_CORPORA)', () => {
-  test('never become markup or a link, wherever they stand', async () => {
-    const corpus = JSON.parse(await readFile(join(process.env.COURANT_CORPORA ?? '', 'xss.json'), 'utf8'))
+describe.skipIf(corpora === null)('the payloads of public test suites (COURANT_CORPORA)', () => {
+  test('never become markup or a link, wherever they stand', () => {
+    const corpus = readCases<{ payloads: readonly { payload: string }[] }>('xss.json')
     const benign = shape(rendered(withText('b'), { intro: 'b' }).html)
     expect(corpus.payloads.length).toBeGreaterThan(100)
     for (const { payload } of corpus.payloads) {

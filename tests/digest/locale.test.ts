@@ -28,6 +28,13 @@ describe('phrase', () => {
     expect(() => phrase('de', 'constructor.name')).toThrow(/constructor/)
   })
 
+  test('no line breaks between a number and what it counts', () => {
+    for (const text of [JSON.stringify(de), JSON.stringify(en)]) {
+      expect(text).toMatch(/\{count\}\u00a0\p{L}/u)
+      expect(text).not.toMatch(/(\{(count|minutes|most|time|hour|day)\}\.?|(?<!UTF-)\d) \p{L}/u)
+    }
+  })
+
   test('German quotation marks are „…“ and no phrase shouts', () => {
     for (const text of [JSON.stringify(de), JSON.stringify(en)]) expect(text).not.toMatch(/\\"|!/)
     expect(LOCALES).toEqual(['de', 'en'])

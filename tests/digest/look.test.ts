@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { applyLook, contrast, GROUND, readableAccent } from '../../src/digest/markup/look.ts'
+import { contrast, GROUND, HEADLINE_COLOUR, headlineShades, readable } from '../../src/digest/look/colours.ts'
+import { applyLook } from '../../src/digest/look/look.ts'
 
 const colour = fc.stringMatching(/^#[0-9a-f]{6}$/)
 
@@ -15,23 +16,32 @@ describe('a newsletter’s look', () => {
     fc.assert(
       fc.property(colour, (accent) => {
         for (const mode of ['light', 'dark'] as const) {
-          expect(contrast(readableAccent(accent, mode), GROUND[mode])).toBeGreaterThanOrEqual(4.5)
+          expect(contrast(readable(accent, mode), GROUND[mode])).toBeGreaterThanOrEqual(4.5)
         }
       }),
     )
   })
 
-  test('an accent that reads stays what it is', () => expect(readableAccent('#b3261e', 'light')).toBe('#b3261e'))
+  test('an accent that reads stays what it is', () => expect(readable('#b3261e', 'light')).toBe('#b3261e'))
 
   test('what is no colour is refused, so that it can never reach the markup', () => {
-    expect(() => readableAccent('red;}</style>', 'light')).toThrow(
-      expect.objectContaining({ code: 'newsletter.accent' }),
-    )
+    expect(() => readable('red;}</style>', 'light')).toThrow(expect.objectContaining({ code: 'newsletter.colour' }))
   })
 
   test('the sentinels of a template become the newsletter’s colours and font', () => {
-    const look = applyLook('#acce01 #ACCE02 headline-font', { accent: '#b3261e', headlineFont: 'serif' })
-    expect(look).toMatch(/^#b3261e #[0-9a-f]{6} Georgia, 'Times New Roman', serif$/)
+    const look = { accent: '#b3261e', headlineColour: '#1e4620', headlineFont: 'serif' } as const
+    const applied = applyLook('#acce01 #ACCE02 #acce03 #acce04 headline-font', look)
+    expect(applied).toMatch(/^#b3261e #[0-9a-f]{6} #1e4620 #(?!1e4620)[0-9a-f]{6} Georgia, 'Times New Roman', serif$/)
+  })
+
+  test('headlines are ours where the newsletter sets no colour for them, and read at 4.5:1 whatever it sets', () => {
+    expect(headlineShades(null)).toBe(HEADLINE_COLOUR)
+    fc.assert(
+      fc.property(fc.option(colour), (own) => {
+        for (const ground of ['light', 'dark'] as const)
+          expect(contrast(headlineShades(own)[ground], GROUND[ground])).toBeGreaterThanOrEqual(4.5)
+      }),
+    )
   })
 
   test('the digest stands on the grounds the accent is measured against, and its texts read at 4.5:1 on them', async () => {
@@ -50,9 +60,9 @@ describe('a newsletter’s look', () => {
     ]
     expect(lightInks).toContain('#5b6167')
     expect(darkInks).toContain('#a9aeb3')
-    for (const ink of lightInks.filter((found) => found !== '#acce01'))
+    for (const ink of lightInks.filter((found) => !found.startsWith('#acce')))
       expect(contrast(ink, GROUND.light)).toBeGreaterThanOrEqual(4.5)
-    for (const ink of darkInks.filter((found) => found !== '#acce02'))
+    for (const ink of darkInks.filter((found) => !found.startsWith('#acce')))
       expect(contrast(ink, GROUND.dark)).toBeGreaterThanOrEqual(4.5)
   })
 })

@@ -80,6 +80,14 @@ describe('the HTML of a digest', () => {
     }
   })
 
+  test('begins with the preheader, which is not seen in the mail', () => {
+    const { html, preheader } = rendered(RICH, { publication })
+    expect(preheader).toBe('Schlagzeile 4')
+    expect(html).toMatch(
+      /<body[^>]*>\s*<div[^>]*>\s*<div style="display:none;[^"]*mso-hide:all[^"]*">Schlagzeile 4&nbsp;/,
+    )
+  })
+
   test('a headline in another language says which', () => {
     expect(rendered(RICH).html).toMatch(/<h2 class="headline" dir="auto" lang="en"/)
   })

@@ -20,7 +20,9 @@ export const PUBLICATION: Publication = {
   zone: 'Europe/Berlin',
   imprint: 'Verlag Beispiel GmbH\nMusterstraße 1, 10115 Berlin',
   accent: '#b3261e',
+  headlineColour: null,
   headlineFont: 'serif',
+  logo: null,
   maxArticles: 12,
 }
 

@@ -1,18 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { describe, expect, test } from 'vitest'
+import { freshDatabase } from '../support/fresh.ts'
 import { courantOn } from './commanding.ts'
-import { NOON } from './fixtures.ts'
+import { ADD_TAGBLATT, NOON } from './fixtures.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-beforeEach(() => database.truncate())
-afterAll(() => database.close())
+const { db } = await freshDatabase()
 
-const courant = (...words: string[]) => courantOn(database.db)(...words)
-const addTagblatt = () =>
-  courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt', '--imprint', 'Verlag')
+const courant = courantOn(db)
 const wrongUsage = { code: 'usage' }
 
 describe('courant newsletter', () => {
@@ -35,7 +28,14 @@ describe('courant newsletter', () => {
         minArticles: 1,
         graceHours: 6,
         accent: '#1a5276',
+        headlineColour: null,
         headlineFont: 'serif',
+        logoUrl: null,
+        logoDarkUrl: null,
+        logoAlt: null,
+        logoWidth: null,
+        logoHeight: null,
+        logoPlace: 'instead',
         intro: null,
         state: 'active',
         createdAt: NOON.toString(),
@@ -48,7 +48,7 @@ describe('courant newsletter', () => {
   })
 
   test('set and show say all fields, list says a line each', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     const options = [
       '--hour',
       '18',
@@ -90,7 +90,7 @@ describe('courant newsletter', () => {
   })
 
   test('pause and resume say the state and the editions that went along', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     const { results, texts } = await courant('newsletter', 'pause', 'tagblatt')
     expect(results).toMatchObject([{ slug: 'tagblatt', state: 'paused', editions: [] }])
     expect(texts).toEqual(['Newsletter tagblatt is paused.'])
@@ -102,7 +102,7 @@ describe('courant newsletter', () => {
   })
 
   test('delete wants --yes where nobody can be asked, and frees the slug', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await courant('subscriber', 'add', 'a@example.com')
     await expect(courant('newsletter', 'delete', 'tagblatt')).rejects.toMatchObject(wrongUsage)
     expect((await courant('newsletter', 'list')).results).toHaveLength(1)
@@ -113,11 +113,11 @@ describe('courant newsletter', () => {
     await expect(courant('newsletter', 'delete', 'tagblatt', '--yes')).rejects.toMatchObject({
       code: 'newsletter.unknown',
     })
-    expect((await addTagblatt()).results).toMatchObject([{ slug: 'tagblatt', state: 'active' }])
+    expect((await courant(...ADD_TAGBLATT)).results).toMatchObject([{ slug: 'tagblatt', state: 'active' }])
   })
 
   test('a wrong value is wrong usage, and all are named', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await expect(courant('newsletter', 'set', 'tagblatt', '--hour', '25', '--rhythm', 'hourly')).rejects.toMatchObject({
       ...wrongUsage,
       message: expect.stringMatching(/hour.*rhythm/),

@@ -23,9 +23,21 @@ export const newsletter = pgTable(
     /** A slot missed while the system was down is caught up within this many hours, once. */
     graceHours: integer().notNull().default(6),
     accent: text().notNull().default('#1a5276'),
+    /** Null: ours. */
+    headlineColour: text(),
     headlineFont: text({ enum: ['sans', 'serif'] })
       .notNull()
       .default('serif'),
+    /** https; shown where its size is known, in CSS pixels. */
+    logoUrl: text(),
+    /** The logo's variant for a dark ground. */
+    logoDarkUrl: text(),
+    logoAlt: text(),
+    logoWidth: smallint(),
+    logoHeight: smallint(),
+    logoPlace: text({ enum: ['instead', 'beside'] })
+      .notNull()
+      .default('instead'),
     intro: text(),
     state: text({ enum: ['active', 'paused', 'deleted'] })
       .notNull()

@@ -75,7 +75,7 @@ export const optIn = pgTable(
     /** When it is sent, or is to be. */
     at: instant().notNull(),
   },
-  (table) => [index('opt_in_hash').on(table.emailHash, table.at)],
+  (table) => [index('opt_in_hash').on(table.emailHash, table.at), index('opt_in_age').on(table.at)],
 )
 
 /** Evidence of consent; append-only, held so by a trigger. */

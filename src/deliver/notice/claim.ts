@@ -24,7 +24,10 @@ export type ClaimedNotice = {
 
 /** A newsletter a notice names, and the choice made for it. */
 export type Asked = AskedFor &
-  Pick<typeof newsletter.$inferSelect, 'fromAddress' | 'fromName' | 'replyTo' | 'accent' | 'headlineFont'>
+  Pick<
+    typeof newsletter.$inferSelect,
+    'fromAddress' | 'fromName' | 'replyTo' | 'accent' | 'headlineColour' | 'headlineFont'
+  >
 
 type Row = {
   id: number
@@ -43,6 +46,7 @@ type Row = {
   from_name: string
   reply_to: string | null
   accent: string
+  headline_colour: string | null
   headline_font: Asked['headlineFont']
   rhythm: Asked['rhythm']
   weekday: number | null
@@ -90,7 +94,7 @@ export async function claimNotices(
     select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, p.email, p.locale, p.format,
       case when w.state = 'deleted' then 'the newsletter is no more'
         else ${refusal} end as refusal,
-      w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_font,
+      w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_colour, w.headline_font,
       k.rhythm, k.weekday, k.hour, k.zone
     from claimed c
     join subscriber p on p.id = c.subscriber_id
@@ -143,6 +147,7 @@ function readAsked(row: Row): Asked {
     fromName: row.from_name,
     replyTo: row.reply_to,
     accent: row.accent,
+    headlineColour: row.headline_colour,
     headlineFont: row.headline_font,
     rhythm: row.rhythm,
     weekday: row.weekday,

@@ -2,6 +2,7 @@ import { Liquid, type Template } from 'liquidjs'
 import { CourantError } from '../../errors.ts'
 import { withoutTags } from '../subject.ts'
 import { underline, wrap } from '../typography/wrap.ts'
+import { shortenPaths } from './paths.ts'
 
 /** A template as written: `name` as in `mail/digest.mjml`, `path` where it lies. */
 export type TemplateFile = { readonly name: string; readonly path: string; readonly source: string }
@@ -36,7 +37,9 @@ export function textEngine(): Liquid {
 /** Parses `source` (the file's own text, or what was compiled from it); a fault throws `template.invalid` with its line. */
 export function parse(engine: Liquid, file: TemplateFile, source = file.source): Parsed {
   try {
-    return { file, engine, templates: engine.parse(source) }
+    const templates = engine.parse(source)
+    shortenPaths(templates)
+    return { file, engine, templates }
   } catch (cause) {
     throw invalidTemplate(file, lineOf(cause), messageOf(cause), cause)
   }

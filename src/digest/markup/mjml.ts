@@ -1,5 +1,5 @@
 import type mjml from 'mjml'
-import { CourantError } from '../../errors.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
 import { invalidTemplate, type TemplateFile } from './liquid.ts'
 
 type MjmlNode = Awaited<ReturnType<typeof mjml>>['json']
@@ -91,5 +91,5 @@ function lineAt(source: string, index: number): number {
 function readMjmlError(error: unknown): { line: number | null; why: string } {
   const first = error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : null
   if (typeof first?.line === 'number') return { line: first.line, why: `<${first.tagName}>: ${first.message}.` }
-  return { line: null, why: error instanceof Error ? error.message : 'mjml failed for an unknown reason.' }
+  return { line: null, why: reasonOf(error) }
 }

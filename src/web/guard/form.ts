@@ -4,7 +4,7 @@ import type { SiteContext } from '../context.ts'
 export type Form = ReadonlyMap<string, readonly (string | null)[]>
 
 /** A form, or the status of what cannot be one: 400 torn, 415 another type or charset. */
-export type FormReading =
+type FormReading =
   | { readonly kind: 'form'; readonly form: Form }
   | { readonly kind: 'refused'; readonly status: 400 | 415 }
 

@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { SubscribeLimit } from '../../config.ts'
 
 /** Counts one request of a network; answers the seconds to wait, or null where it may go on. */
-export type Limiter = (network: string) => Promise<number | null>
+type Limiter = (network: string) => Promise<number | null>
 
 /** Opens a limiter that each process keeps for itself, in memory; networks are forgotten when their time is over. */
 export function openLimiter(limit: SubscribeLimit): Limiter {

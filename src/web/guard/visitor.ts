@@ -2,7 +2,7 @@ import type { Site, SiteContext } from '../context.ts'
 import { readClient } from './client.ts'
 
 /** Where a request came from, as consent records keep it. */
-export type Visitor = { readonly ip: string | null; readonly userAgent: string | null }
+type Visitor = { readonly ip: string | null; readonly userAgent: string | null }
 
 const LONGEST_USER_AGENT = 300
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Liquid } from 'liquidjs'
 import type { Config } from '../../config.ts'
 import { type Locale, phrase } from '../../digest/locale.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */
 export type Language = { readonly locale: Locale; readonly chosen: Locale | null }
@@ -101,7 +101,7 @@ function filesIn(folder: string, ending: string): readonly string[] {
 function invalid(name: string, cause: unknown): CourantError {
   return new CourantError('template.invalid', {
     what: `The template pages/${name.replace(/\.liquid$/, '')}.liquid cannot be used.`,
-    why: cause instanceof Error ? `${cause.message.split('\n')[0]}.` : undefined,
+    why: `${reasonOf(cause).split('\n')[0]}.`,
     todo: 'Correct it; docs/templates.md says what a page is given.',
     cause,
   })

@@ -5,7 +5,7 @@ import { languageOf } from './language.ts'
 import { showPage } from './show.ts'
 
 /** What can be wrong with a request as a whole; each has its words in `pages.problem`. */
-export type ProblemStatus = 400 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503
+type ProblemStatus = 400 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503
 
 /** First readers are German. */
 const FALLBACK: Locale = 'de'

@@ -3,6 +3,7 @@ import { LOCALES } from '../../digest/locale.ts'
 import { shortenAddress } from '../../mail/address.ts'
 import type { Newsletter } from '../../subscribe/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
+import { colourSheetName } from './colours.ts'
 import type { Language } from './pages.ts'
 import { sayList } from './say.ts'
 
@@ -12,8 +13,8 @@ export type Page = {
   readonly title: string
   /** Names for the head; none on pages about no newsletter. */
   readonly newsletters: readonly string[]
-  /** Gives the page its colour. */
-  readonly look: Pick<Newsletter, 'accent' | 'headlineFont'> | null
+  /** Gives the page its colours. */
+  readonly look: Pick<Newsletter, 'accent' | 'headlineColour' | 'headlineFont'> | null
   /** In full; the page shows it shortened. */
   readonly address?: string | null
   readonly view: object
@@ -30,7 +31,7 @@ export function showPage(site: Site, c: SiteContext, language: Language, page: P
     title: page.title,
     newsletter: page.newsletters.length === 0 ? null : sayList(page.newsletters, language.locale),
     address: page.address == null ? null : shortenAddress(page.address),
-    accent: page.look?.accent.slice(1).toLowerCase() ?? null,
+    colours: colourSheetName(page.look),
     headlines: page.look?.headlineFont ?? 'serif',
     isEmbeddable: c.req.path === '/subscribe',
     languages: LOCALES.map((locale) => ({

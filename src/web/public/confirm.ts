@@ -3,30 +3,22 @@ import { type Locale, phrase } from '../../digest/locale.ts'
 import { shortenAddress } from '../../mail/address.ts'
 import { type Confirmation, type ConfirmedNewsletter, confirm, readConfirmation } from '../../subscribe/confirm.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { isOwnPost } from '../guard/origin.ts'
 import { languageOf } from '../page/language.ts'
-import { showProblem } from '../page/problem.ts'
 import { sayList, sayMoment, sayWhen } from '../page/say.ts'
 import { showPage } from '../page/show.ts'
-import { evidenceOf, type Shown, sayShown } from './evidence.ts'
+import { routeButton } from './button.ts'
+import { type Shown, sayShown } from './evidence.ts'
 import { lookOf } from './look.ts'
 
 /** `/confirm/:token`: one sentence and one button; the button confirms, looking does not. */
 export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {
   const { db, linkKeys, clock } = site
-  app.get('/confirm/:token', async (c) => {
-    const found = await readConfirmation(db, linkKeys, c.req.param('token'), clock.now())
-    return found === null ? showProblem(site, c, 404, 'confirm') : show(site, c, found)
-  })
-  app.post('/confirm/:token', async (c) => {
-    if (!isOwnPost(site, c)) return showProblem(site, c, 403)
-    const token = c.req.param('token')
-    const before = await readConfirmation(db, linkKeys, token, clock.now())
-    if (before === null) return showProblem(site, c, 404, 'confirm')
-    const { locale } = languageOf(c, before.locale)
-    const evidence = evidenceOf(site, c, shownTo(before, locale), locale)
-    const after = await confirm(db, linkKeys, token, evidence, clock.now())
-    return after === null ? showProblem(site, c, 404, 'confirm') : show(site, c, after)
+  routeButton<Confirmation>(app, site, {
+    name: 'confirm',
+    read: (token) => readConfirmation(db, linkKeys, token, clock.now()),
+    act: (token, evidence) => confirm(db, linkKeys, token, evidence, clock.now()),
+    shownTo,
+    show: (c, found) => show(site, c, found),
   })
 }
 

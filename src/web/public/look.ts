@@ -7,7 +7,11 @@ import type { Page } from '../page/show.ts'
 export async function lookOf({ db }: Site, slug: string | undefined): Promise<Page['look']> {
   if (slug === undefined) return null
   const rows = await db
-    .select({ accent: newsletter.accent, headlineFont: newsletter.headlineFont })
+    .select({
+      accent: newsletter.accent,
+      headlineColour: newsletter.headlineColour,
+      headlineFont: newsletter.headlineFont,
+    })
     .from(newsletter)
     .where(eq(newsletter.slug, slug))
     .limit(1)

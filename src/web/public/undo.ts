@@ -4,29 +4,22 @@ import { shortenAddress } from '../../mail/address.ts'
 import type { Leaving } from '../../subscribe/leave.ts'
 import { readUndo, undoLeave } from '../../subscribe/undo.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { isOwnPost } from '../guard/origin.ts'
 import { languageOf } from '../page/language.ts'
-import { showProblem } from '../page/problem.ts'
 import { sayList } from '../page/say.ts'
 import { showPage } from '../page/show.ts'
-import { evidenceOf, type Shown, sayShown } from './evidence.ts'
+import { routeButton } from './button.ts'
+import { type Shown, sayShown } from './evidence.ts'
 import { lookOf } from './look.ts'
 
 /** `/undo/:token`: takes back, for an hour, what was left by mistake. */
 export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
   const { db, linkKeys, clock } = site
-  app.get('/undo/:token', async (c) => {
-    const found = await readUndo(db, linkKeys, c.req.param('token'), clock.now())
-    return found === null ? showProblem(site, c, 404, 'undo') : show(site, c, found)
-  })
-  app.post('/undo/:token', async (c) => {
-    if (!isOwnPost(site, c)) return showProblem(site, c, 403)
-    const token = c.req.param('token')
-    const before = await readUndo(db, linkKeys, token, clock.now())
-    if (before === null) return showProblem(site, c, 404, 'undo')
-    const { locale } = languageOf(c, before.locale)
-    const after = await undoLeave(db, linkKeys, token, evidenceOf(site, c, shownTo(before), locale), clock.now())
-    return after === null ? showProblem(site, c, 404, 'undo') : show(site, c, after)
+  routeButton<Leaving>(app, site, {
+    name: 'undo',
+    read: (token) => readUndo(db, linkKeys, token, clock.now()),
+    act: (token, evidence) => undoLeave(db, linkKeys, token, evidence, clock.now()),
+    shownTo,
+    show: (c, found) => show(site, c, found),
   })
 }
 

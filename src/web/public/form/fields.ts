@@ -6,7 +6,7 @@ import type { Newsletter } from '../../../subscribe/newsletters.ts'
 import type { Form } from '../../guard/form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */
-export const FIELDS = ['newsletter', 'email', 'name', 'rhythm', 'weekday', 'hour', 'timeZone', 'topics'] as const
+const FIELDS = ['newsletter', 'email', 'name', 'rhythm', 'weekday', 'hour', 'timeZone', 'topics'] as const
 export type Field = (typeof FIELDS)[number]
 
 /** What was typed, to be shown again; what could not be read is empty. */
@@ -16,7 +16,7 @@ export type Typed = Readonly<Record<Exclude<Field, 'newsletter' | 'topics'>, str
 }
 
 /** What is wrong with a field, by its sentence in `pages.wrong`. */
-export type Wrong = { readonly sentence: string; readonly values?: Readonly<Record<string, string | number>> }
+type Wrong = { readonly sentence: string; readonly values?: Readonly<Record<string, string | number>> }
 export type Wrongs = Partial<Readonly<Record<Field, Wrong>>>
 
 /** What is asked for, once nothing is wrong. */
