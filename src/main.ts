@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import type { Writable } from 'node:stream'
+import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { systemClock } from './clock.ts'
 import { type CommandContext, makeContext } from './commands/context.ts'
-import { CourantError } from './errors.ts'
+import { CourantError, reasonOf } from './errors.ts'
 
 const DONE = 0
 const FAILED = 1
@@ -27,26 +28,39 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: 
 }
 
 /** Runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage. */
-export async function main(words: readonly string[]): Promise<number> {
+export async function main(
+  words: readonly string[],
+  out: Writable = process.stdout,
+  err: Writable = process.stderr,
+): Promise<number> {
   const json = words.includes('--json')
+  const context = makeContext(systemClock, out, err, () => json)
   try {
-    const program = await describe(json, words)
+    const program = await makeProgram(context, words, {
+      writeOut: (text) => out.write(text),
+      writeErr: (text) => err.write(text),
+      outputError: (text, write) => (json ? undefined : write(text)),
+    })
     await program.parseAsync(words, { from: 'user' })
     return process.exitCode === undefined ? DONE : Number(process.exitCode)
   } catch (error) {
-    return report(error, json)
+    return report(error, json, context, err)
   }
 }
 
-async function describe(json: boolean, words: readonly string[]): Promise<Command> {
+/** The command line's table: the groups that `words` name, or where they name none all of them. */
+export async function makeProgram(
+  context: CommandContext,
+  words: readonly string[],
+  output: OutputConfiguration,
+): Promise<Command> {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
   const { version }: { version: string } = JSON.parse(text)
   const program = new Command('courant')
     .description('E-mail newsletter digests: collects new articles, picks what is new to each reader, sends by SMTP.')
     .version(version)
     .option('--json', 'answer in JSON')
-    .configureOutput({ outputError: (text, write) => (json ? undefined : write(text)) })
-  const context = makeContext(systemClock, process.stdout, process.stderr, () => json)
+    .configureOutput(output)
   const named = Object.keys(GROUPS).filter((name) => words.includes(name))
   for (const [name, load] of Object.entries(GROUPS))
     if (named.length === 0 || named.includes(name)) (await load())(program, context)
@@ -65,33 +79,28 @@ function prepare(command: Command): void {
   }
 }
 
-function report(error: unknown, json: boolean): number {
+function report(error: unknown, json: boolean, context: CommandContext, err: Writable): number {
+  const answer = (code: string, message: string, hint: string | null) => {
+    if (json) err.write(`${JSON.stringify({ error: { code, message, hint } })}\n`)
+    else err.write(`${message}${hint === null ? '' : `\n${hint}`}\n`)
+  }
   if (error instanceof CommanderError) {
     if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode === 0 ? DONE : WRONG_USAGE
-    if (json) writeError('usage', error.message.replace(/^error: /, ''), 'Run the command with --help.')
+    if (json) answer('usage', error.message.replace(/^error: /, ''), 'Run the command with --help.')
     return WRONG_USAGE
   }
-  const { code, what, hint } = factsOf(error)
-  if (json) writeError(code, what, hint)
-  else process.stderr.write(`${what}${hint === null ? '' : `\n${hint}`}\n`)
-  return USAGE_CODES.has(code) ? WRONG_USAGE : FAILED
+  if (error instanceof CourantError) {
+    answer(error.code, error.message, error.todo)
+    return USAGE_CODES.has(error.code) ? WRONG_USAGE : FAILED
+  }
+  if (['debug', 'trace'].includes(context.config().logLevel)) err.write(`${placesIn(error).join('\n')}\n`)
+  answer('internal', reasonOf(error), 'This is a fault in Courant; with LOG_LEVEL=debug the log says where.')
+  return FAILED
 }
 
-function factsOf(error: unknown): { code: string; what: string; hint: string | null } {
-  if (error instanceof CourantError) return { code: error.code, what: error.message, hint: error.todo }
+/** Where it went wrong, without the words of the error, which may name an address. */
+function placesIn(error: unknown): readonly string[] {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const what = cause instanceof Error ? cause.message : String(cause)
-  const hint = 'This is a fault in Courant; with LOG_LEVEL=debug the log says where.'
-  if (readDebug() && error instanceof Error) process.stderr.write(`${cause instanceof Error ? cause.stack : what}\n`)
-  return { code: 'internal', what, hint }
-}
-
-function readDebug(): boolean {
-  return ['debug', 'trace'].includes(
-    String(makeContext(systemClock, process.stdout, process.stderr, () => false).config().logLevel),
-  )
-}
-
-function writeError(code: string, message: string, hint: string | null): void {
-  process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`)
+  const stack = cause instanceof Error ? (cause.stack ?? '') : ''
+  return stack.split('\n').filter((line) => /^\s+at /.test(line))
 }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { CourantError } from '../errors.ts'
 
 /** Where a person may be asked. */
-export type Terminal = {
+type Terminal = {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean }
 }

@@ -6,7 +6,7 @@ import { migrateDatabase } from '../db/migrate.ts'
 import { type Logger, openLog } from '../log.ts'
 
 /** A bar on a terminal, nothing in a pipe. */
-export type Progress = { update(done: number): void; stop(): void }
+type Progress = { update(done: number): void; stop(): void }
 
 /** What every command is given: configuration, database, clock, and the one way to answer. */
 export type CommandContext = {

@@ -24,7 +24,7 @@ import { openSender } from './sender.ts'
 export type TestOptions = { readonly to: string; readonly subscriber?: string }
 
 /** What `digest test` answers. Nothing is sent where there is no article at all or `to` is suppressed; `reason` says so. */
-export type TestReport =
+type TestReport =
   | {
       readonly sent: true
       readonly to: string
@@ -70,14 +70,14 @@ export async function sendTest(
   if (await isBarred(db, to)) return { sent: false, to, reason: 'The address is suppressed.', articles: 0 }
   const { stationery } = sender
   checkTemplates(stationery.templates, readPublication(newsletter))
-  const of = options.subscriber ?? null
-  const now = clock.now()
-  const next = await readPreview(db, newsletter, of, stationery.baseUrl, now)
+  const email = options.subscriber ?? null
+  const looking = { newsletter, email, baseUrl: stationery.baseUrl, now: clock.now() }
+  const next = await readPreview(db, looking)
   const isNew = next.source.digest.articles.length > 0
-  const preview = isNew ? next : await readNewest(db, newsletter, of, stationery.baseUrl, now)
+  const preview = isNew ? next : await readNewest(db, looking)
   const articles = preview.source.digest.articles.length
   if (articles === 0) return { sent: false, to, reason: 'There is no article to show yet.', articles }
-  const compiled = await compileSource(stationery, markAsTest(preview, of !== null, isNew))
+  const compiled = await compileSource(stationery, markAsTest(preview, email !== null, isNew))
   // Nothing is known of this subscription and version, so the links of the mail act on nobody.
   const reader = { ...preview.reader, email: to, name: null, tokenVersion: 0 }
   const { envelope, octets } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })

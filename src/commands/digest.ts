@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { clockFrom, Temporal } from '../clock.ts'
 import { compileSource, fieldsOf, writeMessage } from '../deliver/message.ts'
 import { composeDigest } from '../digest/compose.ts'
 import { readPreview } from '../digest/preview.ts'
@@ -12,6 +11,7 @@ import type { CommandContext } from './context.ts'
 import { sendDigest } from './digest-send.ts'
 import { testDigest } from './digest-test.ts'
 import { type WatchOptions, watchPreview } from './digest-watch.ts'
+import { clockAt } from './now.ts'
 import { openStationery } from './sender.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
@@ -50,7 +50,7 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .option('--key <key>', 'the same key returns the same edition')
     .option('--now <instant>', 'as if it were then (ISO 8601)')
     .action((slug: string | undefined, options: SendOptions) =>
-      sendDigest({ ...context, clock: clockOf(context, options.now) }, slug, options),
+      sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, slug, options),
     )
 }
 
@@ -62,10 +62,11 @@ async function preview(context: CommandContext, slug: string | undefined, option
   if (format === 'mjml')
     return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
   const stationery = await openStationery(context.config())
-  const now = clockOf(context, options.now).now()
+  const now = clockAt(options.now, context.clock).now()
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
-    const { source, reader } = await readPreview(db, newsletter, options.subscriber ?? null, stationery.baseUrl, now)
+    const looking = { newsletter, email: options.subscriber ?? null, baseUrl: stationery.baseUrl, now }
+    const { source, reader } = await readPreview(db, looking)
     const view = composeDigest(source.digest)
     const fields = fieldsOf(stationery, source, 0, reader)
     const rendered = renderDigest(stationery.templates, view, fields)
@@ -106,13 +107,4 @@ async function answer(context: CommandContext, options: PreviewOptions, content:
   await writeFile(options.out, content)
   const bytes = Buffer.byteLength(content)
   context.print({ file: options.out, format: options.format, bytes }, `${options.out}: ${bytes} bytes`)
-}
-
-function clockOf(context: CommandContext, now: string | undefined): CommandContext['clock'] {
-  if (now === undefined) return context.clock
-  try {
-    return clockFrom(Temporal.Instant.from(now))
-  } catch {
-    throw new CourantError('usage', { what: `--now takes an instant such as 2026-05-03T07:00:00Z, not ${now}.` })
-  }
 }

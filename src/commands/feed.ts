@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Feed } from '../collect/feed.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import type { CommandContext } from './context.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
@@ -52,8 +52,7 @@ async function readLocal(file: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CourantError('feed.unreadable', { what: 'The file cannot be read.', why, cause })
+    throw new CourantError('feed.unreadable', { what: 'The file cannot be read.', why: reasonOf(cause), cause })
   }
 }
 

@@ -4,24 +4,24 @@ import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
 import type { CommandContext } from './context.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
-export const ROLES = ['web', 'scheduler', 'worker'] as const
-export type Role = (typeof ROLES)[number]
+const ROLES = ['web', 'scheduler', 'worker'] as const
+type Role = (typeof ROLES)[number]
 
 /** A server that runs; `url` is where it listens, null without the web. */
-export type Server = {
+type Server = {
   readonly url: string | null
   /** Requests and messages under way are finished, leases go back; the database stays open. */
   readonly stop: () => Promise<void>
 }
 
 /** What a server may have beside the configuration. */
-export type ServerExtras = Pick<Web, 'mounts'>
+type ServerExtras = Pick<Web, 'mounts'>
 
 /** `courant serve`: the web pages, the scheduler and the worker, until SIGTERM or SIGINT. */
 export function registerServe(program: Command, context: CommandContext): void {
@@ -137,7 +137,7 @@ async function startWeb(
     import('../subscribe/links.ts'),
   ])
   const wake: Web['wake'] = (queue) => {
-    jobs.wake(queue).catch((error: unknown) => log.warn({ queue, reason: String(error) }, 'wake.failed'))
+    jobs.wake(queue).catch((error: unknown) => log.warn({ queue, reason: reasonOf(error) }, 'wake.failed'))
   }
   const app = makeApp({
     db,

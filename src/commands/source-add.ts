@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import type { AccessChange } from '../collect/access.ts'
 import type { Address } from '../collect/attach.ts'
 import type { Discovery } from '../collect/discover.ts'
@@ -6,8 +7,18 @@ import { findNewsletter } from '../subscribe/newsletters.ts'
 import type { CommandContext } from './context.ts'
 import { type AccessOptions, readAccess } from './source-access.ts'
 
+/** Whom feeds are given to, and what of them is new. */
+export type BackfillOptions = { readonly newsletter?: string; readonly backfill: string }
+
 /** Options of `source add`. */
-export type AddOptions = AccessOptions & { readonly newsletter?: string; readonly backfill: string }
+export type AddOptions = AccessOptions & BackfillOptions
+
+/** Adds these options to a command. */
+export function takesBackfill(command: Command): Command {
+  return command
+    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', '7')
+}
 
 /** Gives a newsletter a feed, or the main feed of a page. One that cannot be fetched now is added all the same. */
 export async function addSource(context: CommandContext, given: string, options: AddOptions): Promise<void> {

@@ -1,16 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import type { Imported } from '../collect/opml.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletters.ts'
 import type { CommandContext } from './context.ts'
-import { readBackfill } from './source-add.ts'
-
-/** Options of `source import`. */
-export type ImportOptions = { readonly newsletter?: string; readonly backfill: string }
+import { type BackfillOptions, readBackfill } from './source-add.ts'
 
 /** Gives a newsletter the feeds of an OPML file; those that are refused are named with their reason. */
-export async function importSources(context: CommandContext, file: string, options: ImportOptions): Promise<void> {
+export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
   const backfillDays = readBackfill(options.backfill)
   const allowPrivate = context.config().collectAllowPrivate
   const { importFeeds, readOpml } = await import('../collect/opml.ts')
@@ -45,7 +42,6 @@ async function readInput(file: string): Promise<Buffer> {
   try {
     return file === '-' ? await buffer(process.stdin) : await readFile(file)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CourantError('opml.unreadable', { what: 'The file cannot be read.', why, cause })
+    throw new CourantError('opml.unreadable', { what: 'The file cannot be read.', why: reasonOf(cause), cause })
   }
 }

@@ -3,18 +3,16 @@ import type { ListedSource } from '../collect/listing.ts'
 import { findNewsletter } from '../subscribe/newsletters.ts'
 import type { CommandContext } from './context.ts'
 import { takesAccess } from './source-access.ts'
-import { type AddOptions, addSource } from './source-add.ts'
-import { exportSources, type ImportOptions, importSources } from './source-opml.ts'
+import { type AddOptions, addSource, type BackfillOptions, takesBackfill } from './source-add.ts'
+import { exportSources, importSources } from './source-opml.ts'
 import { type SetOptions, setSource } from './source-set.ts'
 
 /** `courant source add|list|set|import|export|remove`: where a newsletter's articles come from. */
 export function registerSource(program: Command, context: CommandContext): void {
   const group = program.command('source').description('where articles come from')
-  takesAccess(group.command('add'))
+  takesBackfill(takesAccess(group.command('add')))
     .argument('<url>', 'of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links one')
     .description('give a newsletter a feed')
-    .option('--newsletter <slug>', 'may be left out where there is only one')
-    .option('--backfill <days>', 'how far back what the feed holds now is new: none, all, or days', '7')
     .action((url: string, options: AddOptions) => addSource(context, url, options))
   group
     .command('list')
@@ -28,13 +26,10 @@ export function registerSource(program: Command, context: CommandContext): void 
     .option('--let-in', 'make the articles that the flood brake holds new to readers')
     .option('--mark-seen', 'or keep them as known, shown to nobody')
     .action((name: string, options: SetOptions) => setSource(context, name, options))
-  group
-    .command('import')
+  takesBackfill(group.command('import'))
     .argument('<file>', 'a list of feeds as OPML; - for standard input')
     .description('give a newsletter all feeds of a list')
-    .option('--newsletter <slug>', 'may be left out where there is only one')
-    .option('--backfill <days>', 'how far back what the feeds hold now is new: none, all, or days', '7')
-    .action((file: string, options: ImportOptions) => importSources(context, file, options))
+    .action((file: string, options: BackfillOptions) => importSources(context, file, options))
   group
     .command('export')
     .description('write the active feeds as OPML to standard output')

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { clockFrom, Temporal } from '../clock.ts'
-import { CourantError } from '../errors.ts'
+import type { Temporal } from '../clock.ts'
 import type { TickReport } from '../schedule/tick.ts'
 import type { CommandContext } from './context.ts'
+import { clockAt } from './now.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
 export function registerTick(program: Command, context: CommandContext): void {
@@ -10,7 +10,7 @@ export function registerTick(program: Command, context: CommandContext): void {
     .command('tick')
     .description('one pass of the scheduler: collect, plan and deliver what is due')
     .option('--now <instant>', 'as if it were then (ISO 8601)')
-    .action((options: { now?: string }) => tick({ ...context, clock: clockOf(context, options.now) }))
+    .action((options: { now?: string }) => tick({ ...context, clock: clockAt(options.now, context.clock) }))
 }
 
 /** A pass in which a part failed tells what the others did, and the command fails. */
@@ -43,13 +43,4 @@ function describe(report: TickReport): string {
     `Sent ${report.notices} notices and ${report.sent} digests; ${report.deferred} deferred, ${report.failed} failed.`,
     ...troubles.map((one) => `Failed to ${one.part}: ${one.reason}`),
   ].join('\n')
-}
-
-function clockOf(context: CommandContext, now: string | undefined): CommandContext['clock'] {
-  if (now === undefined) return context.clock
-  try {
-    return clockFrom(Temporal.Instant.from(now))
-  } catch {
-    throw new CourantError('usage', { what: `--now takes an instant such as 2026-05-03T07:00:00Z, not ${now}.` })
-  }
 }

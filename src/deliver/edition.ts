@@ -1,10 +1,10 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { PlanOrder } from './plan/order.ts'
 
 /** An edition as planning knows it. */
-export type PlannedEdition = {
+type PlannedEdition = {
   readonly id: number
   readonly publicId: string
   readonly state: string
@@ -143,20 +143,22 @@ export async function openAbandoned(db: Database, before: Temporal.Instant, now:
   return rows.rows.length
 }
 
-/** Sets the edition finished once none of its shares has anything left to do; `finished` is never said by a worker. */
-export async function finishEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
-  await finishWhere(db, sql`id = ${editionId}`, now)
-}
-
-/** The same for all editions, or for a newsletter's, after planning took deliveries away from older ones. */
-export async function finishEditions(db: Database, newsletterId: number | null, now: Temporal.Instant): Promise<void> {
-  await finishWhere(db, newsletterId === null ? sql`true` : sql`newsletter_id = ${newsletterId}`, now)
-}
-
-async function finishWhere(db: Database, which: SQL, now: Temporal.Instant): Promise<void> {
+/**
+ * Sets editions finished, of all, of a newsletter's or the one, none of whose shares has anything left to do. The caller
+ * says where to look; that an edition is finished is derived from the rows of its shares.
+ */
+export async function finishEditions(
+  db: Database,
+  {
+    newsletterId = null,
+    editionId = null,
+  }: { readonly newsletterId?: number | null; readonly editionId?: number | null },
+  now: Temporal.Instant,
+): Promise<void> {
   await db.execute(sql`
     update edition e set state = 'finished', finished_at = ${now.toString()}
-    where ${which} and state = 'sending'
+    where state = 'sending' and (${editionId}::bigint is null or id = ${editionId})
+      and (${newsletterId}::bigint is null or newsletter_id = ${newsletterId})
       and not exists (select from share where edition_id = e.id and due_at is not null)`)
 }
 

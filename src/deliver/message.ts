@@ -1,7 +1,7 @@
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { composeDigest } from '../digest/compose.ts'
-import { type ReaderFields, readerFields } from '../digest/reader.ts'
+import { type Reader, type ReaderFields, readerFields } from '../digest/reader.ts'
 import { renderDigest } from '../digest/render.ts'
 import type { Templates } from '../digest/template.ts'
 import { readVariant, type VariantSource } from '../digest/variant.ts'
@@ -11,7 +11,7 @@ import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
 import { type Compiled, compileMessage, fillMessage } from '../mail/message.ts'
 import { makeMarkers } from '../mail/slots.ts'
 import { type LinkKeys, signLink } from '../subscribe/links.ts'
-import type { Claimed, Reader } from './send/claim.ts'
+import type { Claimed } from './send/claim.ts'
 
 /** What messages are made with, the same for all. */
 export type Stationery = {

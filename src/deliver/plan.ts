@@ -45,13 +45,13 @@ export async function planEdition(db: Database, order: PlanOrder, clock: Clock):
   } finally {
     if (recall.asked) await releaseRecall(db, order.newsletterId)
   }
-  await finishEditions(db, order.newsletterId, clock.now())
+  await finishEditions(db, { newsletterId: order.newsletterId }, clock.now())
   if (plan.edition === null) return plan
   return { edition: await openSending(db, plan.edition, clock.now()), created: plan.created }
 }
 
 /** What an order would plan, and for how many. */
-export type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
+type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
 
 /** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
 export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock): Promise<Rehearsal> {

@@ -3,9 +3,10 @@ import { hostname } from 'node:os'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Relay, relayName } from '../mail/relay.ts'
-import { finishEdition } from './edition.ts'
+import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
 import { openBench } from './send/bench.ts'
@@ -13,7 +14,7 @@ import type { Claimed } from './send/claim.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
-import { rest } from './send/rest.ts'
+import { NEVER, rest } from './send/rest.ts'
 import { openSupply } from './send/supply.ts'
 import { openThrottle } from './send/throttle.ts'
 import { deferRest } from './send/unreachable.ts'
@@ -26,7 +27,7 @@ export type Sender = {
 }
 
 /** Who follows a sending, and who stops it. */
-export type Sending = {
+type Sending = {
   /** Heard after each delivery that was accounted for. */
   readonly onAccounted?: () => void
   /** Once aborted no message is begun; those on the wire are finished and committed, and the leases go back. */
@@ -36,8 +37,6 @@ export type Sending = {
 /** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
 const VARIANTS_KEPT = 16
 const LOOK_AGAIN_MS = 500
-/** Of those that nobody stops. */
-const NEVER = new AbortController().signal
 
 /**
  * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
@@ -95,7 +94,7 @@ export async function sendEdition(
   const onAccounted = () => onProgress(++final)
   for (;;) {
     const trouble = await sendDue(db, sender, editionId, clock, { onAccounted, signal })
-    await finishEdition(db, editionId, clock.now())
+    await finishEditions(db, { editionId }, clock.now())
     if (trouble !== null || signal.aborted) return
     const until = await heldUntil(db, editionId, clock.now())
     if (until === null) return
@@ -125,20 +124,18 @@ function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claime
       try {
         return writeMessage(stationery, variant, claimed)
       } catch (error) {
-        log.error({ editionId, seq: claimed.seq, reason: say(error) }, 'delivery.unwritten')
-        return failUnwritten(say(error))
+        log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.unwritten')
+        return failUnwritten(reasonOf(error))
       }
     } catch (error) {
-      await holdEdition(db, editionId, say(error))
-      log.error({ editionId, variantId: claimed.variantId, reason: say(error) }, 'edition.held')
+      await holdEdition(db, editionId, reasonOf(error))
+      log.error({ editionId, variantId: claimed.variantId, reason: reasonOf(error) }, 'edition.held')
       return putBack('the edition is held', null)
     }
   }
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
-
-const say = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 async function holdEdition(db: Database, editionId: number, reason: string): Promise<void> {
   await db.execute(

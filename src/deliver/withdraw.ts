@@ -100,7 +100,7 @@ async function withdrawFrom(
     }
   } finally {
     if (recalled) await releaseRecall(db, newsletterId)
-    await finishEditions(db, newsletterId, clock.now())
+    await finishEditions(db, { newsletterId }, clock.now())
   }
 }
 

@@ -18,7 +18,7 @@ export type DemoArticle = {
 }
 
 /** Out at the start, with an age; or held back, to come out one after the other in this order. */
-export type Appearance =
+type Appearance =
   | { readonly kind: 'published'; readonly minutesAgo: number }
   | { readonly kind: 'held'; readonly order: number }
 

@@ -17,7 +17,7 @@ export type Press = { readonly base: string; readonly pictures: ReadonlyMap<stri
 export type PublishedArticle = DemoArticle & { readonly publishedAt: Temporal.Instant }
 
 /** A feed as it is served. */
-export type FeedDocument = { readonly type: string; readonly body: string }
+type FeedDocument = { readonly type: string; readonly body: string }
 
 /** Writes a publication's feed (RSS 2.0, RFC 4287 or JSON Feed 1.1); `articles` newest first, at least one. */
 export function writeFeed(press: Press, of: Publication, articles: readonly PublishedArticle[]): FeedDocument {

@@ -4,8 +4,8 @@ import { renderPage } from './pages.ts'
 import type { Page } from './serve.ts'
 
 /** What a mail's page shows of it. */
-export type Tab = (typeof TABS)[number]
-export const TABS = ['html', 'text', 'headers', 'source'] as const
+type Tab = (typeof TABS)[number]
+const TABS = ['html', 'text', 'headers', 'source'] as const
 
 /** The page that lists mails, newest first. */
 export function renderMailboxList(mails: readonly Mail[]): string {
@@ -37,7 +37,7 @@ export function answerMailbox(mailbox: Mailbox): (request: Request) => Promise<R
 }
 
 /** The page of `/mailbox`, `/mailbox/:id?tab=…` or `/mailbox/:id/raw`; null where there is none. */
-export async function findMailboxPage(mailbox: Mailbox, { pathname, searchParams }: URL): Promise<Page | null> {
+async function findMailboxPage(mailbox: Mailbox, { pathname, searchParams }: URL): Promise<Page | null> {
   if (pathname === '/mailbox') return htmlPage(renderMailboxList(mailbox.messages()))
   const [, id, raw] = /^\/mailbox\/(\d+)(\/raw)?$/.exec(pathname) ?? []
   const mail = mailbox.messages().find((one) => one.id === Number(id))

@@ -29,7 +29,7 @@ export type Mailbox = {
   readonly close: () => Promise<void>
 }
 
-export type MailboxOptions = {
+type MailboxOptions = {
   /** A free one by default. */
   readonly smtpPort?: number
   readonly now: () => Temporal.Instant

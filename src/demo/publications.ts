@@ -14,16 +14,16 @@ export type Publications = Served & {
   readonly publish: (now: Temporal.Instant, slug?: string) => NewArticle | null
 }
 
-export type DemoFeed = {
+type DemoFeed = {
   readonly slug: string
   readonly title: string
   readonly url: string
   readonly language: string
 }
 
-export type NewArticle = { readonly feed: string; readonly title: string; readonly url: string }
+type NewArticle = { readonly feed: string; readonly title: string; readonly url: string }
 
-export type PublicationsOptions = {
+type PublicationsOptions = {
   /** A free one by default. */
   readonly port?: number
   /** The demo's start: articles are so many minutes older. */

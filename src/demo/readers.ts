@@ -1,7 +1,7 @@
 import type { Rhythm } from '../subscribe/choice/slots.ts'
 
 /** A made-up subscriber of the demo; all addresses are of example domains (RFC 2606). */
-export type DemoReader = {
+type DemoReader = {
   readonly email: string
   readonly name: string
   readonly locale: 'de' | 'en'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Temporal } from '../clock.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 
 /** One answer of the demo's small web servers. */
 export type Page = {
@@ -16,7 +16,7 @@ export type Page = {
 }
 
 /** Finds the page of a URL, whose origin is the server itself; null where there is none. */
-export type Route = (url: URL) => Page | null | Promise<Page | null>
+type Route = (url: URL) => Page | null | Promise<Page | null>
 
 /** A web server on 127.0.0.1. */
 export type Served = { readonly port: number; readonly url: string; readonly close: () => Promise<void> }
@@ -52,7 +52,7 @@ export async function listening(server: Server, port: number): Promise<number> {
   } catch (cause) {
     throw new CourantError('demo.port', {
       what: `Port ${port} of 127.0.0.1 cannot be opened.`,
-      why: cause instanceof Error ? `${cause.message}.` : undefined,
+      why: `${reasonOf(cause)}.`,
       todo: 'Stop the program that holds it, or let the demo choose a free port.',
       cause,
     })

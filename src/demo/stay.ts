@@ -3,6 +3,7 @@ import type { CommandContext } from '../commands/context.ts'
 import type { SendReport } from '../commands/digest-send.ts'
 import { startServer } from '../commands/serve.ts'
 import type { Config } from '../config.ts'
+import { reasonOf } from '../errors.ts'
 import { collectDemo, type Demo } from './demo.ts'
 import { answerMailbox } from './mailbox-pages.ts'
 
@@ -14,7 +15,7 @@ const PUBLISH_EVERY = 3
  * who confirms by hand has a digest within the minute.
  */
 export async function stay(
-  context: CommandContext,
+  context: Pick<CommandContext, 'log' | 'clock' | 'print'>,
   running: Demo,
   config: Config,
   send: () => Promise<SendReport>,
@@ -25,27 +26,37 @@ export async function stay(
   const server = await startServer(config, opened, context.log(), context.clock, ['web', 'scheduler', 'worker'], {
     mounts,
   })
-  const report = await send()
-  context.print(placesOf(running, config, report), textOf(running, config, report))
-
-  let minutes = 0
-  let passing: Promise<unknown> = Promise.resolve()
-  const pass = async () => {
-    minutes += 1
-    if (minutes % PUBLISH_EVERY === 0) publications.publish(context.clock.now())
-    await collectDemo(opened, context.clock)
-    await send()
+  try {
+    const report = await send()
+    context.print(placesOf(running, config, report), textOf(running, config, report))
+    const minutes = passEachMinute(async (minute) => {
+      if (minute % PUBLISH_EVERY === 0) publications.publish(context.clock.now())
+      await collectDemo(opened, context.clock)
+      await send()
+    }, context)
+    await stopAsked
+    await minutes.stop()
+  } finally {
+    await server.stop()
   }
-  const minute = cron.schedule(
-    '* * * * *',
-    () => {
-      passing = pass().catch((error: unknown) => context.log().error({ reason: String(error) }, 'demo.minute'))
+}
+
+/** `stop` waits for the pass under way. */
+function passEachMinute(pass: (minute: number) => Promise<void>, context: Pick<CommandContext, 'log'>) {
+  let minute = 0
+  let passing: Promise<void> = Promise.resolve()
+  const run = () => {
+    minute += 1
+    passing = pass(minute).catch((error: unknown) => context.log().error({ reason: reasonOf(error) }, 'demo.minute'))
+    return passing
+  }
+  const task = cron.schedule('* * * * *', run, { noOverlap: true })
+  return {
+    stop: async () => {
+      await task.stop()
+      await passing
     },
-    { noOverlap: true },
-  )
-  await stopAsked
-  await minute.stop()
-  await Promise.all([passing, server.stop()])
+  }
 }
 
 function placesOf({ mailbox, publications }: Demo, { baseUrl }: Config, { edition, sent }: SendReport) {

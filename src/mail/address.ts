@@ -2,7 +2,7 @@ import { domainToASCII, domainToUnicode } from 'node:url'
 import { suggestDomain } from './suggest.ts'
 
 /** What is known about a typed address: `address` is its clean form when valid, `suggestion` a likelier address. */
-export type AddressCheck = {
+type AddressCheck = {
   readonly valid: boolean
   /** One English sentence; null when valid. It never repeats what was typed. */
   readonly reason: string | null

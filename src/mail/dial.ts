@@ -2,7 +2,7 @@ import { type Connection, openConnection } from './connection.ts'
 import type { Relay } from './relay.ts'
 
 /** Connections to the first relay that answers, kept open between messages. */
-export type Line = {
+type Line = {
   /** At least one and at most `count` usable connections, all to one relay; what was said where no relay can be reached. */
   readonly ready: (count: number) => Promise<Ready>
   readonly close: () => Promise<void>

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** Places in a composed message where something else is to stand: `open` gives a token to compose, `close` replaces it. */
-export type Seams<Piece> = {
+type Seams<Piece> = {
   readonly open: (pieces: readonly Piece[]) => string
   readonly close: (composed: string) => (Buffer | Piece)[]
 }

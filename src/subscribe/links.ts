@@ -7,7 +7,7 @@ export type LinkPurpose = 'confirm' | 'preferences' | 'unsubscribe' | 'undo'
 export type LinkKeys = readonly { readonly cover: Buffer; readonly sign: Buffer }[]
 
 /** Whose link it is: a subscription and its token version, which is raised to void all links sent so far; for `confirm` a notice, version 1. */
-export type LinkSubject = { readonly id: number; readonly version: number }
+type LinkSubject = { readonly id: number; readonly version: number }
 
 const BLOCK = 16
 const MAC = 16

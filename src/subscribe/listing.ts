@@ -12,10 +12,10 @@ import type { SubscriptionState } from './permission.ts'
 export type Listed = Awaited<ReturnType<typeof readPage>>[number]['listed']
 
 /** Which subscriptions; null for all. */
-export type ListFilter = { readonly newsletterId: number | null; readonly state: SubscriptionState | null }
+type ListFilter = { readonly newsletterId: number | null; readonly state: SubscriptionState | null }
 
 /** All that is kept of one reader. */
-export type Reader = {
+type Reader = {
   readonly email: string
   readonly name: string | null
   readonly locale: string
@@ -27,7 +27,7 @@ export type Reader = {
 }
 
 /** One consent record, its newsletter by slug. */
-export type ConsentLine = {
+type ConsentLine = {
   readonly at: Temporal.Instant
   readonly action: string
   readonly newsletter: string | null

@@ -6,7 +6,7 @@ export type Purpose = 'digest' | 'confirmation'
 export type SubscriptionState = (typeof subscription.$inferSelect)['state']
 
 /** Who a mail is for; a state of null is a subscription that is no more. */
-export type MailQuestion = {
+type MailQuestion = {
   readonly purpose: Purpose
   readonly subscriptionState: SubscriptionState | null
   readonly suppressed: boolean

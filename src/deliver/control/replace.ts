@@ -8,7 +8,7 @@ const REASON = 'no article was left'
 const listed = (ids: readonly number[]) => sql`any(${`{${ids.join(',')}}`}::bigint[])`
 
 /** Selections that hold some of these entries, in these editions; with `homeOnly` what the archive shows of them. */
-export type Affected = {
+type Affected = {
   readonly editionIds: readonly number[]
   readonly entryIds: readonly number[]
   readonly homeOnly: boolean

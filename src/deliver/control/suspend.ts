@@ -8,7 +8,7 @@ import { pauseEditions, resumeEditions } from '../control.ts'
 import { cancelEdition, lockCohorts } from './cancel.ts'
 
 /** What became of a newsletter, and of its editions. */
-export type Suspended = { readonly newsletter: Newsletter; readonly editions: readonly number[] }
+type Suspended = { readonly newsletter: Newsletter; readonly editions: readonly number[] }
 
 const REASON = 'the newsletter is paused'
 
@@ -42,7 +42,7 @@ export async function resumeNewsletter(db: Database, slug: string, now: Temporal
 }
 
 /** What deleting a newsletter would end: its subscriptions, and unsent deliveries. */
-export type Stake = { readonly newsletter: Newsletter; readonly readers: number; readonly unsent: number }
+type Stake = { readonly newsletter: Newsletter; readonly readers: number; readonly unsent: number }
 
 /** Reads what deleting a newsletter would end. @throws CourantError `newsletter.unknown`. */
 export async function readStake(db: Database, slug: string): Promise<Stake> {

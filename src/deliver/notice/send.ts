@@ -1,11 +1,12 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { reasonOf } from '../../errors.ts'
 import type { Connection } from '../../mail/connection.ts'
 import { openLine, type Ready } from '../../mail/dial.ts'
 import { relayName } from '../../mail/relay.ts'
 import { type Attempt, type Outcome, putBack, readReply, refuse, retryLater } from '../outcome.ts'
-import { HEARTBEAT_MS, LEASE_SECONDS } from '../send/lease.ts'
-import { unlessStopped } from '../send/rest.ts'
+import { HEARTBEAT_MS, LEASE_SECONDS, MARGIN_MS } from '../send/lease.ts'
+import { NEVER, unlessStopped } from '../send/rest.ts'
 import { openThrottle, type Throttle } from '../send/throttle.ts'
 import type { Sender } from '../send.ts'
 import { accountNotices, type NoticeResult } from './account.ts'
@@ -14,10 +15,6 @@ import { writeNotice } from './write.ts'
 
 /** Notices on the wire at once, each on a connection of its own. */
 const ROUND = 10
-/** Nothing is sent in the last seconds of a lease. */
-const MARGIN_MS = 2000
-/** Of those that nobody stops. */
-const NEVER = new AbortController().signal
 
 /** What one round works with. */
 type Round = {
@@ -112,7 +109,7 @@ async function settle(
     if (!holds(notice)) return null
     return readReply(await connection.send(envelope, octets), attempt(), clock.now())
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     sender.log.error({ noticeId: notice.id, reason }, 'notice.unwritten')
     return retryLater(attempt(), clock.now(), `the message cannot be written: ${reason}`, null)
   }

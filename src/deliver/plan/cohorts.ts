@@ -7,8 +7,8 @@ import type { Slice } from './audience.ts'
 import type { PlanOrder, Slot } from './order.ts'
 
 /** Cohorts whose rows this transaction holds. */
-export type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }
-export type LockedCohort = Choice & { readonly id: number; readonly home: boolean }
+type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }
+type LockedCohort = Choice & { readonly id: number; readonly home: boolean }
 
 /** Locks cohorts in id order; for a slot only those that no other planner has moved past it meanwhile. */
 export async function lockCohorts(

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import type { Reader } from '../../digest/reader.ts'
 import { type MailAnswer, mayMail, type SubscriptionState } from '../../subscribe/permission.ts'
 import type { Lease } from './lease.ts'
 
@@ -18,18 +19,6 @@ export type Claimed = {
 }
 
 export type Refusal = Extract<MailAnswer, { may: false }>
-
-/** What of a reader a message shows. */
-export type Reader = {
-  readonly email: string
-  readonly name: string | null
-  readonly tokenVersion: number
-  readonly since: Temporal.Instant | null
-  readonly rhythm: 'instant' | 'daily' | 'weekdays' | 'weekly' | 'monthly'
-  readonly weekday: number | null
-  readonly hour: number | null
-  readonly zone: string
-}
 
 type ClaimedRow = {
   seq: number

@@ -11,7 +11,7 @@ import type { Supply } from './supply.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What one connection works with. */
-export type Lane = {
+type Lane = {
   readonly relay: Relay
   readonly throttle: Throttle
   readonly supply: Supply

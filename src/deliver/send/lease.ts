@@ -16,6 +16,8 @@ export type Lease = {
 /** A worker's lease lasts this long past its last heartbeat. */
 export const LEASE_SECONDS = 15
 export const HEARTBEAT_MS = 5_000
+/** Nothing is sent in the last seconds of a lease. */
+export const MARGIN_MS = 2_000
 
 /**
  * Leases the due share that is next in turn, or null when there is none. What a worker whose lease ran out had claimed is

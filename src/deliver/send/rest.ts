@@ -1,5 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
+/** The signal of those that nobody stops. */
+export const NEVER = new AbortController().signal
+
 /** Waits `ms` milliseconds, or until the signal is aborted: a stop never waits for a wait. */
 export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch((error: unknown) => {

@@ -8,6 +8,7 @@ import {
   LEASE_SECONDS,
   type Lease,
   leaseShare,
+  MARGIN_MS,
   releaseLease,
 } from './lease.ts'
 
@@ -29,8 +30,6 @@ type Held = { readonly lease: Lease; open: number; drained: boolean; validUntilM
 const CHUNK = 50
 /** Older than this, a claimed delivery's reader is looked at again before the message goes out. */
 const FRESH_MS = 1000
-/** Nothing is sent in the last seconds of a lease. */
-const MARGIN_MS = 2000
 
 /** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
 export function openSupply(

@@ -18,7 +18,7 @@ export type ChoiceTexts = {
 }
 
 /** What was read, and one sentence for each text that is wrong. */
-export type ChoiceReading = { readonly parts: ChoiceParts; readonly wrong: readonly string[] }
+type ChoiceReading = { readonly parts: ChoiceParts; readonly wrong: readonly string[] }
 
 /** Reads what people write for rhythm, weekday, hour and time zone; capitals do not matter. */
 export function readChoice(texts: ChoiceTexts): ChoiceReading {

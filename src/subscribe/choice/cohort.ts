@@ -4,13 +4,13 @@ import type { Database } from '../../db/client.ts'
 import { type Choice, nextSlot, startOf } from './slots.ts'
 
 /** `count` (at most 100,000) new subscriptions of one choice; each choice of a newsletter stands in one placement. */
-export type Placement = { readonly newsletterId: number; readonly choice: Choice; readonly count: number }
+type Placement = { readonly newsletterId: number; readonly choice: Choice; readonly count: number }
 
 /** A larger cohort would make a planning transaction too long. */
 const MOST_MEMBERS = 100_000
 
 /** The newsletter's last entry made by `at`: the watermark of whoever has seen everything until then. */
-export const seenAt = (newsletterId: SQL, at: SQL): SQL<number> =>
+const seenAt = (newsletterId: SQL, at: SQL): SQL<number> =>
   sql<number>`(select coalesce(max(id), 0) from entry where newsletter_id = ${newsletterId} and created_at <= ${at})`
 
 /**

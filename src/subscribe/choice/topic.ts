@@ -4,10 +4,10 @@ import type { Database } from '../../db/client.ts'
 import { oneLine } from '../enrol/subscriber.ts'
 
 /** A label wanted in a newsletter. */
-export type WantedTopic = { readonly newsletterId: number; readonly name: string }
+type WantedTopic = { readonly newsletterId: number; readonly name: string }
 
 /** The ids of topics, asked for by newsletter and name; null for one that a reader cannot pick. */
-export type TopicIds = (newsletterId: number, name: string) => number | null
+type TopicIds = (newsletterId: number, name: string) => number | null
 
 /** What a topic's name is compared by, so that “Politik” and “ politik” are one topic. */
 export function topicKey(name: string): string {

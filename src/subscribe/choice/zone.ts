@@ -35,8 +35,3 @@ export function canonicalZone(name: string): string | null {
     return null
   }
 }
-
-/** Whether `name` is an IANA time zone, in any spelling of its case and by any of its names. */
-export function isZone(name: string): boolean {
-  return canonicalZone(name) !== null
-}

@@ -6,13 +6,13 @@ import type { SubscriptionState } from '../permission.ts'
 import type { Standing } from './decide.ts'
 
 /** Whose subscription to what. */
-export type Pair = { readonly newsletterId: number; readonly subscriberId: number }
+type Pair = { readonly newsletterId: number; readonly subscriberId: number }
 
 /** A subscription as read. */
 export type Kept = Standing & Pair & { readonly id: number; readonly cohortId: number }
 
 /** A subscription to be made. `seenEntryId` is its own watermark, null for its cohort's. */
-export type Entering = Pair & {
+type Entering = Pair & {
   readonly state: SubscriptionState
   readonly cohortId: number
   readonly topicIds: readonly number[]
@@ -21,7 +21,7 @@ export type Entering = Pair & {
 }
 
 /** A change of a subscription that was read as `wasState` in `wasCohortId`. */
-export type Changing = {
+type Changing = {
   readonly id: number
   readonly wasState: SubscriptionState
   readonly wasCohortId: number

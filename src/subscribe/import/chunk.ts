@@ -10,7 +10,7 @@ import type { TableRow } from './table.ts'
 export type Count = 'added' | 'updated' | 'pending' | 'rejected'
 
 /** What became of a row, and why where it was rejected. */
-export type RowOutcome = { readonly row: TableRow; readonly count: Count; readonly reason: string | null }
+type RowOutcome = { readonly row: TableRow; readonly count: Count; readonly reason: string | null }
 
 const REASONS: Readonly<Record<Refusal, string>> = {
   suppressed: 'Nothing is sent to this address: it bounced, complained, was erased or was blocked.',

@@ -8,7 +8,7 @@ import { type Cells, COLUMNS, type Column, readRow, type Shelf } from './row.ts'
 import { openTable, type Table, type TableRow } from './table.ts'
 
 /** A CSV file, and the newsletter of rows that name none (null: the only one there is). */
-export type ImportOrder = { readonly file: string; readonly newsletter: string | null }
+type ImportOrder = { readonly file: string; readonly newsletter: string | null }
 
 /**
  * `rows` is the sum of the others: `added` active, `pending` waiting for the reader, `updated` rows whose subscription
@@ -24,7 +24,7 @@ export type ImportResult = {
 }
 
 /** What an import meets on its way. */
-export type ImportWatch = {
+type ImportWatch = {
   /** Columns of the file that an import does not know and leaves out. */
   readonly onUnknown: (columns: readonly string[]) => void
   readonly onProgress: (readBytes: number, totalBytes: number) => void

@@ -4,10 +4,10 @@ import { stringify } from 'csv-stringify/sync'
 import type { Table, TableRow } from './table.ts'
 
 /** A row that was not imported, and the sentence that says why. */
-export type Reject = { readonly row: TableRow; readonly reason: string }
+type Reject = { readonly row: TableRow; readonly reason: string }
 
 /** Keeps the rejects of an import beside its file, so that they can be corrected there and imported by themselves. */
-export type RejectsFile = {
+type RejectsFile = {
   readonly add: (rejects: readonly Reject[]) => Promise<void>
   /** Null while nothing was rejected. */
   readonly name: () => string | null

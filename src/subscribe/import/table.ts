@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { CsvError, type Info, parse } from 'csv-parse'
-import { CourantError } from '../../errors.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
 
 /** One record of a CSV file; `line` is the line it starts in, counted from 1. */
 export type TableRow = { readonly line: number; readonly cells: readonly string[] }
@@ -60,7 +60,7 @@ async function readHead(file: string): Promise<{ head: string; totalBytes: numbe
   } catch (cause) {
     throw new CourantError('import.file', {
       what: `The file ${file} cannot be read.`,
-      why: cause instanceof Error ? cause.message : String(cause),
+      why: reasonOf(cause),
       todo: 'Name a CSV file that exists.',
       cause,
     })

@@ -7,7 +7,7 @@ import type { SubscriptionState } from '../permission.ts'
 import { findUndoable } from './undoable.ts'
 
 /** A newsletter by its names. */
-export type NamedNewsletter = { readonly slug: string; readonly name: string }
+type NamedNewsletter = { readonly slug: string; readonly name: string }
 
 /** What an unsubscribe link, or an undo link, is about. */
 export type Leaving = {

@@ -4,7 +4,7 @@ import type { Database } from '../../db/client.ts'
 import { type OptInOrder, queueOptIns } from './queue.ts'
 
 /** A subscription whose reader is to be asked for confirmation. */
-export type ConfirmationWish = { readonly subscriberId: number; readonly subscriptionId: number }
+type ConfirmationWish = { readonly subscriberId: number; readonly subscriptionId: number }
 
 type Open = { readonly id: number; readonly ids: readonly number[]; readonly queued: boolean }
 type Order = OptInOrder & { readonly noticeId: number | null }
