@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
-import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
 import { addArticles, readGiven } from '../src/collect/api.ts'
 import { openDatabase } from '../src/db/client.ts'
@@ -10,11 +9,9 @@ import { migrateDatabase } from '../src/db/migrate.ts'
 import { orderByHand } from '../src/deliver/plan/order.ts'
 import { planEdition } from '../src/deliver/plan.ts'
 import { sendEdition } from '../src/deliver/send.ts'
-import { loadTemplates } from '../src/digest/template.ts'
-import { parseRelay } from '../src/mail/relay.ts'
 import { enrol } from '../src/subscribe/enrol/enrol.ts'
-import { openLinkKeys } from '../src/subscribe/links.ts'
 import { addNewsletter } from '../src/subscribe/newsletters.ts'
+import { senderTo } from '../tests/support/sender.ts'
 import { startSink } from '../tests/support/smtp.ts'
 
 /**
@@ -46,16 +43,7 @@ await enrol(
 const sink = await startSink()
 
 const planned = await timed(() => planEdition(opened.db, orderByHand(newsletter.id, null, null), systemClock))
-const sender = {
-  relays: [parseRelay(`${sink.url}?connections=${CONNECTIONS}`)],
-  stationery: {
-    templates: await loadTemplates({ dir: null }),
-    baseUrl: 'https://digest.example.org',
-    linkKeys: openLinkKeys(['a secret of the bench that is long enough']),
-    inboundDomain: null,
-  },
-  log: pino({ level: 'silent' }),
-}
+const sender = await senderTo(`${sink.url}?connections=${CONNECTIONS}`)
 const sent = await timed(() => sendEdition(opened.db, sender, planned.result.edition?.id ?? 0, systemClock))
 const sample = sink.messages[0]?.raw ?? Buffer.alloc(0)
 const html = 'x'.repeat(sample.length)

@@ -2,25 +2,20 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Readable } from 'node:stream'
 import { asc, eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { addArticles, readGiven } from '../../src/collect/api.ts'
 import type { Article } from '../../src/collect/article.ts'
 import { checkInput } from '../../src/collect/input.ts'
 import { listArticles } from '../../src/collect/listing.ts'
 import { article, entry } from '../../src/db/schema/article.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
-let database: TestDatabase
+const database = await freshDatabase()
 let newsletterId: number
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
 beforeEach(async () => {
-  await database.truncate()
   newsletterId = (await makeWorld(database.db)).newsletterId
 })
 

@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { attachSource, detachSource } from '../../src/collect/attach.ts'
 import { listSources } from '../../src/collect/listing.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
 const FEED = 'https://kurier.example/feed.xml'
-let database: TestDatabase
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
-beforeEach(() => database.truncate())
+const database = await freshDatabase()
 
 const attach = (newsletterId: number, url = FEED, allowPrivate = false) =>
   attachSource(database.db, { url, newsletterId, backfillDays: 7, allowPrivate }, NOW)

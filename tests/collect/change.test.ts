@@ -1,30 +1,21 @@
 import { eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { attachSource } from '../../src/collect/attach.ts'
 import { changeSource, type SourceChange } from '../../src/collect/change.ts'
 import { collectSources } from '../../src/collect/collect.ts'
 import { entry } from '../../src/db/schema/article.ts'
 import { source } from '../../src/db/schema/source.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
+import { writeRss } from '../support/feeds.ts'
+import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
-let database: TestDatabase
-let feeds: FeedServer
+const database = await freshDatabase()
+const feeds = await openFeeds()
 let sourceId: number
 let newsletterId: number
-beforeAll(async () => {
-  database = await openTestDatabase()
-  feeds = await startFeeds()
-})
-afterAll(async () => {
-  await feeds.close()
-  await database.close()
-})
 beforeEach(async () => {
-  await database.truncate()
   newsletterId = (await makeWorld(database.db)).newsletterId
   sourceId = (await attach('/feed')).id
 })

@@ -1,5 +1,5 @@
 import { asc, eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { attachSource } from '../../src/collect/attach.ts'
 import { type Collected, collectSources } from '../../src/collect/collect.ts'
@@ -7,24 +7,17 @@ import { findDueSources } from '../../src/collect/sources.ts'
 import { article, articleSource, entry } from '../../src/db/schema/article.ts'
 import { newsletter, topic } from '../../src/db/schema/newsletter.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { type FeedServer, startFeeds, type WrittenItem, writeRss } from '../support/feeds.ts'
+import { startFeeds, type WrittenItem, writeRss } from '../support/feeds.ts'
+import { freshDatabase, openFeeds } from '../support/fresh.ts'
+import { countStatements } from '../support/statements.ts'
+import { readTitles } from './titles.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
 const TODAY = 'Tue, 10 Mar 2026 06:00:00 GMT'
 const daysAgo = (days: number) => new Date(NOW.epochMilliseconds - days * 86_400_000).toUTCString()
 
-let database: TestDatabase
-let feeds: FeedServer
-beforeAll(async () => {
-  database = await openTestDatabase()
-  feeds = await startFeeds()
-})
-afterAll(async () => {
-  await feeds.close()
-  await database.close()
-})
-beforeEach(() => database.truncate())
+const database = await freshDatabase()
+const feeds = await openFeeds()
 
 async function addNewsletter(slug: string): Promise<number> {
   const [row] = await database.db
@@ -68,16 +61,8 @@ const item = (name: string, change: Partial<WrittenItem> = {}): WrittenItem => (
   ...change,
 })
 
-/** Titles of a newsletter's entries, in the order of their ids. */
-async function entriesOf(newsletterId: number): Promise<string[]> {
-  const rows = await database.db
-    .select({ title: article.title })
-    .from(entry)
-    .innerJoin(article, eq(article.id, entry.articleId))
-    .where(eq(entry.newsletterId, newsletterId))
-    .orderBy(asc(entry.id))
-  return rows.map(({ title }) => title.replace('Titel ', ''))
-}
+const entriesOf = async (newsletterId: number) =>
+  (await readTitles(database.db, newsletterId)).map((title) => title.replace('Titel ', ''))
 
 async function sourceOf(id: number) {
   const [row] = await database.db.select().from(source).where(eq(source.id, id))
@@ -232,9 +217,9 @@ describe('collecting', () => {
     await addSource('/a', daily)
     const countFor = async (items: WrittenItem[]) => {
       feeds.set('/a', writeRss(items))
-      const counted = countStatements(database)
-      await collectSources(counted.db, { sourceIds: null, now: NOW, userAgent: 'x', allowPrivate: true })
-      return counted.statements()
+      const collecting = { sourceIds: null, now: NOW, userAgent: 'x', allowPrivate: true }
+      const { statements } = await countStatements(database.pool).count((db) => collectSources(db, collecting))
+      return statements.length
     }
     const many = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, index) => item(`${prefix}${index}`, { topics: [`T${index % 7}`] }))
@@ -243,26 +228,6 @@ describe('collecting', () => {
     expect(few).toBeLessThan(25)
   })
 })
-
-/** The same database, counting what is asked of it; a transaction counts its statements. */
-function countStatements({ db }: TestDatabase): { db: TestDatabase['db']; statements: () => number } {
-  let count = 0
-  const counting = <T extends object>(target: T): T =>
-    new Proxy(target, {
-      get(object, name, receiver) {
-        const value = Reflect.get(object, name, receiver)
-        if (name === 'transaction')
-          return (work: (tx: TestDatabase['db']) => Promise<unknown>) => db.transaction((tx) => work(counting(tx)))
-        const asks = ['select', 'insert', 'update', 'delete', 'execute'].includes(String(name))
-        if (!asks || typeof value !== 'function') return value
-        return (...given: unknown[]) => {
-          count += 1
-          return Reflect.apply(value, object, given)
-        }
-      },
-    })
-  return { db: counting(db), statements: () => count }
-}
 
 describe('an article of two sources', () => {
   test('is one article, and an entry for each newsletter that has one of them', async () => {

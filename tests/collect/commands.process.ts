@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand, startCommand } from '../support/command.ts'
 import { copyDatabase } from '../support/database.ts'
-import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
+import { writeRss } from '../support/feeds.ts'
+import { openFeeds } from '../support/fresh.ts'
 
-let feeds: FeedServer
+const feeds = await openFeeds()
 let database: Awaited<ReturnType<typeof copyDatabase>>
 let folder: string
 let environment: Record<string, string>
 beforeAll(async () => {
-  feeds = await startFeeds()
   database = await copyDatabase()
   folder = mkdtempSync(join(tmpdir(), 'courant-feeds-'))
   environment = {
@@ -22,7 +22,6 @@ beforeAll(async () => {
   }
 })
 afterAll(async () => {
-  await feeds.close()
   database.remove()
   rmSync(folder, { recursive: true, force: true })
 })

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { discoverFeed } from '../../src/collect/discover.ts'
 import { linkedFeeds } from '../../src/collect/page.ts'
-import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
+import { startFeeds, writeRss } from '../support/feeds.ts'
+import { openFeeds } from '../support/fresh.ts'
 
 const PAGE = 'https://kurier.example/politik/'
 
@@ -48,11 +49,7 @@ describe('the feeds a page links', () => {
   })
 })
 
-let feeds: FeedServer
-beforeAll(async () => {
-  feeds = await startFeeds()
-})
-afterAll(() => feeds.close())
+const feeds = await openFeeds()
 
 const discover = (path: string, allowPrivate = true) =>
   discoverFeed(feeds.url(path), { userAgent: 'Courant/test', guard: { allowPrivate }, timeoutMs: 2000 })

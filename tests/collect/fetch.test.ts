@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Fetched, type FetchOptions, fetchDocument } from '../../src/collect/http/fetch.ts'
 import { isPublicAddress, type Resolve } from '../../src/collect/http/guard.ts'
-import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
+import { startFeeds, writeRss } from '../support/feeds.ts'
+import { openFeeds } from '../support/fresh.ts'
 
 const FEED = writeRss([{ guid: '1', link: 'https://kurier.example/1', title: 'Eins' }])
-let feeds: FeedServer
-let other: FeedServer
-beforeAll(async () => {
-  feeds = await startFeeds()
-  other = await startFeeds()
-})
-afterAll(async () => {
-  await feeds.close()
-  await other.close()
-})
+const feeds = await openFeeds()
+const other = await openFeeds()
 
 const get = (path: string, options: Partial<FetchOptions> = {}) =>
   fetchDocument(feeds.url(path), { userAgent: 'Courant/test', guard: { allowPrivate: true }, ...options })

@@ -1,5 +1,4 @@
-import { asc, eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { addArticles, readGiven } from '../../src/collect/api.ts'
 import { attachSource } from '../../src/collect/attach.ts'
@@ -7,30 +6,20 @@ import { type Collected, collectSources } from '../../src/collect/collect.ts'
 import { listSources } from '../../src/collect/listing.ts'
 import { releaseHeld } from '../../src/collect/release.ts'
 import { isUnusual } from '../../src/collect/store/flood.ts'
-import { article, entry } from '../../src/db/schema/article.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { type FeedServer, startFeeds, type WrittenItem, writeRss } from '../support/feeds.ts'
+import { type WrittenItem, writeRss } from '../support/feeds.ts'
+import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
+import { readTitles } from './titles.ts'
 
 const START = Temporal.Instant.from('2026-03-10T08:00:00Z')
-let database: TestDatabase
-let feeds: FeedServer
+const database = await freshDatabase()
+const feeds = await openFeeds()
 let now = START
-beforeAll(async () => {
-  database = await openTestDatabase()
-  feeds = await startFeeds()
-})
-afterAll(async () => {
-  await feeds.close()
-  await database.close()
-})
-beforeEach(async () => {
-  now = START
-  await database.truncate()
-})
-
 const held: [number, number][] = []
-beforeEach(() => held.splice(0))
+beforeEach(() => {
+  now = START
+  held.splice(0)
+})
 
 function collect(): Promise<Collected> {
   now = now.add({ minutes: 15 })
@@ -48,16 +37,7 @@ const item = (name: string, change: Partial<WrittenItem> = {}): WrittenItem => (
 const items = (from: number, to: number, change: (n: number) => Partial<WrittenItem> = () => ({})) =>
   Array.from({ length: to - from }, (_, index) => item(`a${from + index}`, change(from + index)))
 
-async function titlesOf(newsletterId: number): Promise<string[]> {
-  const rows = await database.db
-    .select({ title: article.title })
-    .from(entry)
-    .innerJoin(article, eq(article.id, entry.articleId))
-    .where(eq(entry.newsletterId, newsletterId))
-    .orderBy(asc(entry.id))
-  return rows.map(({ title }) => title)
-}
-
+const titlesOf = (newsletterId: number) => readTitles(database.db, newsletterId)
 const serve = (written: readonly WrittenItem[]) => feeds.set('/feed', writeRss(written))
 const heldOf = async () => (await listSources(database.db, null)).map((source) => source.held)
 

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { addArticles, readGiven } from '../../src/collect/api.ts'
 import { attachSource } from '../../src/collect/attach.ts'
@@ -7,22 +7,13 @@ import { collectSources } from '../../src/collect/collect.ts'
 import { hideArticles } from '../../src/collect/hide.ts'
 import { listArticles } from '../../src/collect/listing.ts'
 import { article, entry } from '../../src/db/schema/article.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { type FeedServer, startFeeds, type WrittenItem, writeRss } from '../support/feeds.ts'
+import { type WrittenItem, writeRss } from '../support/feeds.ts'
+import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 
 let now = Temporal.Instant.from('2026-03-01T12:00:00Z')
-let database: TestDatabase
-let feeds: FeedServer
-beforeAll(async () => {
-  database = await openTestDatabase()
-  feeds = await startFeeds()
-})
-afterAll(async () => {
-  await feeds.close()
-  await database.close()
-})
-beforeEach(() => database.truncate())
+const database = await freshDatabase()
+const feeds = await openFeeds()
 
 const item = (number: number, said: Partial<WrittenItem> = {}): WrittenItem => ({
   guid: `g${number}`,

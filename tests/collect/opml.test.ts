@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { listSources } from '../../src/collect/listing.ts'
 import { type Imported, importFeeds, readOpml, writeOpml } from '../../src/collect/opml.ts'
 import { CourantError } from '../../src/errors.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
@@ -21,12 +21,7 @@ const LIST = `<?xml version="1.0" encoding="ISO-8859-1"?>
 </body></opml>`
 const read = (text: string) => readOpml(Buffer.from(text, 'latin1'))
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
-beforeEach(() => database.truncate())
+const database = await freshDatabase()
 
 async function importInto(newsletterId: number, text: string): Promise<Imported[]> {
   const wanted = { newsletterId, backfillDays: 7, allowPrivate: false }

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { parseFeed } from '../../src/collect/feed.ts'
 import { fetchFeed } from '../../src/collect/follow.ts'
-import { type FeedServer, startFeeds } from '../support/feeds.ts'
+import { openFeeds } from '../support/fresh.ts'
 
 const read = (text: string) =>
   parseFeed(Buffer.from(text), { contentType: null, url: 'https://kurier.example/news.xml' })
@@ -56,11 +56,7 @@ describe('a news sitemap', () => {
   })
 })
 
-let feeds: FeedServer
-beforeAll(async () => {
-  feeds = await startFeeds()
-})
-afterAll(() => feeds.close())
+const feeds = await openFeeds()
 const get = (path: string) =>
   fetchFeed(feeds.url(path), { userAgent: 'x', guard: { allowPrivate: true }, timeoutMs: 2000 })
 const index = (...children: [path: string, lastmod: string | null][]) =>

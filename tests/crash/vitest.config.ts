@@ -6,6 +6,7 @@ export default defineConfig({
     root: new URL('../..', import.meta.url).pathname,
     include: ['tests/crash/**/*.crash.ts', 'tests/**/*.process.ts'],
     globalSetup: ['tests/support/setup.ts'],
+    setupFiles: ['tests/support/equality.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 600_000,

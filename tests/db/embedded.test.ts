@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -100,7 +100,9 @@ describe.runIf(onEmbedded)('the embedded database', () => {
   test('a folder whose path is too long for a socket works all the same', async () => {
     const base = mkdtempSync(join(tmpdir(), 'courant-long-'))
     made.push(() => rmSync(base, { recursive: true, force: true }))
-    const opened = await openDatabase(`pglite://${join(base, 'x'.repeat(120))}`)
+    const folder = join(base, 'x'.repeat(120))
+    cpSync(new URL(await copy()).pathname, folder, { recursive: true })
+    const opened = await openDatabase(`pglite://${folder}`)
     expect((await opened.db.execute(sql`select 1 as one`)).rows).toEqual([{ one: 1 }])
     await opened.close()
   })

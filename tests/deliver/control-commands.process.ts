@@ -3,20 +3,13 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askFirst } from '../../src/commands/ask.ts'
 import { sayCancelling } from '../../src/commands/edition.ts'
-import { openDatabase } from '../../src/db/client.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
-import { handClock } from '../support/clock.ts'
 import { runCommand, startCommand } from '../support/command.ts'
-import { copyDatabase } from '../support/database.ts'
-import { makeWorld, NOON } from '../support/world.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { planByHand } from '../support/planned.ts'
+import { makeWorld } from '../support/world.ts'
 
-const { url, remove } = await copyDatabase()
-const opened = await openDatabase(url)
-afterAll(async () => {
-  await opened.close()
-  remove()
-})
+const { db, url, close } = await openTestDatabase()
+afterAll(close)
 
 const environment = { DATABASE_URL: url, SECRET: 'x'.repeat(32), LOG_LEVEL: 'silent', SMTP_URL: 'smtp://127.0.0.1:1' }
 const run = <T>(...words: string[]) => runCommand<T>(words, environment)
@@ -27,11 +20,10 @@ const refused = async (...words: string[]) => {
 
 let editionId = 0
 beforeAll(async () => {
-  const world = await makeWorld(opened.db)
+  const world = await makeWorld(db)
   await world.addReaders(3)
   await world.addArticles(2)
-  const plan = await planEdition(opened.db, orderByHand(world.newsletterId, null, null), handClock(NOON))
-  editionId = plan.edition?.id ?? 0
+  editionId = await planByHand(db, world)
 })
 
 describe('on the command line', { timeout: 120_000 }, () => {
@@ -68,15 +60,15 @@ describe('on the command line', { timeout: 120_000 }, () => {
   })
 
   test('source set reads the password from standard input and shows none', async () => {
-    const { newsletterId, sourceId } = await makeWorld(opened.db, 'abend')
-    await opened.db.execute(sql`
+    const { newsletterId, sourceId } = await makeWorld(db, 'abend')
+    await db.execute(sql`
       insert into newsletter_source (newsletter_id, source_id, admitted_at, created_at)
       values (${newsletterId}, ${sourceId}, now(), now())`)
     const words = ['source', 'set', String(sourceId), '--username', 'anna', '--password-stdin', '--header', 'X-Key: k1']
     const answer = await runCommand(words, environment, 'geheim\nrest\n')
     expect(answer).toMatchObject({ id: sourceId, hasCredentials: true, headerNames: ['x-key'], state: 'active' })
     expect(JSON.stringify(answer)).not.toMatch(/geheim|k1/)
-    const kept = await opened.db.execute(sql`select username, password, headers from source where id = ${sourceId}`)
+    const kept = await db.execute(sql`select username, password, headers from source where id = ${sourceId}`)
     expect(kept.rows).toEqual([{ username: 'anna', password: 'geheim', headers: { 'x-key': 'k1' } }])
     const { out } = await startCommand(['source', 'list'], environment).ended
     expect(out).toMatch(/active\tdue\n/)
@@ -94,9 +86,9 @@ describe('before something that cannot be undone', () => {
   }
 
   test('a person is asked with the numbers', async () => {
-    expect(await sayCancelling(opened.db, editionId)).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
-    await opened.db.execute(sql`update share set to_seq = 12300, sent = 4120, cancelled = 0`)
-    const question = await sayCancelling(opened.db, editionId)
+    expect(await sayCancelling(db, editionId)).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
+    await db.execute(sql`update share set to_seq = 12300, sent = 4120, cancelled = 0`)
+    const question = await sayCancelling(db, editionId)
     expect(question).toBe('Stop the send? 4,120 of 12,300 readers have it; 8,180 will not get it.')
     const asked = terminal('y\n')
     await askFirst(question, asked)

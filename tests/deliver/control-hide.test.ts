@@ -1,41 +1,23 @@
 import { sql } from 'drizzle-orm'
-import PostalMime from 'postal-mime'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { clockFrom } from '../../src/clock.ts'
+import { describe, expect, test } from 'vitest'
 import { pauseEdition, resumeEdition } from '../../src/deliver/control.ts'
 import { countEdition } from '../../src/deliver/counts.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
 import { withdrawArticles } from '../../src/deliver/withdraw.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
-import { senderTo } from '../support/sender.ts'
-import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
+import { articlesIn } from './shown.ts'
+import { takeTurns } from './turns.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-const sinks: Sink[] = []
-beforeEach(truncate)
-afterEach(() => Promise.all(sinks.splice(0).map((sink) => sink.close())))
-afterAll(close)
+const { db, truncate } = await freshDatabase()
+const sink = freshSinks()
+const turns = takeTurns(db)
+const { send } = turns
 const clock = handClock(NOON)
-
-async function sink(options: SinkOptions = {}): Promise<Sink> {
-  const started = await startSink(options)
-  sinks.push(started)
-  return started
-}
-
-const plan = async (world: World) =>
-  (await planEdition(db, orderByHand(world.newsletterId, null, null), clock)).edition?.id ?? 0
-let sends = 0
-const send = async (smtp: Sink, edition: number) => {
-  const clock = clockFrom(NOON.add({ minutes: 10 * ++sends }))
-  await sendEdition(db, await senderTo(`${smtp.url}?connections=2`), edition, clock)
-}
+const plan = (world: World) => planByHand(db, world)
 /** The article of an entry: in these tests both are counted from 1. */
 const hide = (...articleIds: number[]) => withdrawArticles(db, articleIds, 'hidden', clock)
 const editionRow = async (id: number) => {
@@ -50,12 +32,6 @@ const variants = async (edition: number) => {
       (select count(*) from delivery d where d.edition_id = v.edition_id and d.variant_id = v.id) as readers
     from variant v where v.edition_id = ${edition} order by v.entry_ids, v.locale, v.format`)
   return rows.rows
-}
-/** The numbers of the articles a mail shows. */
-async function shown(raw: Buffer): Promise<number[]> {
-  const { text } = await PostalMime.parse(raw)
-  const found = [...(text ?? '').matchAll(/Nachricht Nummer (\d+)/g)].map((match) => Number(match[1]))
-  return [...new Set(found)].sort((a, b) => a - b)
 }
 
 describe('hiding an article that is planned', () => {
@@ -74,7 +50,7 @@ describe('hiding an article that is planned', () => {
     expect(await editionRow(edition)).toEqual({ state: 'sending', home: true, article_count: 2, variant_count: 1 })
     const smtp = await sink()
     await send(smtp, edition)
-    expect(await Promise.all(smtp.messages.map(({ raw }) => shown(raw)))).toEqual([
+    expect(await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))).toEqual([
       [1, 3],
       [1, 3],
       [1, 3],
@@ -152,13 +128,13 @@ describe('hiding an article that is planned', () => {
     smtp.hold()
     const sending = send(smtp, edition)
     await smtp.received(2)
-    const hiding = withdrawArticles(db, [1], 'hidden', clockFrom(NOON.add({ minutes: 10 * sends })))
+    const hiding = withdrawArticles(db, [1], 'hidden', turns.clock())
     smtp.release()
     const [, { moved }] = await Promise.all([sending, hiding])
     await send(smtp, edition)
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
-    const contents = await Promise.all(smtp.messages.map(({ raw }) => shown(raw)))
+    const contents = await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))
     expect(moved).toBeGreaterThan(0)
     expect(contents.filter((numbers) => numbers.includes(1))).toHaveLength(120 - moved)
     expect(contents.slice(120 - moved).every((numbers) => numbers.join() === '2')).toBe(true)
@@ -181,7 +157,7 @@ describe('hiding an article that is planned', () => {
       await resumeEdition(db, edition, NOON)
       const smtp = await sink()
       await send(smtp, edition)
-      expect(await Promise.all(smtp.messages.map(({ raw }) => shown(raw)))).toEqual([[2], [2]])
+      expect(await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))).toEqual([[2], [2]])
     }
   })
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
 import { cancelEdition } from '../../src/deliver/control/cancel.ts'
 import { pauseEdition, resumeEdition } from '../../src/deliver/control.ts'
@@ -8,30 +8,20 @@ import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition } from '../../src/deliver/plan.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
 import { withdrawArticles } from '../../src/deliver/withdraw.ts'
 import { CourantError } from '../../src/errors.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
-import { senderTo } from '../support/sender.ts'
-import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
+import type { Sink } from '../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
+import { takeTurns } from './turns.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-const sinks: Sink[] = []
-beforeEach(truncate)
-afterEach(() => Promise.all(sinks.splice(0).map((sink) => sink.close())))
-afterAll(close)
+const { db } = await freshDatabase()
+const sink = freshSinks()
+const { send } = takeTurns(db)
 const clock = handClock(NOON)
-
-async function sink(options: SinkOptions = {}): Promise<Sink> {
-  const started = await startSink(options)
-  sinks.push(started)
-  return started
-}
-
-const plan = async (world: World) =>
-  (await planEdition(db, orderByHand(world.newsletterId, null, null), clock)).edition?.id ?? 0
+const plan = (world: World) => planByHand(db, world)
 
 /** A newsletter with so many readers, and its planned edition of three articles. */
 async function planned(readers: number): Promise<{ world: World; edition: number }> {
@@ -48,19 +38,13 @@ const readEdition = async (id: number) => {
   return rows.rows[0]
 }
 const recipients = (smtp: Sink) => smtp.messages.map((message) => message.to).sort()
-let sends = 0
-/** Each send begins ten minutes after the one before. */
-const sendAll = async (smtp: Sink, edition: number) => {
-  const clock = clockFrom(NOON.add({ minutes: 10 * ++sends }))
-  await sendEdition(db, await senderTo(`${smtp.url}?connections=2`), edition, clock)
-}
 
 describe('pausing', () => {
   test('in the middle of a send finishes what was claimed and claims no more; resumed, the rest follows, nobody twice', async () => {
     const { edition } = await planned(120)
     const smtp = await sink()
     smtp.hold()
-    const sending = sendAll(smtp, edition)
+    const sending = send(smtp, edition)
     await smtp.received(2)
     await pauseEdition(db, edition)
     smtp.release()
@@ -69,11 +53,11 @@ describe('pausing', () => {
     expect(paused).toMatchObject({ planned: 120, sending: 0, queued: 120 - paused.sent })
     expect(paused.sent).toBeLessThanOrEqual(50)
     expect(await readEdition(edition)).toMatchObject({ state: 'paused' })
-    await sendAll(smtp, edition)
+    await send(smtp, edition)
     expect(smtp.messages).toHaveLength(paused.sent)
 
     await resumeEdition(db, edition, NOON)
-    await sendAll(smtp, edition)
+    await send(smtp, edition)
     expect(new Set(recipients(smtp)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
     expect(await readEdition(edition)).toMatchObject({ state: 'finished', reason: null })
@@ -84,7 +68,7 @@ describe('pausing', () => {
     await db.execute(sql`update edition set state = 'planning', planned_at = null, home = false, variant_count = 0`)
     await pauseEdition(db, edition)
     const smtp = await sink()
-    await sendAll(smtp, edition)
+    await send(smtp, edition)
     expect(smtp.messages).toEqual([])
     await resumeEdition(db, edition, NOON)
     const rows = await db.execute(
@@ -120,7 +104,7 @@ describe('resuming', () => {
     await db.execute(sql`update edition set state = 'held', reason = 'Template digest does not render.'`)
     await resumeEdition(db, edition, NOON)
     const smtp = await sink()
-    await sendAll(smtp, edition)
+    await send(smtp, edition)
     expect(smtp.messages).toHaveLength(2)
   })
 
@@ -145,7 +129,7 @@ describe('cancelling', () => {
     const { world, edition } = await planned(120)
     const smtp = await sink()
     smtp.hold()
-    const sending = sendAll(smtp, edition)
+    const sending = send(smtp, edition)
     await smtp.received(2)
     const cancelling = cancelEdition(db, edition, clockFrom(NOON))
     smtp.release()
@@ -161,7 +145,7 @@ describe('cancelling', () => {
 
     const next = await plan(world)
     expect((await countEdition(db, next)).planned).toBe(counts.cancelled)
-    await sendAll(smtp, next)
+    await send(smtp, next)
     expect(new Set(recipients(smtp)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
   })
@@ -243,7 +227,7 @@ describe('the archive after a cancelled home edition', () => {
     await world.addReaders(2)
     await world.addReaders(1, { topics: [sport] })
     const smtp = await sink()
-    await sendAll(smtp, await plan(world))
+    await send(smtp, await plan(world))
     const entries = await world.addArticles(2)
     const edition = await plan(world)
     await cancelEdition(db, edition, clock)
@@ -251,7 +235,7 @@ describe('the archive after a cancelled home edition', () => {
     const next = await plan(world)
     expect(await readEdition(next)).toMatchObject({ home: true })
     expect(await homeEntries(next)).toEqual([...entries].reverse())
-    await sendAll(smtp, next)
+    await send(smtp, next)
     expect(smtp.messages).toHaveLength(4)
     const sport2 = await world.addArticles(1, [sport])
     const last = await plan(world)
@@ -277,7 +261,7 @@ describe('the archive after a cancelled home edition', () => {
   test('that somebody has: it stays in the archive, and the next home edition goes on from it', async () => {
     const { world, edition } = await planned(2)
     const smtp = await sink({ reply: ({ to }) => (to.startsWith('leser1@') ? null : '451 4.3.0 busy') })
-    await sendAll(smtp, edition)
+    await send(smtp, edition)
     await cancelEdition(db, edition, clock)
     expect(await readEdition(edition)).toMatchObject({ state: 'cancelled', home: true })
     const late = await world.addArticles(1)

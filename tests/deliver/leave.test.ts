@@ -1,18 +1,18 @@
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { countEdition } from '../../src/deliver/counts.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { leave } from '../../src/subscribe/leave.ts'
 import { signLink } from '../../src/subscribe/links.ts'
 import { undoLeave } from '../../src/subscribe/undo.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
-import { type Sink, startSink } from '../support/smtp.ts'
+import type { Sink } from '../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
 
-const { db, truncate, close } = await openTestDatabase()
+const { db } = await freshDatabase()
+const sink = freshSinks()
 const READERS = 120
 const EVIDENCE = { shown: 'Abbestellen', textVersion: '1', ip: null, userAgent: null }
 
@@ -22,20 +22,16 @@ let readers: readonly number[]
 const clock = handClock(NOON)
 
 beforeEach(async () => {
-  await truncate()
-  smtp = await startSink()
+  smtp = await sink()
   world = await makeWorld(db)
   await world.addArticles(3)
   readers = await world.addReaders(READERS)
 })
-afterEach(() => smtp.close())
-afterAll(close)
 
 /** Sends over one connection, and does `meanwhile` while the first message waits for its reply. */
 async function sendWhile(meanwhile: (editionId: number) => Promise<unknown>) {
   const sender = await senderTo(`${smtp.url}?connections=1`)
-  const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
-  const editionId = plan.edition?.id ?? 0
+  const editionId = await planByHand(db, world, clock)
   smtp.hold()
   const sending = sendEdition(db, sender, editionId, clock)
   await smtp.received(1)
@@ -68,8 +64,8 @@ test('who left during a send and undoes it gets the same articles with the next 
   const before = smtp.messages.length
   await undoLeave(db, linkKeys, tokenOf(leaver, 'undo'), EVIDENCE, clock.now())
   for (let again = 0; again < 2; again++) {
-    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
-    if (plan.edition !== null) await sendEdition(db, sender, plan.edition.id, clock)
+    const editionId = await planByHand(db, world, clock)
+    if (editionId !== 0) await sendEdition(db, sender, editionId, clock)
   }
   expect(smtp.messages.slice(before).map(({ to }) => to)).toEqual([`leser${READERS}@morgen.example`])
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { notice, subscriber, subscription } from '../../src/db/schema/subscriber.ts'
 import { accountNotices } from '../../src/deliver/notice/account.ts'
 import { type ClaimedNotice, claimNotices } from '../../src/deliver/notice/claim.ts'
@@ -13,26 +13,17 @@ import { parse, textEngine } from '../../src/digest/markup/liquid.ts'
 import { openConnection } from '../../src/mail/connection.ts'
 import { readLink } from '../../src/subscribe/links.ts'
 import { type HandClock, handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { senderTo } from '../support/sender.ts'
-import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
+import { type Sink, startSink } from '../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-const sinks: Sink[] = []
+const { db } = await freshDatabase()
+const sink = freshSinks()
 let world: World
 beforeEach(async () => {
-  await truncate()
   world = await makeWorld(db)
 })
-afterEach(() => Promise.all(sinks.splice(0).map((sink) => sink.close())))
-afterAll(close)
-
-async function sink(options: SinkOptions = {}): Promise<Sink> {
-  const started = await startSink(options)
-  sinks.push(started)
-  return started
-}
 
 /** A worker that sends what it claimed and dies before it can say so. */
 async function sendAs(sender: Sender, claimed: ClaimedNotice | undefined, clock: HandClock): Promise<void> {

@@ -1,16 +1,17 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { countEdition } from '../../src/deliver/counts.ts'
 import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition, rehearsePlan } from '../../src/deliver/plan.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
-import { makeWorld, NOON } from '../support/world.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { makeWorld, NOON, type World } from '../support/world.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-beforeEach(truncate)
-afterAll(close)
+const { db } = await freshDatabase()
 const clock = handClock(NOON)
+/** Plans by hand what is new to all readers, or to one; a key names the sending. */
+const planNow = (world: World, key: string | null = null, onlySubscriptionId: number | null = null) =>
+  planEdition(db, orderByHand(world.newsletterId, key, onlySubscriptionId), clock)
 
 const deliveries = async () => {
   const rows = await db.execute<{ email: string; entries: number[]; state: string; edition: number }>(sql`
@@ -24,11 +25,11 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     await world.addReaders(2)
     const entries = await world.addArticles(3)
-    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    const plan = await planNow(world)
     expect(plan.created).toBe(true)
     const rows = await deliveries()
     expect(rows.map((row) => row.entries)).toEqual([[...entries].reverse(), [...entries].reverse()])
-    const again = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    const again = await planNow(world)
     expect(again).toEqual({ edition: null, created: false })
     expect(await deliveries()).toHaveLength(2)
   })
@@ -37,10 +38,10 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     await world.addReaders(1)
     await world.addArticles(3)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     await db.execute(sql`update delivery set state = 'sent'`)
     const [late] = await world.addArticles(1)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     expect((await deliveries()).at(-1)?.entries).toEqual([late])
   })
 
@@ -54,7 +55,7 @@ describe('planning by hand', () => {
     await world.addReaders(3, { topics: [economy, sport] })
     await world.addReaders(3, { topics: [sport] })
     await world.addReaders(1, { locale: 'en' })
-    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    const plan = await planNow(world)
     const counts = await countEdition(db, plan.edition?.id ?? 0)
     expect(counts.planned).toBe(10)
     const variants = await db.execute(sql`select * from variant`)
@@ -70,17 +71,17 @@ describe('planning by hand', () => {
     const [suppressed] = await world.addReaders(1)
     await db.execute(sql`insert into suppression (email_hash, reason, created_at)
       select p.email_hash, 'manual', now() from subscription s join subscriber p on p.id = s.subscriber_id where s.id = ${suppressed ?? 0}`)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     expect(await deliveries()).toEqual([])
     await db.execute(sql`delete from suppression`)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     expect(await deliveries()).toHaveLength(1)
   })
 
   test('plans the home variant for the archive even without readers', async () => {
     const world = await makeWorld(db)
     await world.addArticles(1)
-    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    const plan = await planNow(world)
     const rows = await db.execute(
       sql`select state, home, variant_count from edition where id = ${plan.edition?.id ?? 0}`,
     )
@@ -93,9 +94,9 @@ describe('planning by hand', () => {
     const [first] = await world.addArticles(1, [sport])
     await world.addReaders(1)
     await world.addReaders(1, { topics: [sport] })
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     const [second] = await world.addArticles(1)
-    const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    const plan = await planNow(world)
     const rows = await deliveries()
     expect(rows.map((row) => [row.state, row.entries])).toEqual([
       ['superseded', [first]],
@@ -110,13 +111,13 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     await world.addArticles(1)
     await world.addReaders(1)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     await db.execute(
       sql`update delivery set state = 'deferred', attempts = 3, retry_at = ${NOON.add({ hours: 1 }).toString()}`,
     )
     await db.execute(sql`update share set deferred = 1, due_at = ${NOON.add({ hours: 1 }).toString()}`)
     await world.addArticles(1)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     const rows = await db.execute(sql`select d.state, d.attempts, s.deferred, s.superseded, s.due_at is null as ended
       from delivery d join share s on s.edition_id = d.edition_id order by d.edition_id`)
     expect(rows.rows).toEqual([
@@ -131,9 +132,9 @@ describe('planning by hand', () => {
     await world.addReaders(2)
     const other = await world.addCohort('Asia/Tokyo', 7)
     await world.addReaders(2, { cohortId: other })
-    const first = await planEdition(db, orderByHand(world.newsletterId, 'k1', null), clock)
+    const first = await planNow(world, 'k1')
     await world.addArticles(1)
-    const again = await planEdition(db, orderByHand(world.newsletterId, 'k1', null), clock)
+    const again = await planNow(world, 'k1')
     expect(again).toEqual({ edition: { ...first.edition, state: 'sending' }, created: false })
     // as if the planner had died before the second cohort
     await db.execute(
@@ -149,7 +150,7 @@ describe('planning by hand', () => {
       sql`update delivery d set seq = n.rank from (select subscriber_id, row_number() over (order by seq) as rank from delivery) n where n.subscriber_id = d.subscriber_id`,
     )
     await db.execute(sql`update edition set state = 'planning', planned_at = null`)
-    const resumed = await planEdition(db, orderByHand(world.newsletterId, 'k1', null), clock)
+    const resumed = await planNow(world, 'k1')
     expect(resumed.edition?.id).toBe(first.edition?.id)
     const rows = await deliveries()
     expect(rows).toHaveLength(4)
@@ -160,9 +161,9 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     const [one] = await world.addReaders(2)
     await world.addArticles(1)
-    await planEdition(db, orderByHand(world.newsletterId, null, one ?? 0), clock)
+    await planNow(world, null, one ?? 0)
     expect(await deliveries()).toHaveLength(1)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+    await planNow(world)
     expect(await deliveries()).toHaveLength(2)
     const own = await db.execute(sql`select count(*) as own from subscription where seen_entry_id is not null`)
     expect(own.rows).toEqual([{ own: 0 }])

@@ -1,39 +1,27 @@
 import { createServer } from 'node:net'
 import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
 import { accountResults } from '../../src/deliver/account.ts'
 import { countEdition } from '../../src/deliver/counts.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
 import { sendDue, sendEdition } from '../../src/deliver/send.ts'
-import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
-import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
+import { startSink } from '../support/smtp.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-const sinks: Sink[] = []
-beforeEach(truncate)
-afterEach(() => Promise.all(sinks.splice(0).map((sink) => sink.close())))
-afterAll(close)
-
-async function sink(options: SinkOptions = {}): Promise<Sink> {
-  const started = await startSink(options)
-  sinks.push(started)
-  return started
-}
+const { db } = await freshDatabase()
+const sink = freshSinks()
 
 async function plan(readers: number, articles = 3): Promise<number> {
   const world = await makeWorld(db)
   await world.addReaders(readers)
   await world.addArticles(articles)
-  const planned = await planEdition(db, orderByHand(world.newsletterId, null, null), handClock(NOON))
-  return planned.edition?.id ?? 0
+  return planByHand(db, world)
 }
 
 const states = async () =>
@@ -165,7 +153,7 @@ describe('a message that hangs in the relay', () => {
     const other = await makeWorld(db, 'abend')
     await other.addReaders(1)
     await other.addArticles(1)
-    await planEdition(db, orderByHand(other.newsletterId, null, null), clock)
+    await planByHand(db, other, clock)
     await smtp.received(2)
     smtp.release()
     await sending

@@ -1,32 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { sendTest } from '../../src/commands/digest-test.ts'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { notice } from '../../src/db/schema/subscriber.ts'
 import { sendNotices } from '../../src/deliver/notice/send.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
-import { type Sink, startSink } from '../support/smtp.ts'
+import type { Sink } from '../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
 import { expectWellFormed, goldenOf } from './caught.ts'
 
-const { db, truncate, close } = await openTestDatabase()
+const { db } = await freshDatabase()
+const sink = freshSinks()
 let smtp: Sink
 let world: World
 beforeEach(async () => {
-  await truncate()
-  smtp = await startSink()
+  smtp = await sink()
   world = await makeWorld(db)
   await db.execute(sql`update newsletter set reply_to = 'leserbriefe@example.org', name = 'Welt & Straße',
     from_name = 'Welt & Straße'`)
 })
-afterEach(() => smtp.close())
-afterAll(close)
 
 type Locale = 'de' | 'en'
 
@@ -46,8 +43,7 @@ async function catchNotice(kind: 'confirmation' | 'reminder', locale: Locale): P
 async function catchDigest(locale: Locale): Promise<void> {
   await world.addReaders(1, { locale })
   await world.addArticles(3)
-  const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), handClock(NOON))
-  await sendEdition(db, await senderTo(smtp.url), plan.edition?.id ?? 0, handClock(NOON))
+  await sendEdition(db, await senderTo(smtp.url), await planByHand(db, world), handClock(NOON))
 }
 
 async function catchTest(locale: Locale): Promise<void> {

@@ -4,11 +4,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sendTest } from '../../src/commands/digest-test.ts'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { sendNotices } from '../../src/deliver/notice/send.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { queueReminders } from '../../src/subscribe/remind.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
 import { type Received, startSink } from '../support/smtp.ts'
 import { makeWorld } from '../support/world.ts'
@@ -37,8 +36,7 @@ beforeAll(async () => {
   await queueReminders(db, site.clock.now())
   await sendNotices(db, sender, site.clock)
   await world.addReaders(1)
-  const plan = await planEdition(db, orderByHand(world.newsletterId, null, null), site.clock)
-  await sendEdition(db, sender, plan.edition?.id ?? 0, site.clock)
+  await sendEdition(db, sender, await planByHand(db, world, site.clock), site.clock)
   const [of] = await db.select().from(newsletter).where(eq(newsletter.id, world.newsletterId))
   if (of === undefined) throw new Error('there is no newsletter')
   await sendTest(db, sender, of, { to: 'redaktion@example.org' }, site.clock)

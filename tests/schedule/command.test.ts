@@ -1,21 +1,18 @@
 import { Command } from 'commander'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { CommandContext } from '../../src/commands/context.ts'
 import { registerTick } from '../../src/commands/tick.ts'
 import { readConfig } from '../../src/config.ts'
 import { openLog } from '../../src/log.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { startSink } from '../support/smtp.ts'
-import { addEntry, addReader, addTagblatt, MONDAY } from './tagblatt.ts'
+import { addEva } from './tagblatt.ts'
+import { MONDAY } from './times.ts'
 
-const { db, truncate, close } = await openTestDatabase()
+const { db } = await freshDatabase()
 const smtp = await startSink()
-beforeEach(truncate)
-afterAll(async () => {
-  await smtp.close()
-  await close()
-})
+afterAll(smtp.close)
 
 /** Runs `courant tick` on the database as `main` does, with a clock that stands at Monday noon. */
 async function tick(...words: string[]): Promise<{ results: unknown[]; texts: string[] }> {
@@ -44,9 +41,7 @@ async function tick(...words: string[]): Promise<{ results: unknown[]; texts: st
 
 describe('courant tick', () => {
   test('makes one pass at the time it is given, and tells what it did', async () => {
-    const tagblatt = await addTagblatt(db)
-    await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    await addEntry(db, tagblatt, MONDAY)
+    await addEva(db)
     expect((await tick()).results).toMatchObject([{ planned: [], sent: 0 }])
     const { results, texts } = await tick('--now', '2026-05-05T07:00:00+02:00')
     expect(results).toMatchObject([

@@ -1,7 +1,8 @@
 import { openDatabase } from '../../src/db/client.ts'
 import { planDue } from '../../src/schedule/planning.ts'
 import { handClock } from '../support/clock.ts'
-import { addEntry, addReader, addTagblatt, at, readReceived, readSlots, WORK } from './tagblatt.ts'
+import { addEntry, addReader, addTagblatt, readReceived, readSlots, WORK } from './tagblatt.ts'
+import { at } from './times.ts'
 
 /**
  * A process of its own, to be run in any TZ: plans two days around the night in which Berlin's clocks go forward, in a

@@ -1,17 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Temporal } from '../../src/clock.ts'
 import { planDue } from '../../src/schedule/planning.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
-import { addEntry, addReader, addTagblatt, at, MONDAY, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import { at, MONDAY, TUESDAY_SLOT, WEDNESDAY_SLOT } from './times.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-beforeEach(truncate)
-afterAll(close)
-
-const TUESDAY_SLOT = '2026-05-05T05:00:00Z'
-const WEDNESDAY_SLOT = '2026-05-06T05:00:00Z'
+const { db } = await freshDatabase()
 
 const planAt = (now: string | Temporal.Instant) => planDue(db, WORK, handClock(at(String(now))))
 const dueTimes = async () => {
@@ -23,9 +19,7 @@ const dueTimes = async () => {
 
 describe('a slot', () => {
   test('is planned once its time has come, once, and its cohorts are due again at the next', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const entry = await addEntry(db, tagblatt, MONDAY)
+    const { reader, entry } = await addEva(db)
     expect(await planAt('2026-05-05T04:59:59.999Z')).toEqual({ planned: [], missed: [], waiting: [] })
 
     const { planned } = await planAt(TUESDAY_SLOT)
@@ -90,9 +84,7 @@ describe('a slot', () => {
   })
 
   test('with fewer articles than the newsletter wants waits for the next, and nothing is lost', async () => {
-    const tagblatt = await addTagblatt(db, { minArticles: 2 })
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const first = await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt, reader, entry: first } = await addEva(db, { minArticles: 2 })
     await planAt(TUESDAY_SLOT)
     expect(await readReceived(db, reader)).toEqual([])
     const second = await addEntry(db, tagblatt, MONDAY.add({ hours: 20 }))
@@ -101,9 +93,7 @@ describe('a slot', () => {
   })
 
   test('takes readers who are behind their cohort even when nothing is new to the cohort', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const entry = await addEntry(db, tagblatt, MONDAY)
+    const { reader, entry } = await addEva(db)
     await db.execute(sql`update cohort set seen_entry_id = ${entry}`)
     await db.execute(sql`update subscription set seen_entry_id = 0 where id = ${reader}`)
     await planAt(TUESDAY_SLOT)
@@ -113,9 +103,7 @@ describe('a slot', () => {
 
 describe('a system that was down', () => {
   test('for 5 hours over a slot catches up, once', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const entry = await addEntry(db, tagblatt, MONDAY)
+    const { reader, entry } = await addEva(db)
     await planAt('2026-05-05T10:00:00Z')
     await planAt('2026-05-05T10:01:00Z')
     expect(await readSlots(db)).toEqual([{ rhythm: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
@@ -124,9 +112,7 @@ describe('a system that was down', () => {
   })
 
   test('for 7 hours has missed the slot, and its articles come with the next', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const first = await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt, reader, entry: first } = await addEva(db)
     const { planned, missed } = await planAt('2026-05-05T12:00:00Z')
     expect(planned).toEqual([])
     expect(missed).toMatchObject([{ newsletter: 'tagblatt', slotAt: at(TUESDAY_SLOT) }])
@@ -191,9 +177,7 @@ describe('a system that was down', () => {
 
 describe('a newsletter', () => {
   test('that is paused is not planned; once it goes on, its slot is caught up in time and else missed', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const first = await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt, reader, entry: first } = await addEva(db)
     await db.execute(sql`update newsletter set state = 'paused'`)
     expect(await planAt(TUESDAY_SLOT)).toEqual({ planned: [], missed: [], waiting: [] })
     await db.execute(sql`update newsletter set state = 'active'`)
@@ -209,9 +193,7 @@ describe('a newsletter', () => {
   })
 
   test('without an imprint waits with that reason, and its slot is missed for that reason', async () => {
-    const tagblatt = await addTagblatt(db, { imprint: '' })
-    await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt } = await addEva(db, { imprint: '' })
     const { planned, waiting } = await planAt(TUESDAY_SLOT)
     expect(planned).toEqual([])
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: expect.stringContaining('imprint') }])
@@ -228,9 +210,7 @@ describe('a newsletter', () => {
   })
 
   test('whose slot is planned by hand a moment before has nothing left for it', async () => {
-    const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const entry = await addEntry(db, tagblatt, MONDAY)
+    const { reader, entry } = await addEva(db)
     await db.execute(sql`update cohort set seen_entry_id = ${entry}`)
     expect((await planAt(TUESDAY_SLOT)).planned).toEqual([])
     expect(await readReceived(db, reader)).toEqual([])

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { missSlot } from '../../src/deliver/plan/missed.ts'
@@ -10,19 +10,14 @@ import { CourantError } from '../../src/errors.ts'
 import { type PlanWork, planDue } from '../../src/schedule/planning.ts'
 import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
-import { addEntry, addReader, addTagblatt, at, MONDAY, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import { at, MONDAY, TUESDAY_SLOT, WEDNESDAY_SLOT } from './times.ts'
 
-const { db, url, truncate, close } = await openTestDatabase()
+const { db, truncate, url } = await freshDatabase()
 const second = await openDatabase(url)
-beforeEach(truncate)
-afterAll(async () => {
-  await second.close()
-  await close()
-})
+afterAll(second.close)
 
-const TUESDAY_SLOT = '2026-05-05T05:00:00Z'
-const WEDNESDAY_SLOT = '2026-05-06T05:00:00Z'
 const planAt = (now: string, database: Database = db) => planDue(database, WORK, handClock(at(now)))
 
 /** Two cohorts of the Tuesday slot, each so large that it is a slice of its own. */
@@ -116,9 +111,7 @@ describe('a planner that dies', () => {
   })
 
   test('after the last slice leaves an edition that the next tick opens', async () => {
-    const tagblatt = await addTagblatt(db)
-    await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    await addEntry(db, tagblatt, MONDAY)
+    await addEva(db)
     await planAt(TUESDAY_SLOT)
     await db.execute(sql`update edition set state = 'planning', planned_at = null`)
     await planAt('2026-05-05T05:01:00Z')
@@ -160,9 +153,7 @@ describe('a cohort that comes late to its slot', () => {
   }
 
   test('is added to the edition, with what that has', async () => {
-    const tagblatt = await addTagblatt(db)
-    await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    const entry = await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt, entry } = await addEva(db)
     await planAt(TUESDAY_SLOT)
     await sendAll(db)
     const after = await addEntry(db, tagblatt, at('2026-05-05T05:10:00Z'))
@@ -189,9 +180,7 @@ describe('a cohort that comes late to its slot', () => {
   })
 
   test('joins a paused edition without waking it', async () => {
-    const tagblatt = await addTagblatt(db)
-    await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    await addEntry(db, tagblatt, MONDAY)
+    const { tagblatt } = await addEva(db)
     await planAt(TUESDAY_SLOT)
     await db.execute(sql`update edition set state = 'paused'`)
     await addLate(tagblatt)

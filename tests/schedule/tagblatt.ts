@@ -5,12 +5,9 @@ import type { Database } from '../../src/db/client.ts'
 import { loadTemplates } from '../../src/digest/template.ts'
 import type { PlanWork } from '../../src/schedule/planning.ts'
 import { type Choice, RHYTHMS } from '../../src/subscribe/choice/slots.ts'
+import { enrol } from '../../src/subscribe/enrol/enrol.ts'
 import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletters.ts'
-import { subscribe } from '../../src/subscribe/signup.ts'
-
-/** A Monday in May, when Berlin is two hours ahead; the Tagblatt's slot is at 5:00 UTC. */
-export const MONDAY = Temporal.Instant.from('2026-05-04T12:00:00Z')
-export const at = (text: string) => Temporal.Instant.from(text)
+import { MONDAY } from './times.ts'
 
 /** What planning needs, with the product's own templates. */
 export const WORK: PlanWork = {
@@ -41,22 +38,43 @@ export async function addReader(
   choice: Partial<Choice>,
   now: Temporal.Instant,
 ): Promise<number> {
-  const { subscriptionId } = await subscribe(
-    db,
-    {
-      newsletterId: newsletter.id,
-      email: `${name}@leser.example`,
-      name: null,
-      locale: null,
-      format: null,
-      choice: { rhythm: null, weekday: null, hour: null, zone: null, ...choice },
-      topics: null,
-      by: 'administrator',
-      confirmed: { evidence: 'a card', at: null },
-    },
-    now,
-  )
-  return subscriptionId
+  const [reader = 0] = await addReaders(db, newsletter, { [name]: choice }, now)
+  return reader
+}
+
+/** Confirmed readers by their names, and what each chooses. Returns the subscriptions in the same order. */
+export async function addReaders(
+  db: Database,
+  newsletter: Newsletter,
+  choices: Readonly<Record<string, Partial<Choice>>>,
+  now: Temporal.Instant,
+): Promise<readonly number[]> {
+  const wishes = Object.entries(choices).map(([name, choice]) => ({
+    newsletterId: newsletter.id,
+    address: `${name}@leser.example`,
+    name: null,
+    locale: null,
+    format: null,
+    choice: { rhythm: null, weekday: null, hour: null, zone: null, ...choice },
+    topics: null,
+    by: 'administrator' as const,
+    confirmed: { evidence: 'a card', at: null },
+  }))
+  const enrolled = await enrol(db, wishes, now)
+  return enrolled.map((one) => {
+    if (one.kind === 'refused') throw new Error(`a reader is refused: ${one.reason}`)
+    return one.subscriptionId
+  })
+}
+
+/** The Tagblatt with its reader Eva, to whom one entry is to come. */
+export async function addEva(
+  db: Database,
+  fields: Record<string, unknown> = {},
+): Promise<{ tagblatt: Newsletter; reader: number; entry: number }> {
+  const tagblatt = await addTagblatt(db, fields)
+  const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
+  return { tagblatt, reader, entry: await addEntry(db, tagblatt, MONDAY) }
 }
 
 /** Makes an article visible to the newsletter at `time`, and returns its entry's id. */

@@ -1,14 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/client.ts'
 import { readHealth } from '../../src/schedule/health.ts'
 import { beat } from '../../src/schedule/heartbeat.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
 
-const { db, url, truncate, close } = await openTestDatabase()
-beforeEach(truncate)
-afterAll(close)
+const { db, url } = await freshDatabase()
 
 describe('health', () => {
   test('is good for two minutes after the scheduler’s last beat', async () => {

@@ -1,19 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { findStarts, placeInCohorts } from '../../src/subscribe/choice/cohort.ts'
 import type { Choice } from '../../src/subscribe/choice/slots.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { addEntries, addTagblatt, LAST_SLOT, moveWatermarks, NOON } from './fixtures.ts'
 
-let database: TestDatabase
-let db: Database
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(() => database.truncate())
-afterAll(() => database.close())
+const { db } = await freshDatabase()
 
 const DAILY: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
 const WEEKLY: Choice = { rhythm: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }

@@ -1,62 +1,33 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { confirm, readConfirmation } from '../../src/subscribe/confirm.ts'
 import { signLink } from '../../src/subscribe/links.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import {
-  actions,
   addEntries,
-  addTagblatt,
   choosing,
-  count,
+  freshTagblatt,
   LAST_SLOT,
   moveWatermarks,
   NEXT_SLOT,
   NOON,
   readRow,
+  ZWEI,
 } from './fixtures.ts'
-import {
-  ask,
-  confirmMail,
-  confirmToken,
-  dump,
-  EVA,
-  join,
-  KEYS,
-  leaveOne,
-  mails,
-  SHOWN,
-  sendMails,
-  suppress,
-} from './readers.ts'
+import { ask, askAndMail, confirmMail, confirmToken, dump, EVA, join, KEYS, leaveOne, SHOWN } from './readers.ts'
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let zwei: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
+const zwei = await freshTagblatt(db, ZWEI)
 
-const askAndMail = async (newsletters: readonly Newsletter[], now = NOON, said = {}) => {
-  await ask(db, newsletters, now, said)
-  return (await sendMails(db, now))[0] ?? 0
-}
 const read = (noticeId: number, now = NOON) => readConfirmation(db, KEYS, confirmToken(noticeId), now)
 
 describe('the page of a confirmation link', () => {
   test('says all that would be confirmed, and changes nothing', async () => {
-    await db.execute(sql`insert into topic (newsletter_id, key, name, created_at) values (2, 'sport', 'Sport', now())`)
-    const mail = await askAndMail([tagblatt, zwei], NOON, { locale: 'en', topics: ['Sport'] })
+    await db.execute(
+      sql`insert into topic (newsletter_id, key, name, created_at) values (2, 'sport', 'Sport', ${NOON.toString()})`,
+    )
+    const mail = await askAndMail(db, [tagblatt, zwei], NOON, { locale: 'en', topics: ['Sport'] })
     const before = await dump(db)
 
     const choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
@@ -80,7 +51,7 @@ describe('the page of a confirmation link', () => {
   })
 
   test('is none for a token of another purpose, of no mail, or for any text', async () => {
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     const tokens = [signLink(KEYS, 'unsubscribe', { id: mail, version: 1 }), confirmToken(99), '', 'x'.repeat(43)]
     for (const token of tokens) {
       expect(await readConfirmation(db, KEYS, token, NOON)).toBeNull()
@@ -90,7 +61,7 @@ describe('the page of a confirmation link', () => {
   })
 
   test('is none any more 7 days after the request, unless they asked anew', async () => {
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     expect(await read(mail, NOON.add({ hours: 7 * 24 }))).toMatchObject({ state: 'open' })
     const late = NOON.add({ hours: 7 * 24 + 1 })
     expect(await read(mail, late)).toBeNull()
@@ -102,11 +73,11 @@ describe('the page of a confirmation link', () => {
   })
 
   test('is none of a request that was dropped, or of a newsletter that is no more', async () => {
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     await leaveOne(db, 1, NOON)
     expect(await read(mail)).toBeNull()
     expect(await confirmMail(db, mail, NOON)).toBeNull()
-    const other = await askAndMail([zwei], NOON.add({ hours: 2 }))
+    const other = await askAndMail(db, [zwei], NOON.add({ hours: 2 }))
     await db.execute(sql`update newsletter set state = 'deleted'`)
     expect(await confirmMail(db, other, NOON.add({ hours: 2 }))).toBeNull()
     expect((await db.execute(sql`select state from subscription order by id`)).rows).toEqual([
@@ -118,7 +89,7 @@ describe('the page of a confirmation link', () => {
 
 describe('confirming', () => {
   test('activates all the mail named, with the evidence of each, and a second time changes nothing', async () => {
-    const mail = await askAndMail([tagblatt, zwei])
+    const mail = await askAndMail(db, [tagblatt, zwei])
     const at = NOON.add({ minutes: 5 })
 
     const confirmed = await confirmMail(db, mail, at)
@@ -136,8 +107,8 @@ describe('confirming', () => {
   })
 
   test('activates what this mail named, not what another did', async () => {
-    const first = await askAndMail([tagblatt])
-    const second = await askAndMail([zwei], NOON.add({ hours: 1 }))
+    const first = await askAndMail(db, [tagblatt])
+    const second = await askAndMail(db, [zwei], NOON.add({ hours: 1 }))
     await confirmMail(db, first, NOON.add({ hours: 1 }))
     expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
     expect(await readRow(db, 2)).toMatchObject({ state: 'pending' })
@@ -150,7 +121,7 @@ describe('confirming', () => {
     await moveWatermarks(db, tagblatt)
     const cohorts = async () =>
       JSON.stringify((await db.execute(sql`select to_jsonb(c) from cohort c order by id`)).rows)
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     const before = await cohorts()
 
     await confirmMail(db, mail, NOON)
@@ -160,7 +131,7 @@ describe('confirming', () => {
   })
 
   test('starts at the confirmation, however long ago the request was', async () => {
-    const mail = await askAndMail([tagblatt], NOON, choosing({ rhythm: 'instant' }))
+    const mail = await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'instant' }))
     await addEntries(db, tagblatt, [NOON.add({ hours: 1 }), NOON.add({ hours: 40 })])
     await moveWatermarks(db, tagblatt)
 
@@ -178,7 +149,7 @@ describe('confirming', () => {
     await addEntries(db, tagblatt, [NOON.add({ hours: 1 })])
     const at = NOON.add({ hours: 2 })
 
-    await confirmMail(db, await askAndMail([tagblatt], at), at)
+    await confirmMail(db, await askAndMail(db, [tagblatt], at), at)
 
     // The start of a new reader would be 1, at the last slot: they had seen 2.
     expect(await readRow(db, 1)).toMatchObject({ state: 'active', own: null, cohort: 2 })
@@ -192,76 +163,16 @@ describe('confirming', () => {
     await moveWatermarks(db, tagblatt)
     const at = NOON.add({ hours: 24 * 5 })
 
-    await confirmMail(db, await askAndMail([tagblatt], at), at)
+    await confirmMail(db, await askAndMail(db, [tagblatt], at), at)
 
     expect(await readRow(db, 1)).toMatchObject({ own: null, cohort: 4 })
   })
 
   test('by an old link does nothing for who has left since', async () => {
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     await confirmMail(db, mail, NOON)
     await leaveOne(db, 1, NOON)
     expect(await confirmMail(db, mail, NOON)).toBeNull()
     expect(await readRow(db, 1)).toMatchObject({ state: 'left' })
-  })
-})
-
-describe('an address that bounced', () => {
-  const DAYS_AGO = (days: number) => NOON.subtract({ hours: 24 * days })
-
-  test('less than 7 days ago is not asked', async () => {
-    await suppress(db, 'bounced', DAYS_AGO(6))
-    await ask(db, [tagblatt], NOON)
-    expect(await count(db, 'subscriber')).toBe(0)
-  })
-
-  test('7 days ago is asked once, and mailed again when confirmed', async () => {
-    await suppress(db, 'bounced', DAYS_AGO(7))
-    const mail = await askAndMail([tagblatt])
-    await ask(db, [tagblatt, zwei], NOON.add({ hours: 24 * 6 }))
-    expect(await mails(db)).toMatchObject([{ state: 'sent', subscriptionIds: [1] }])
-    expect(await count(db, 'suppression')).toBe(1)
-
-    expect(await confirmMail(db, mail, NOON.add({ hours: 24 * 6 }))).toMatchObject({ state: 'confirmed' })
-    expect(await count(db, 'suppression')).toBe(0)
-    expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
-  })
-
-  test('may be asked again 7 days after that', async () => {
-    await suppress(db, 'bounced', DAYS_AGO(30))
-    await askAndMail([tagblatt])
-    const later = NOON.add({ hours: 24 * 7 })
-    expect(await askAndMail([tagblatt], later)).toBe(2)
-  })
-
-  test('of who had confirmed: they lose nothing, are asked once, and are mailed again', async () => {
-    await join(db, [tagblatt], DAYS_AGO(20))
-    await suppress(db, 'bounced', DAYS_AGO(10))
-    const before = await readRow(db, 1)
-
-    const mail = await askAndMail([tagblatt], NOON, choosing({ rhythm: 'weekly' }))
-    expect(await readRow(db, 1)).toEqual(before)
-    expect(await read(mail)).toMatchObject({ state: 'open', newsletters: [{ slug: 'tagblatt' }] })
-    expect(await confirmMail(db, mail, NOON)).toMatchObject({ state: 'confirmed' })
-
-    expect(await count(db, 'suppression')).toBe(0)
-    expect(await readRow(db, 1)).toEqual(before)
-    expect(await actions(db)).toEqual(['requested', 'confirmed', 'requested', 'confirmed'])
-  })
-
-  test('between mail and confirmation answers, and is mailed again', async () => {
-    const mail = await askAndMail([tagblatt])
-    await suppress(db, 'bounced', NOON)
-    await confirmMail(db, mail, NOON)
-    expect(await count(db, 'suppression')).toBe(0)
-  })
-
-  test.each(['complained', 'manual', 'erased'] as const)('one that was %s stays suppressed', async (reason) => {
-    const mail = await askAndMail([tagblatt])
-    await suppress(db, reason, DAYS_AGO(100))
-    await confirmMail(db, mail, NOON)
-    expect(await count(db, 'suppression')).toBe(1)
-    await ask(db, [zwei], NOON)
-    expect(await count(db, 'notice')).toBe(1)
   })
 })

@@ -3,6 +3,7 @@ import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletters.ts'
 import type { SubscribeRequest } from '../../src/subscribe/signup.ts'
+import { anew } from '../support/anew.ts'
 
 /** A Wednesday; slots of the Tagblatt are at 06:00 UTC. */
 export const NOON = Temporal.Instant.from('2025-01-15T12:00:00Z')
@@ -10,11 +11,19 @@ export const LAST_SLOT = Temporal.Instant.from('2025-01-15T06:00:00Z')
 export const NEXT_SLOT = Temporal.Instant.from('2025-01-16T06:00:00Z')
 
 export const TAGBLATT = { slug: 'tagblatt', name: 'Tagblatt', from: 'Redaktion <brief@tagblatt.example>' }
+export const ZWEI = { slug: 'zwei', name: 'Zwei' }
+/** The command line of one with an imprint. */
+export const ADD_TAGBLATT = ['newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt', '--imprint', 'Verlag']
 export const EVIDENCE = { evidence: 'card of 2024-12-01', at: null }
 
 /** A daily newsletter at 7 in Berlin. */
 export function addTagblatt(db: Database, fields: Record<string, unknown> = {}): Promise<Newsletter> {
   return addNewsletter(db, { ...TAGBLATT, ...fields }, NOON)
+}
+
+/** A newsletter of a fresh database that stands in it anew before each test. */
+export function freshTagblatt(db: Database, fields: Record<string, unknown> = {}): Promise<Newsletter> {
+  return anew(() => addTagblatt(db, fields))
 }
 
 /** An administrator's wish that says nothing but the address. */

@@ -1,33 +1,18 @@
 import { writeFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
 import { importSubscribers } from '../../src/subscribe/import/import.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addTagblatt, count, EVIDENCE, NOON, wish } from './fixtures.ts'
-import { HEADER, type ImportFolder, openImportFolder, PROOF, readAll, readRejects } from './importing.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { actions, count, EVIDENCE, freshTagblatt, NOON, wish } from './fixtures.ts'
+import { HEADER, openImportFolder, PROOF, readAll, readRejects } from './importing.ts'
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let folder: ImportFolder
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-  folder = openImportFolder()
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-})
-afterAll(async () => {
-  await database.close()
-  folder.remove()
-})
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
+const folder = openImportFolder()
 
 const importText = (text: string | Buffer, newsletter?: string) => folder.importText(db, text, newsletter)
 
@@ -36,9 +21,9 @@ describe('importSubscribers, of who is known', () => {
     const text = `email,topics,rhythm,confirmedAt,evidence\na@example.com,Sport,weekly,${PROOF}\nb@example.com,,,,\n`
     await importText(text)
     await db.execute(sql`update notice set state = 'sent'`)
-    const before = await db.execute(
-      sql`select s.*, c.members from subscription s join cohort c on c.id = s.cohort_id order by s.id`,
-    )
+    const kept = () =>
+      db.execute(sql`select s.*, c.members from subscription s join cohort c on c.id = s.cohort_id order by s.id`)
+    const before = await kept()
 
     expect(await importText(text)).toEqual({
       rows: 2,
@@ -49,10 +34,7 @@ describe('importSubscribers, of who is known', () => {
       rejectsFile: null,
     })
 
-    const after = await db.execute(
-      sql`select s.*, c.members from subscription s join cohort c on c.id = s.cohort_id order by s.id`,
-    )
-    expect(after.rows).toEqual(before.rows)
+    expect((await kept()).rows).toEqual(before.rows)
     expect(await actions(db)).toHaveLength(2)
     expect(await count(db, 'notice')).toBe(1)
     expect(await count(db, 'topic')).toBe(1)
@@ -65,7 +47,9 @@ describe('importSubscribers, of who is known', () => {
     await db.execute(sql`
       update subscription s set state = split_part(p.email, '@', 1) from subscriber p where p.id = s.subscriber_id`)
     const hash = hashAddress(await readHashKey(db), 'suppressed@example.com')
-    await db.execute(sql`insert into suppression (email_hash, reason, created_at) values (${hash}, 'erased', now())`)
+    await db.execute(
+      sql`insert into suppression (email_hash, reason, created_at) values (${hash}, 'erased', ${NOON.toString()})`,
+    )
 
     const rows = ['active', 'paused', 'left', 'pending', 'suppressed'].map(
       (name) => `${name}@example.com,Sport,Neu,${PROOF}`,

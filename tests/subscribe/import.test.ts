@@ -1,28 +1,14 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { importSubscribers } from '../../src/subscribe/import/import.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addTagblatt, count, NOON } from './fixtures.ts'
-import { HEADER, type ImportFolder, openImportFolder, readAll, readRejects } from './importing.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { actions, addTagblatt, count, freshTagblatt, NOON } from './fixtures.ts'
+import { FRIDAYS, HEADER, openImportFolder, readAll, readRejects } from './importing.ts'
 
-let database: TestDatabase
-let db: Database
-let folder: ImportFolder
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-  folder = openImportFolder()
-})
-beforeEach(async () => {
-  await database.truncate()
-  await addTagblatt(db)
-})
-afterAll(async () => {
-  await database.close()
-  folder.remove()
-})
+const { db } = await freshDatabase()
+await freshTagblatt(db)
+const folder = openImportFolder()
 
 const importText = (text: string | Buffer, newsletter?: string) => folder.importText(db, text, newsletter)
 
@@ -41,10 +27,7 @@ describe('importSubscribers', () => {
         locale: 'en',
         newsletter: 'tagblatt',
         state: 'active',
-        rhythm: 'weekly',
-        weekday: 5,
-        hour: 18,
-        timeZone: 'Asia/Kolkata',
+        ...FRIDAYS,
         topics: ['Küche', 'Sport'],
       },
     ])

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { type ImportResult, importSubscribers } from '../../src/subscribe/import/import.ts'
 import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
@@ -11,6 +12,9 @@ import { NOON } from './fixtures.ts'
 export const PROOF = '2024-05-01T10:00:00Z,card'
 export const HEADER = 'email,confirmedAt,evidence'
 
+/** What is listed of who chose Fridays at 18 in Kolkata. */
+export const FRIDAYS = { rhythm: 'weekly', weekday: 5, hour: 18, timeZone: 'Asia/Kolkata' }
+
 /** A folder with one CSV file, imported again and again. */
 export type ImportFolder = {
   readonly path: (name: string) => string
@@ -18,11 +22,12 @@ export type ImportFolder = {
   readonly importText: (db: Database, text: string | Buffer, newsletter?: string) => Promise<ImportResult>
   /** Columns that the last import left out. */
   readonly unknown: () => readonly string[]
-  readonly remove: () => void
 }
 
+/** Makes it for a test file; it goes after the last test. */
 export function openImportFolder(): ImportFolder {
   const folder = mkdtempSync(join(tmpdir(), 'courant-import-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const path = (name: string) => join(folder, name)
   let unknown: readonly string[] = []
   return {
@@ -43,7 +48,6 @@ export function openImportFolder(): ImportFolder {
       )
     },
     unknown: () => unknown,
-    remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 

@@ -1,30 +1,22 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { expect, test } from 'vitest'
+import { freshDatabase } from '../support/fresh.ts'
 import { courantOn } from './commanding.ts'
-import { type ImportFolder, openImportFolder } from './importing.ts'
+import { openImportFolder } from './importing.ts'
 
 const LAW = readFileSync(new URL('../../docs/law.md', import.meta.url), 'utf8')
 const blocks = (language: string) =>
   [...LAW.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '')
 
-let database: TestDatabase
-let folder: ImportFolder
-beforeAll(async () => {
-  database = await openTestDatabase()
-  folder = openImportFolder()
-})
-afterAll(async () => {
-  await database.close()
-  folder.remove()
-})
+const { db } = await freshDatabase()
+const folder = openImportFolder()
 
 /** The words of a command line, quoted ones without their quotation marks. */
 const wordsOf = (line: string) =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
 
 test('every command of docs/law.md does what the page says', async () => {
-  const courant = courantOn(database.db)
+  const courant = courantOn(db)
   await courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt')
   writeFileSync(folder.path('readers.csv'), blocks('csv').join(''))
 

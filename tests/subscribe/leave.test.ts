@@ -1,31 +1,27 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { readLeaving } from '../../src/subscribe/leave.ts'
 import { signLink } from '../../src/subscribe/links.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { readUndo } from '../../src/subscribe/undo.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addEntries, addTagblatt, choosing, LAST_SLOT, moveWatermarks, NOON, readRow } from './fixtures.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import {
+  actions,
+  addEntries,
+  choosing,
+  freshTagblatt,
+  LAST_SLOT,
+  moveWatermarks,
+  NOON,
+  readRow,
+  ZWEI,
+} from './fixtures.ts'
 import { ask, dump, EVA, join, KEYS, leaveAll, leaveOne, SHOWN, undo, unsubscribeToken } from './readers.ts'
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let zwei: Newsletter
-let drei: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
-  drei = await addTagblatt(db, { slug: 'drei', name: 'Drei' })
-  await join(db, [tagblatt, zwei], NOON)
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
+const zwei = await freshTagblatt(db, ZWEI)
+const drei = await freshTagblatt(db, { slug: 'drei', name: 'Drei' })
+beforeEach(() => join(db, [tagblatt, zwei], NOON))
 
 const states = async () =>
   (await db.execute<{ state: string }>(sql`select state from subscription order by id`)).rows.map((row) => row.state)

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { deleteNewsletter, pauseNewsletter, readStake, resumeNewsletter } from '../../src/deliver/control/suspend.ts'
 import { pauseEdition, resumeEdition } from '../../src/deliver/control.ts'
 import { countEdition } from '../../src/deliver/counts.ts'
@@ -7,12 +7,10 @@ import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition } from '../../src/deliver/plan.ts'
 import { findNewsletter, listNewsletters } from '../../src/subscribe/newsletters.ts'
 import { handClock } from '../support/clock.ts'
-import { openTestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
 
-const { db, truncate, close } = await openTestDatabase()
-beforeEach(truncate)
-afterAll(close)
+const { db } = await freshDatabase()
 const clock = handClock(NOON)
 
 /** An edition of one article for three readers. */

@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { addNewsletter, changeNewsletter, findNewsletter, listNewsletters } from '../../src/subscribe/newsletters.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,
   addTagblatt,
@@ -16,14 +15,7 @@ import {
   wish,
 } from './fixtures.ts'
 
-let database: TestDatabase
-let db: Database
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(() => database.truncate())
-afterAll(() => database.close())
+const { db } = await freshDatabase()
 
 const cohorts = async () => {
   const found = await db.execute(sql`

@@ -1,10 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { enrol } from '../../src/subscribe/enrol/enrol.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,
   addEntries,
@@ -12,6 +11,7 @@ import {
   choosing,
   count,
   EVIDENCE,
+  freshTagblatt,
   LAST_SLOT,
   NOON,
   readRow,
@@ -21,18 +21,9 @@ import { during } from './holding.ts'
 
 const CONFIRMED = { confirmed: EVIDENCE }
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-})
-afterAll(() => database.close())
+const database = await freshDatabase()
+const { db } = database
+const tagblatt = await freshTagblatt(db)
 
 const lockCohorts = (tx: Database) => tx.execute(sql`select id from cohort order by id for update`)
 
@@ -132,16 +123,19 @@ describe('while an edition is planned', () => {
 })
 
 describe('while the reader leaves', () => {
+  const leaves = (subscriptionId: number) => async (tx: Database) => {
+    await tx.execute(sql`select id from cohort where id = 1 for share`)
+    await tx.execute(
+      sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${subscriptionId}`,
+    )
+  }
+
   test('a change does not bring them back', async () => {
     const { subscriptionId } = await subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON)
-    const leaves = async (tx: Database) => {
-      await tx.execute(sql`select id from cohort where id = 1 for share`)
-      await tx.execute(
-        sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${subscriptionId}`,
-      )
-    }
 
-    await during(database, leaves, () => subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ hour: 18 })), NOON))
+    await during(database, leaves(subscriptionId), () =>
+      subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ hour: 18 })), NOON),
+    )
 
     // The administrator's word comes after leaving, and without proof: the reader is asked.
     expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'pending' })
@@ -150,15 +144,11 @@ describe('while the reader leaves', () => {
 
   test('an import does not bring them back either', async () => {
     const { subscriptionId } = await subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON)
-    const leaves = async (tx: Database) => {
-      await tx.execute(sql`select id from cohort where id = 1 for share`)
-      await tx.execute(
-        sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${subscriptionId}`,
-      )
-    }
     const row = { ...wish(tagblatt, '', { ...CONFIRMED, topics: ['Sport'], by: 'import' }), address: 'eva@example.com' }
 
-    expect(await during(database, leaves, () => enrol(db, [row], NOON))).toEqual([{ kind: 'refused', reason: 'left' }])
+    expect(await during(database, leaves(subscriptionId), () => enrol(db, [row], NOON))).toEqual([
+      { kind: 'refused', reason: 'left' },
+    ])
     expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'left', topics: [] })
   })
 })

@@ -1,33 +1,18 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { expireRequests } from '../../src/subscribe/expire.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { queueReminders } from '../../src/subscribe/remind.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addEntries, addTagblatt, count, LAST_SLOT, NOON, readRow } from './fixtures.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { actions, addEntries, count, freshTagblatt, LAST_SLOT, NOON, readRow, ZWEI } from './fixtures.ts'
 import { during } from './holding.ts'
-import { ask, confirmMail, join, leaveAll, leaveOne, mails, sendMails, suppress, undo } from './readers.ts'
+import { ask, askAndMail, confirmMail, join, leaveAll, leaveOne, mails, sendMails, suppress, undo } from './readers.ts'
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let zwei: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
-})
-afterAll(() => database.close())
+const database = await freshDatabase()
+const { db } = database
+const tagblatt = await freshTagblatt(db)
+const zwei = await freshTagblatt(db, ZWEI)
 
-const askAndMail = async (newsletters: readonly Newsletter[], now = NOON) => {
-  await ask(db, newsletters, now)
-  return (await sendMails(db, now))[0] ?? 0
-}
 /** Plans all cohorts: takes them, finds one article more, plans who is active, moves the watermarks. */
 const plan = async (tx: Database) => {
   await tx.execute(sql`select id from cohort order by id for update`)
@@ -40,7 +25,7 @@ const eight = <T>(work: () => Promise<T>) => Promise.all(Array.from({ length: 8 
 describe('while an edition is planned', () => {
   test('who confirms starts where they should, not at the watermark that planning moves', async () => {
     await addEntries(db, tagblatt, [LAST_SLOT])
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     await during(database, plan, () => confirmMail(db, mail, NOON))
     expect(await readRow(db, 1)).toMatchObject({ state: 'active', own: 1, cohort: 2 })
   })
@@ -62,7 +47,7 @@ describe('while an edition is planned', () => {
     await join(db, [tagblatt], NOON)
     await suppress(db, 'bounced', NOON)
     const at = NOON.add({ hours: 24 * 8 })
-    const mail = await askAndMail([tagblatt], at)
+    const mail = await askAndMail(db, [tagblatt], at)
     const planSuppressed = async (tx: Database) => {
       await tx.execute(sql`select id from cohort order by id for update`)
       await addEntries(tx, tagblatt, [NOON])
@@ -79,7 +64,7 @@ describe('while an edition is planned', () => {
 
 describe('at once', () => {
   test('two confirmations of one mail are one, with one record for each newsletter', async () => {
-    const mail = await askAndMail([tagblatt, zwei])
+    const mail = await askAndMail(db, [tagblatt, zwei])
     const all = await eight(() => confirmMail(db, mail, NOON))
     expect(all).toEqual(Array(8).fill(expect.objectContaining({ state: 'confirmed' })))
     expect(await actions(db)).toEqual(['requested', 'requested', 'confirmed', 'confirmed'])
@@ -104,7 +89,7 @@ describe('at once', () => {
   test('confirming and dropping the same request ends in one of both', async () => {
     for (let round = 0; round < 30; round++) {
       const at = NOON.add({ hours: 25 * round })
-      const mail = await askAndMail([tagblatt], at)
+      const mail = await askAndMail(db, [tagblatt], at)
       await Promise.all([confirmMail(db, mail, at), leaveOne(db, 1, at)])
       const { state } = await readRow(db, 1)
       expect((await actions(db)).at(-1)).toBe(state === 'active' ? 'confirmed' : 'left')
@@ -131,7 +116,7 @@ describe('at once', () => {
 
   test('requests, confirmations, reminders and expiry never wait in a ring', async () => {
     const at = NOON.add({ hours: 24 * 8 })
-    const mail = await askAndMail([tagblatt, zwei])
+    const mail = await askAndMail(db, [tagblatt, zwei])
     await suppress(db, 'bounced', NOON)
     await expect(
       Promise.all([
@@ -149,7 +134,7 @@ describe('at once', () => {
 
 describe('while a request expires', () => {
   test('who asks anew is a new reader, and nothing of it is lost', async () => {
-    await askAndMail([tagblatt])
+    await askAndMail(db, [tagblatt])
     const at = NOON.add({ hours: 24 * 8 })
     // The reader's row is locked before it goes: whoever asks meanwhile waits, and finds it gone.
     await during(
@@ -163,7 +148,7 @@ describe('while a request expires', () => {
   })
 
   test('who confirms too late is told so', async () => {
-    const mail = await askAndMail([tagblatt])
+    const mail = await askAndMail(db, [tagblatt])
     const at = NOON.add({ hours: 24 * 7 })
     const removal = async (tx: Database) => {
       await tx.execute(sql`select id from subscriber for update`)

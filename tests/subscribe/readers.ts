@@ -8,6 +8,7 @@ import { openLinkKeys, signLink } from '../../src/subscribe/links.ts'
 import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { type Requested, requestSubscription, type SubscriptionRequest } from '../../src/subscribe/request.ts'
 import { undoLeave } from '../../src/subscribe/undo.ts'
+import { NOON } from './fixtures.ts'
 
 export const KEYS = openLinkKeys(['a secret that is long enough to sign'])
 export const EVA = 'eva@example.com'
@@ -24,6 +25,17 @@ export function ask(
   const newsletterIds = newsletters.map(({ id }) => id)
   const all = { newsletterIds, email: EVA, name: null, locale: null, choice, topics: [], evidence: SHOWN, ...said }
   return requestSubscription(db, all, now)
+}
+
+/** Asks, and what is due is mailed; returns the first mail's id. */
+export async function askAndMail(
+  db: Database,
+  newsletters: readonly Newsletter[],
+  now = NOON,
+  said: Partial<SubscriptionRequest> = {},
+): Promise<number> {
+  await ask(db, newsletters, now, said)
+  return (await sendMails(db, now))[0] ?? 0
 }
 
 /** A notice as kept; `subscriptionIds` are those it names. */

@@ -1,29 +1,17 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import type { SubscriptionRequest } from '../../src/subscribe/request.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addTagblatt, choosing, count, EVIDENCE, NOON, readRow, wish } from './fixtures.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { actions, choosing, count, EVIDENCE, freshTagblatt, NOON, readRow, wish, ZWEI } from './fixtures.ts'
 import { ask, confirmMail, dump, EVA, join, leaveOne, mails, SHOWN, sendMails, suppress } from './readers.ts'
 
 const REQUESTED = { kind: 'requested' }
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let zwei: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
+const zwei = await freshTagblatt(db, ZWEI)
 
 const addTopics = async (newsletter: Newsletter, ...names: string[]) => {
   for (const name of names)

@@ -1,40 +1,34 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { expireRequests } from '../../src/subscribe/expire.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { queueReminders } from '../../src/subscribe/remind.ts'
 import { subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addEntries, addTagblatt, count, EVIDENCE, moveWatermarks, NOON, readRow, wish } from './fixtures.ts'
-import { ask, confirmMail, dump, join, leaveOne, mails, sendMails, suppress } from './readers.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import {
+  actions,
+  addEntries,
+  count,
+  EVIDENCE,
+  freshTagblatt,
+  moveWatermarks,
+  NOON,
+  readRow,
+  wish,
+  ZWEI,
+} from './fixtures.ts'
+import { ask, askAndMail, confirmMail, dump, join, leaveOne, mails, sendMails, suppress } from './readers.ts'
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-let zwei: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-  zwei = await addTagblatt(db, { slug: 'zwei', name: 'Zwei' })
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
+const zwei = await freshTagblatt(db, ZWEI)
 
 const hours = (count: number) => NOON.add({ hours: count })
 const days = (count: number) => hours(24 * count)
-const askAndMail = async (newsletters: readonly Newsletter[], now = NOON, said = {}) => {
-  await ask(db, newsletters, now, said)
-  return (await sendMails(db, now))[0] ?? 0
-}
 const reminders = async () => (await mails(db)).filter(({ kind }) => kind === 'reminder')
 
 describe('the reminder of a request', () => {
   test('is queued once, 48 hours after it, for what is still pending', async () => {
-    const mail = await askAndMail([tagblatt, zwei])
+    const mail = await askAndMail(db, [tagblatt, zwei])
     expect(await queueReminders(db, hours(47))).toBe(0)
     expect(await queueReminders(db, hours(48))).toBe(1)
     expect(await reminders()).toMatchObject([
@@ -48,33 +42,33 @@ describe('the reminder of a request', () => {
   })
 
   test('names all that is pending, 48 hours after the last of several requests', async () => {
-    await askAndMail([tagblatt])
-    await askAndMail([zwei], hours(24))
+    await askAndMail(db, [tagblatt])
+    await askAndMail(db, [zwei], hours(24))
     expect(await queueReminders(db, hours(48))).toBe(0)
     expect(await queueReminders(db, hours(72))).toBe(1)
     expect(await reminders()).toMatchObject([{ subscriptionIds: [1, 2] }])
   })
 
   test('is none for who confirmed, dropped the request, was not mailed yet, or bounced', async () => {
-    await confirmMail(db, await askAndMail([tagblatt]), NOON)
-    await askAndMail([tagblatt], NOON, { email: 'b@example.com' })
+    await confirmMail(db, await askAndMail(db, [tagblatt]), NOON)
+    await askAndMail(db, [tagblatt], NOON, { email: 'b@example.com' })
     await leaveOne(db, 2, NOON)
-    await askAndMail([tagblatt], NOON, { email: 'c@example.com' })
+    await askAndMail(db, [tagblatt], NOON, { email: 'c@example.com' })
     await suppress(db, 'bounced', NOON, 'c@example.com')
     await ask(db, [tagblatt], NOON, { email: 'd@example.com' })
     expect(await queueReminders(db, hours(48))).toBe(0)
   })
 
   test('names only what was not confirmed', async () => {
-    const mail = await askAndMail([tagblatt])
-    await askAndMail([zwei], hours(1))
+    const mail = await askAndMail(db, [tagblatt])
+    await askAndMail(db, [zwei], hours(1))
     await confirmMail(db, mail, hours(1))
     expect(await queueReminders(db, hours(49))).toBe(1)
     expect(await reminders()).toMatchObject([{ subscriptionIds: [2] }])
   })
 
   test('counts among the five, and waits for the limits', async () => {
-    for (const hour of [0, 1, 2, 24]) await askAndMail([tagblatt], hours(hour))
+    for (const hour of [0, 1, 2, 24]) await askAndMail(db, [tagblatt], hours(hour))
     expect(await queueReminders(db, hours(72))).toBe(1)
     expect(await count(db, 'opt_in')).toBe(5)
     await sendMails(db, hours(72))
@@ -83,12 +77,12 @@ describe('the reminder of a request', () => {
   })
 
   test('is none where the five are spent', async () => {
-    for (const hour of [0, 1, 2, 24, 25]) await askAndMail([tagblatt], hours(hour))
+    for (const hour of [0, 1, 2, 24, 25]) await askAndMail(db, [tagblatt], hours(hour))
     expect(await queueReminders(db, hours(73))).toBe(0)
   })
 
   test('is queued for a limited number of readers a time', async () => {
-    await askAndMail([tagblatt])
+    await askAndMail(db, [tagblatt])
     await db.execute(sql`
       insert into subscriber (email, email_key, email_hash, locale, created_at)
       select n, n, n::text::bytea, 'de', ${NOON.toString()} from generate_series(1, 600) as n`)
@@ -106,7 +100,7 @@ describe('the reminder of a request', () => {
 
 describe('a request nobody confirms', () => {
   test('goes after 7 days with all that is kept of it; only the keyed hash stays, against flooding', async () => {
-    await askAndMail([tagblatt, zwei], NOON, { name: 'Eva' })
+    await askAndMail(db, [tagblatt, zwei], NOON, { name: 'Eva' })
     await queueReminders(db, hours(48))
     expect(await expireRequests(db, days(7))).toBe(0)
 
@@ -119,15 +113,15 @@ describe('a request nobody confirms', () => {
   })
 
   test('lives 7 days from when it was last asked for', async () => {
-    await askAndMail([tagblatt])
-    await askAndMail([tagblatt], days(3))
+    await askAndMail(db, [tagblatt])
+    await askAndMail(db, [tagblatt], days(3))
     expect(await expireRequests(db, days(8))).toBe(0)
     expect(await expireRequests(db, days(11))).toBe(1)
   })
 
   test('leaves the rest of its reader alone', async () => {
     await join(db, [tagblatt], NOON)
-    await askAndMail([zwei], hours(1))
+    await askAndMail(db, [zwei], hours(1))
 
     await expireRequests(db, days(9))
 
@@ -143,7 +137,7 @@ describe('a request nobody confirms', () => {
     await moveWatermarks(db, tagblatt)
     await leaveOne(db, 1, hours(1))
     const { left_at: leftAt } = (await db.execute(sql`select left_at from subscription`)).rows[0] ?? {}
-    await askAndMail([tagblatt], hours(2))
+    await askAndMail(db, [tagblatt], hours(2))
 
     expect(await expireRequests(db, days(9))).toBe(1)
 
@@ -154,7 +148,7 @@ describe('a request nobody confirms', () => {
   })
 
   test('goes too where the reader dropped it', async () => {
-    await askAndMail([tagblatt])
+    await askAndMail(db, [tagblatt])
     await leaveOne(db, 1, hours(1))
     expect(await expireRequests(db, days(8))).toBe(1)
     expect(await count(db, 'subscriber')).toBe(0)
@@ -170,9 +164,9 @@ describe('a request nobody confirms', () => {
   })
 
   test('can be made anew, and starts like a new one', async () => {
-    await askAndMail([tagblatt])
+    await askAndMail(db, [tagblatt])
     await expireRequests(db, days(8))
-    await confirmMail(db, await askAndMail([tagblatt], days(8)), days(8))
+    await confirmMail(db, await askAndMail(db, [tagblatt], days(8)), days(8))
     expect((await db.execute(sql`select state from subscription`)).rows).toEqual([{ state: 'active' }])
   })
 
@@ -180,14 +174,14 @@ describe('a request nobody confirms', () => {
     await join(db, [tagblatt], NOON)
     await leaveOne(db, 1, NOON)
     await join(db, [zwei], hours(1))
-    await askAndMail([tagblatt], days(2), { email: 'b@example.com' })
+    await askAndMail(db, [tagblatt], days(2), { email: 'b@example.com' })
     const before = await dump(db)
     expect(await expireRequests(db, days(8))).toBe(0)
     expect(await dump(db)).toBe(before)
   })
 
   test('limits are forgotten after a year', async () => {
-    await askAndMail([tagblatt])
+    await askAndMail(db, [tagblatt])
     await expireRequests(db, days(364))
     expect(await count(db, 'opt_in')).toBe(1)
     await expireRequests(db, days(367))

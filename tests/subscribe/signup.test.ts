@@ -1,37 +1,23 @@
 import { createSecretKey } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
 import { type SubscribeRequest, subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { actions, addTagblatt, choosing, count, EVIDENCE, NOON, readRow, wish } from './fixtures.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { actions, addTagblatt, choosing, count, EVIDENCE, freshTagblatt, NOON, readRow, wish } from './fixtures.ts'
+import { suppress } from './readers.ts'
 
 const EVA = 'Eva@Example.com'
 const CONFIRMED = { confirmed: EVIDENCE }
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
 
 const add = (said: Partial<SubscribeRequest> = {}, email = EVA) => subscribe(db, wish(tagblatt, email, said), NOON)
 const notices = async () =>
   (await db.execute(sql`select kind, payload, state, due_at at time zone 'UTC' as due_at from notice order by id`)).rows
-const leave = (id: number) => db.execute(sql`update subscription set state = 'left', left_at = now() where id = ${id}`)
-const suppress = async (email: string) => {
-  const hash = hashAddress(await readHashKey(db), email)
-  await db.execute(sql`insert into suppression (email_hash, reason, created_at) values (${hash}, 'bounced', now())`)
-}
+const leave = (id: number) =>
+  db.execute(sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${id}`)
 
 describe('subscribe, someone new', () => {
   test('without proof is pending, asked to confirm, and recorded as requested', async () => {
@@ -103,7 +89,7 @@ describe('subscribe, someone new', () => {
   })
 
   test('whose address is suppressed is refused, and nothing is kept', async () => {
-    await suppress('eva@example.com')
+    await suppress(db, 'bounced', NOON)
     await expect(add(CONFIRMED)).rejects.toMatchObject({ code: 'subscriber.suppressed' })
     await expect(add({ by: 'reader' })).rejects.toMatchObject({ code: 'subscriber.suppressed' })
     expect(await count(db, 'subscriber')).toBe(0)

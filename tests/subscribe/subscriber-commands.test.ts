@@ -1,34 +1,23 @@
 import { writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { suppression } from '../../src/db/schema/subscriber.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
 import { findNewsletter } from '../../src/subscribe/newsletters.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { courantOn } from './commanding.ts'
-import { NEXT_SLOT, NOON } from './fixtures.ts'
-import { type ImportFolder, openImportFolder } from './importing.ts'
+import { ADD_TAGBLATT, NEXT_SLOT, NOON } from './fixtures.ts'
+import { FRIDAYS, openImportFolder } from './importing.ts'
 import { EVA, join, leaveOne, SHOWN } from './readers.ts'
 
-let database: TestDatabase
-let folder: ImportFolder
-beforeAll(async () => {
-  database = await openTestDatabase()
-  folder = openImportFolder()
-})
-beforeEach(() => database.truncate())
-afterAll(async () => {
-  await database.close()
-  folder.remove()
-})
+const { db } = await freshDatabase()
+const folder = openImportFolder()
 
-const courant = (...words: string[]) => courantOn(database.db)(...words)
-const addTagblatt = () =>
-  courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt', '--imprint', 'Verlag')
+const courant = courantOn(db)
 const wrongUsage = { code: 'usage' }
 
 describe('courant subscriber', () => {
   test('add says what became of it, in the fields of list', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     const words = ['--confirmed', '--evidence', 'card', '--name', 'Eva', '--locale', 'en', '--format', 'plain']
     const choice = [
       '--rhythm',
@@ -51,10 +40,7 @@ describe('courant subscriber', () => {
       format: 'plain',
       newsletter: 'tagblatt',
       state: 'active',
-      rhythm: 'weekly',
-      weekday: 5,
-      hour: 18,
-      timeZone: 'Asia/Kolkata',
+      ...FRIDAYS,
       topics: ['a', 'b'],
       createdAt: NOON.toString(),
       confirmedAt: NOON.toString(),
@@ -71,7 +57,7 @@ describe('courant subscriber', () => {
   })
 
   test('consent and proof belong together', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await expect(courant('subscriber', 'add', 'a@example.com', '--confirmed')).rejects.toMatchObject(wrongUsage)
     await expect(courant('subscriber', 'add', 'a@example.com', '--confirmed', '--evidence', ' ')).rejects.toMatchObject(
       wrongUsage,
@@ -88,12 +74,12 @@ describe('courant subscriber', () => {
     ['--locale', 'fr'],
     ['--format', 'pdf'],
   ])('%s %s is wrong usage', async (option, value) => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await expect(courant('subscriber', 'add', 'a@example.com', option, value)).rejects.toMatchObject(wrongUsage)
   })
 
   test('list is filtered by newsletter and state', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await courant('newsletter', 'add', '--slug', 'zwei', '--name', 'Zwei')
     await courant('subscriber', 'add', 'a@example.com', '--newsletter', 'tagblatt')
     await courant('subscriber', 'add', 'b@example.com', '--newsletter', 'zwei', '--confirmed', '--evidence', 'card')
@@ -109,7 +95,7 @@ describe('courant subscriber', () => {
   })
 
   test('show tells all that is kept, with the evidence', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await courant('subscriber', 'add', 'eva@example.com')
     await courant('subscriber', 'add', 'eva@example.com', '--confirmed', '--evidence', 'card of May')
 
@@ -128,11 +114,11 @@ describe('courant subscriber', () => {
   })
 
   test('show tells state, choice, next digest and what the reader was shown, in JSON and in lines', async () => {
-    await addTagblatt()
-    await join(database.db, [await findNewsletter(database.db, 'tagblatt')], NOON)
-    await leaveOne(database.db, 1, NOON)
+    await courant(...ADD_TAGBLATT)
+    await join(db, [await findNewsletter(db, 'tagblatt')], NOON)
+    await leaveOne(db, 1, NOON)
     await courant('newsletter', 'add', '--slug', 'zwei', '--name', 'Zwei')
-    await join(database.db, [await findNewsletter(database.db, 'zwei')], NOON.add({ hours: 2 }))
+    await join(db, [await findNewsletter(db, 'zwei')], NOON.add({ hours: 2 }))
 
     const { results, texts } = await courant('subscriber', 'show', EVA)
     const shown = { evidence: SHOWN.shown, textVersion: 'v1', ip: '192.0.2.7', userAgent: 'A/1' }
@@ -153,13 +139,11 @@ describe('courant subscriber', () => {
   })
 
   test('show says why nothing goes to an address, of a subscriber and of who is none', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     await courant('subscriber', 'add', 'eva@example.com')
-    const key = await readHashKey(database.db)
+    const key = await readHashKey(db)
     for (const email of ['eva@example.com', 'b@example.com'])
-      await database.db
-        .insert(suppression)
-        .values({ emailHash: hashAddress(key, email), reason: 'bounced', createdAt: NOON })
+      await db.insert(suppression).values({ emailHash: hashAddress(key, email), reason: 'bounced', createdAt: NOON })
 
     expect((await courant('subscriber', 'show', 'eva@example.com')).results).toMatchObject([
       { suppressed: { reason: 'bounced', at: NOON.toString() } },
@@ -171,7 +155,7 @@ describe('courant subscriber', () => {
   })
 
   test('import says its counts, and which columns it leaves out', async () => {
-    await addTagblatt()
+    await courant(...ADD_TAGBLATT)
     writeFileSync(folder.path('list.csv'), 'email,age\na@example.com,30\nnobody,31\n')
     const { results, warnings, texts } = await courant('subscriber', 'import', folder.path('list.csv'))
 

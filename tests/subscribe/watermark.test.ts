@@ -1,14 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../src/db/client.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
+import { describe, expect, test } from 'vitest'
 import { type SubscribeRequest, subscribe } from '../../src/subscribe/signup.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,
-  addTagblatt,
   choosing,
   EVIDENCE,
+  freshTagblatt,
   LAST_SLOT,
   moveWatermarks,
   NOON,
@@ -19,23 +17,13 @@ import {
 const EVA = 'eva@example.com'
 const CONFIRMED = { confirmed: EVIDENCE }
 
-let database: TestDatabase
-let db: Database
-let tagblatt: Newsletter
-beforeAll(async () => {
-  database = await openTestDatabase()
-  db = database.db
-})
-beforeEach(async () => {
-  await database.truncate()
-  tagblatt = await addTagblatt(db)
-})
-afterAll(() => database.close())
+const { db } = await freshDatabase()
+const tagblatt = await freshTagblatt(db)
 
 const add = (said: Partial<SubscribeRequest> = {}) => subscribe(db, wish(tagblatt, EVA, said), NOON)
 const leave = (id: number, seen: number | null = null) =>
   db.execute(
-    sql`update subscription set state = 'left', left_at = now(), seen_entry_id = ${seen}::bigint where id = ${id}`,
+    sql`update subscription set state = 'left', left_at = ${NOON.toString()}, seen_entry_id = ${seen}::bigint where id = ${id}`,
   )
 
 describe('subscribe and the watermark', () => {

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { inject } from 'vitest'
-import { type Database, openDatabase } from '../../src/db/client.ts'
+import { type Database, type OpenDatabase, openDatabase } from '../../src/db/client.ts'
 import { createDatabase, postgresUrl } from './postgres.ts'
 
 /** A migrated database of a test file's own; `truncate` empties it between tests, but for the installation. */
 export type TestDatabase = {
   readonly db: Database
+  readonly pool: OpenDatabase['pool']
   readonly url: string
   readonly engine: 'embedded' | 'postgres'
   readonly truncate: () => Promise<void>
@@ -22,6 +23,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   const opened = await openDatabase(url)
   return {
     db: opened.db,
+    pool: opened.pool,
     url,
     engine: opened.engine,
     truncate: () => truncate(opened.db),
@@ -58,19 +60,18 @@ export async function copyDatabase(): Promise<{ url: string; remove: () => void 
 
 /**
  * Empties every table but those of the installation, and lets ids begin with 1 again. `truncate` itself takes 93 ms on the
- * embedded database, this 12: it deletes from tables that have rows, without foreign keys and the guard of the evidence.
+ * embedded database, this 8: it deletes, without foreign keys and the guard of the evidence, in one statement.
  */
 async function truncate(db: Database): Promise<void> {
-  const tables = await db.execute<{ name: string }>(sql`
-    select quote_ident(relname) as name from pg_class
-    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-      and relname not in ('migration', 'installation')`)
-  const looks = tables.rows.map(({ name }) => `select '${name}' as name where exists (select from ${name})`)
-  const full = await db.execute<{ name: string }>(sql.raw(looks.join(' union all ')))
-  await db.transaction(async (tx) => {
-    await tx.execute(sql`set local session_replication_role = replica`)
-    for (const { name } of full.rows) await tx.execute(sql.raw(`delete from ${name}`))
-    await tx.execute(sql`
-      select setval(oid, 1, false) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace`)
-  })
+  await db.execute(sql`
+    do $$ declare name text; begin
+      perform set_config('session_replication_role', 'replica', true);
+      for name in select quote_ident(relname) from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+          and relname not in ('migration', 'installation')
+      loop
+        execute 'delete from ' || name;
+      end loop;
+      perform setval(oid, 1, false) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace;
+    end $$`)
 }

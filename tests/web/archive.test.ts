@@ -1,27 +1,20 @@
 import { eq, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { article } from '../../src/db/schema/article.ts'
 import { edition, editionArticle, variant } from '../../src/db/schema/edition.ts'
 import { readVariant } from '../../src/digest/variant.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { makeWorld, NOON, type World } from '../support/world.ts'
-import { BASE_URL, makeSite, type TestSite, textOf } from './site.ts'
+import { anew } from '../support/anew.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+import { BASE_URL, makeSite, textOf } from './site.ts'
 
-let database: TestDatabase
-let site: TestSite
-let world: World
+const { db } = await freshDatabase()
+const site = await anew(() => makeSite(db))
+const world = await anew(() => makeWorld(db, 'morgen'))
 let entries: readonly number[]
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
 beforeEach(async () => {
-  await database.truncate()
-  world = await makeWorld(database.db, 'morgen')
   entries = await world.addArticles(80)
-  site = makeSite(database.db)
 })
 
 type Made = { readonly publicId: string; readonly homeId: number; readonly otherId: number }
@@ -66,8 +59,8 @@ const pathOf = (url: string) => url.slice(BASE_URL.length)
 
 describe('the links of a digest', () => {
   test('“Im Browser lesen” shows the home edition, without anything personal', async () => {
-    const { homeId } = await makeEdition(database.db, 'heute')
-    const { digest } = await readVariant(database.db, homeId, BASE_URL)
+    const { homeId } = await makeEdition(db, 'heute')
+    const { digest } = await readVariant(db, homeId, BASE_URL)
     const answer = await site.get(pathOf(digest.browserUrl))
     const html = await answer.text()
     expect(answer.status).toBe(200)
@@ -77,10 +70,10 @@ describe('the links of a digest', () => {
   })
 
   test('“und N weitere Artikel” shows all articles of the very variant', async () => {
-    const { homeId, otherId } = await makeEdition(database.db, 'heute')
-    const all = await readVariant(database.db, homeId, BASE_URL)
+    const { homeId, otherId } = await makeEdition(db, 'heute')
+    const all = await readVariant(db, homeId, BASE_URL)
     expect(titlesIn(await (await site.get(pathOf(all.digest.moreUrl))).text())).toHaveLength(80)
-    const few = await readVariant(database.db, otherId, BASE_URL)
+    const few = await readVariant(db, otherId, BASE_URL)
     const answer = await site.get(pathOf(few.digest.moreUrl))
     expect(titlesIn(await answer.text())).toEqual([1, 2, 3])
     expect(answer.headers.get('x-robots-tag')).toBe('noindex')
@@ -88,16 +81,16 @@ describe('the links of a digest', () => {
   })
 
   test('work while the edition is being sent, and for one without a home variant', async () => {
-    await makeEdition(database.db, 'jetzt', 'sending')
+    await makeEdition(db, 'jetzt', 'sending')
     expect((await site.get('/archive/morgen/jetzt')).status).toBe(200)
-    await makeEdition(database.db, 'abends', 'sending', false)
+    await makeEdition(db, 'abends', 'sending', false)
     expect(titlesIn(await (await site.get('/archive/morgen/abends')).text())).toHaveLength(80)
   })
 
   test('an article hidden or removed since is not shown', async () => {
-    await makeEdition(database.db, 'heute')
-    await database.db.update(article).set({ state: 'hidden' }).where(eq(article.title, 'Nachricht Nummer 7'))
-    await database.db.update(article).set({ state: 'removed' }).where(eq(article.title, 'Nachricht Nummer 80'))
+    await makeEdition(db, 'heute')
+    await db.update(article).set({ state: 'hidden' }).where(eq(article.title, 'Nachricht Nummer 7'))
+    await db.update(article).set({ state: 'removed' }).where(eq(article.title, 'Nachricht Nummer 80'))
     const shown = titlesIn(await (await site.get('/archive/morgen/heute')).text())
     expect(shown).toHaveLength(78)
     expect(shown).not.toContain(7)
@@ -107,9 +100,9 @@ describe('the links of a digest', () => {
 
 describe('the list', () => {
   test('has the finished home editions, newest first, page by page', async () => {
-    for (let n = 1; n <= 35; n += 1) await makeEdition(database.db, `e${n}`)
-    await makeEdition(database.db, 'unfinished', 'sending')
-    await makeEdition(database.db, 'by-hand', 'finished', false)
+    for (let n = 1; n <= 35; n += 1) await makeEdition(db, `e${n}`)
+    await makeEdition(db, 'unfinished', 'sending')
+    await makeEdition(db, 'by-hand', 'finished', false)
     const named = (html: string) => [...html.matchAll(/\/archive\/morgen\/(\w+)"/g)].map((match) => match[1])
     const first = await (await site.get('/archive/morgen')).text()
     expect(named(first)).toEqual(Array.from({ length: 30 }, (_, n) => `e${35 - n}`))
@@ -126,8 +119,8 @@ describe('the list', () => {
 })
 
 test('foreign texts are escaped, and links only lead where readers may be sent', async () => {
-  await makeEdition(database.db, 'heute')
-  await database.db
+  await makeEdition(db, 'heute')
+  await db
     .update(editionArticle)
     .set({ title: '<script>alert(1)</script>"', url: 'javascript:alert(1)', summary: '{{ 1 }}<img src=x onerror=y>' })
   const html = await (await site.get('/archive/morgen/heute')).text()
@@ -142,13 +135,13 @@ test.each([
   '/archive/Morgen',
   '/archive/morgen/%00',
 ])('%s is not found', async (path) => {
-  await makeEdition(database.db, 'heute')
+  await makeEdition(db, 'heute')
   expect((await site.get(path)).status).toBe(404)
 })
 
 test('an edition of another newsletter is not found under this one', async () => {
-  await makeEdition(database.db, 'heute')
-  await makeWorld(database.db, 'abend')
+  await makeEdition(db, 'heute')
+  await makeWorld(db, 'abend')
   expect((await site.get('/archive/abend/heute')).status).toBe(404)
   expect((await site.get('/archive/abend/heute/heute-home')).status).toBe(404)
 })

@@ -1,33 +1,19 @@
 import { desc } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { consentRecord } from '../../src/db/schema/subscriber.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { anew } from '../support/anew.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
 import { askFor, states } from './readers.ts'
-import { dump, makeSite, type TestSite, textOf } from './site.ts'
+import { dump, FOREIGN, makeSite, textOf } from './site.ts'
 
-const FOREIGN: readonly Record<string, string>[] = [
-  { 'sec-fetch-site': 'cross-site' },
-  { 'sec-fetch-site': 'same-site', origin: 'https://news.example.org' },
-  { origin: 'https://evil.example' },
-]
-
-let database: TestDatabase
-let site: TestSite
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
-beforeEach(async () => {
-  await database.truncate()
-  await makeWorld(database.db, 'morgen')
-  site = makeSite(database.db)
-})
+const { db } = await freshDatabase()
+const site = await anew(() => makeSite(db))
+await anew(() => makeWorld(db, 'morgen'))
 
 describe('the confirmation page', () => {
   test('has one sentence and one button, no other link, and names newsletter and shortened address', async () => {
-    const path = await askFor(site, database.db, 'morgen')
+    const path = await askFor(site, db, 'morgen')
     const answer = await site.get(path)
     const html = await answer.text()
     const main = /<main>(.*)<\/main>/s.exec(html)?.[1] ?? ''
@@ -42,11 +28,11 @@ describe('the confirmation page', () => {
   })
 
   test('the button confirms, and the page says when the first edition comes, in the zone of the reader', async () => {
-    const path = await askFor(site, database.db, 'morgen')
-    expect(await states(database.db)).toEqual(['pending'])
+    const path = await askFor(site, db, 'morgen')
+    expect(await states(db)).toEqual(['pending'])
     const answer = await site.post(path, {}, { 'sec-fetch-site': 'same-origin' })
     expect(answer.status).toBe(200)
-    expect(await states(database.db)).toEqual(['active'])
+    expect(await states(db)).toEqual(['active'])
     const said = textOf(await answer.text())
     expect(said).toContain('am Dienstag, 5. Mai um 7:00 Uhr (America/New_York)')
     const later = textOf(await (await site.get(`${path}?lang=en`)).text())
@@ -54,24 +40,24 @@ describe('the confirmation page', () => {
   })
 
   test('is proved by its words; pressing twice, or reloading, changes nothing more', async () => {
-    const path = await askFor(site, database.db, 'morgen')
+    const path = await askFor(site, db, 'morgen')
     const page = textOf(await (await site.get(path)).text())
     await site.post(path, {}, { 'user-agent': 'Reader/1' })
-    const [proof] = await database.db.select().from(consentRecord).orderBy(desc(consentRecord.id)).limit(1)
+    const [proof] = await db.select().from(consentRecord).orderBy(desc(consentRecord.id)).limit(1)
     expect(proof).toMatchObject({ action: 'confirmed', ip: '192.0.2.7', userAgent: 'Reader/1' })
     expect(page).toContain(proof?.evidence?.replace(/ \[.*$/, ''))
     expect(proof?.evidence).toMatch(/\[Bestätigen\]$/)
-    const before = await dump(database.db)
+    const before = await dump(db)
     expect((await site.post(path, {})).status).toBe(200)
-    expect(await dump(database.db)).toEqual(before)
+    expect(await dump(db)).toEqual(before)
   })
 
   test('one mail confirms all newsletters it names', async () => {
-    await makeWorld(database.db, 'abend')
-    const path = await askFor(site, database.db, ['morgen', 'abend'])
+    await makeWorld(db, 'abend')
+    const path = await askFor(site, db, ['morgen', 'abend'])
     expect(textOf(await (await site.get(path)).text())).toContain('Der Morgen und Der Morgen')
     await site.post(path, {})
-    expect(await states(database.db)).toEqual(['active', 'active'])
+    expect(await states(db)).toEqual(['active', 'active'])
   })
 
   test.each(['nonsense', 'A'.repeat(43), '%00', '..%2F..'])(
@@ -85,12 +71,12 @@ describe('the confirmation page', () => {
   )
 
   test('a form of another origin is refused', async () => {
-    const path = await askFor(site, database.db, 'morgen')
+    const path = await askFor(site, db, 'morgen')
     for (const headers of FOREIGN) {
       const answer = await site.post(path, {}, headers)
       expect(answer.status).toBe(403)
       expect(textOf(await answer.text())).toContain('nur von unserer eigenen Seite')
     }
-    expect(await states(database.db)).toEqual(['pending'])
+    expect(await states(db)).toEqual(['pending'])
   })
 })

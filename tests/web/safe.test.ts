@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { makeWorld } from '../support/world.ts'
 import { askFor } from './readers.ts'
-import { dump, makeSite, type TestSite } from './site.ts'
+import { dump, makeSite, type TestSite, undoPath } from './site.ts'
 
 let database: TestDatabase
 let site: TestSite
@@ -17,7 +17,7 @@ beforeAll(async () => {
   const confirmed = await askFor(site, database.db, 'morgen', 'kim@example.net')
   await site.post(confirmed, {})
   const left = `/unsubscribe/${site.token('unsubscribe', leaver)}`
-  const undo = /action="(\/undo\/[^"]+)"/.exec(await (await site.post(left, {})).text())?.[1] ?? ''
+  const undo = undoPath(await (await site.post(left, {})).text())
   const unsubscribe = `/unsubscribe/${site.token('unsubscribe', reader)}`
   paths = ['/', '/subscribe', '/subscribe?newsletter=morgen', confirm, confirmed, unsubscribe, left, undo]
   paths = [...paths, `${unsubscribe}?all=1&List-Unsubscribe=One-Click`, '/imprint', '/privacy', '/archive/morgen']

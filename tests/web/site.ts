@@ -75,6 +75,16 @@ function encode(fields: Fields): string {
   return form.toString()
 }
 
+/** What a browser says of a form that stands on another site. */
+export const FOREIGN: readonly Record<string, string>[] = [
+  { 'sec-fetch-site': 'cross-site' },
+  { 'sec-fetch-site': 'same-site', origin: BASE_URL },
+  { origin: 'https://evil.example' },
+]
+
+/** The path of the form that takes a leaving back. */
+export const undoPath = (html: string): string => /action="(\/undo\/[^"]+)"/.exec(html)?.[1] ?? ''
+
 /** Every row of every table, to compare before and after. */
 export async function dump(db: Database): Promise<Readonly<Record<string, readonly unknown[]>>> {
   const tables = await db.execute<{ name: string }>(sql`

@@ -1,31 +1,22 @@
 import { eq, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { consentRecord, notice, subscriber, subscription, suppression } from '../../src/db/schema/subscriber.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { makeWorld, NOON, type World } from '../support/world.ts'
-import { makeSite, type TestSite, textOf } from './site.ts'
+import { anew } from '../support/anew.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+import { makeSite, textOf } from './site.ts'
 
-let database: TestDatabase
-let site: TestSite
-let world: World
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
-beforeEach(async () => {
-  await database.truncate()
-  world = await makeWorld(database.db, 'morgen')
-  site = makeSite(database.db)
-})
+const { db } = await freshDatabase()
+const site = await anew(() => makeSite(db))
+const world = await anew(() => makeWorld(db, 'morgen'))
 
 describe('the form', () => {
   test('about one newsletter names it, preselects its hour and zone, and offers its topics', async () => {
     await world.addTopic('Wirtschaft')
-    await database.db.execute(sql`insert into topic (newsletter_id, key, name, hidden, created_at)
-      values (${world.newsletterId}, 'geheim', 'Geheim', true, now())`)
+    await db.execute(sql`insert into topic (newsletter_id, key, name, hidden, created_at)
+      values (${world.newsletterId}, 'geheim', 'Geheim', true, ${NOON.toString()})`)
     const html = await (await site.get('/subscribe')).text()
     expect(html).toContain('<h1>Der Morgen abonnieren</h1>')
     expect(html).toMatch(/name="rhythm" value="daily" checked/)
@@ -38,7 +29,7 @@ describe('the form', () => {
   })
 
   test('about several lets choose them; ?newsletter= is about that one', async () => {
-    await makeWorld(database.db, 'abend')
+    await makeWorld(db, 'abend')
     const several = await (await site.get('/subscribe')).text()
     expect(several).toContain('type="checkbox" name="newsletter" value="abend"')
     expect(several).toContain('type="checkbox" name="newsletter" value="morgen"')
@@ -47,7 +38,7 @@ describe('the form', () => {
   })
 
   test('offers only the rhythms of the newsletter', async () => {
-    await database.db.update(newsletter).set({ rhythms: ['daily', 'weekly'] })
+    await db.update(newsletter).set({ rhythms: ['daily', 'weekly'] })
     const html = await (await site.get('/subscribe')).text()
     expect([...html.matchAll(/name="rhythm" value="(\w+)"/g)].map((match) => match[1])).toEqual(['daily', 'weekly'])
     const refused = await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net', rhythm: 'instant' })
@@ -56,11 +47,11 @@ describe('the form', () => {
   })
 
   test('a paused newsletter is not offered', async () => {
-    await database.db.update(newsletter).set({ state: 'paused' })
+    await db.update(newsletter).set({ state: 'paused' })
     expect(textOf(await (await site.get('/subscribe')).text())).toContain('Zurzeit gibt es hier keinen Newsletter')
     const posted = await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net' })
     expect(posted.status).toBe(422)
-    expect(await database.db.select().from(subscriber)).toEqual([])
+    expect(await db.select().from(subscriber)).toEqual([])
   })
 })
 
@@ -81,44 +72,41 @@ describe('what is asked for', () => {
     const said = textOf(await answer.text())
     expect(said).toContain('We are sending a mail to Lea@example.net')
     expect(said).toContain('you will get Der Morgen')
-    const [reader] = await database.db.select().from(subscriber)
+    const [reader] = await db.select().from(subscriber)
     expect(reader).toMatchObject({ email: 'Lea@example.net', name: 'Lea Ärmel', locale: 'en' })
-    const chosen = await database.db.execute(sql`select s.state, c.rhythm, c.weekday, c.hour, c.zone, t.name
+    const chosen = await db.execute(sql`select s.state, c.rhythm, c.weekday, c.hour, c.zone, t.name
       from subscription s join cohort c on c.id = s.cohort_id join topic t on t.id = any(s.topics)`)
     expect(chosen.rows).toEqual([
       { state: 'pending', rhythm: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', name: 'Kultur' },
     ])
-    expect(await database.db.select().from(notice)).toHaveLength(1)
+    expect(await db.select().from(notice)).toHaveLength(1)
     expect(site.woken).toEqual(['notice'])
   })
 
   test('several newsletters get one confirmation', async () => {
-    await makeWorld(database.db, 'abend')
+    await makeWorld(db, 'abend')
     const answer = await site.post('/subscribe', { newsletter: ['morgen', 'abend'], email: 'lea@example.net' })
     expect(answer.status).toBe(200)
-    const [asked, ...more] = await database.db.select().from(notice)
+    const [asked, ...more] = await db.select().from(notice)
     expect(more).toEqual([])
     expect(asked?.payload).toMatchObject({ subscriptionIds: [expect.any(Number), expect.any(Number)] })
   })
 
   test('topics may be posted as topics, too; of several newsletters those that have them take them', async () => {
-    await makeWorld(database.db, 'abend')
+    await makeWorld(db, 'abend')
     const id = await world.addTopic('Kultur')
     const ask = (topics: string) =>
       site.post('/subscribe', { newsletter: ['morgen', 'abend'], email: 'kim@example.net', topics })
     expect((await ask('Neues')).status).toBe(422)
     expect((await ask('kultur')).status).toBe(200)
-    const kept = await database.db
-      .select({ topics: subscription.topics })
-      .from(subscription)
-      .orderBy(subscription.newsletterId)
+    const kept = await db.select({ topics: subscription.topics }).from(subscription).orderBy(subscription.newsletterId)
     expect(kept).toEqual([{ topics: [id] }, { topics: [] }])
   })
 
   test('is proved by the very words the page showed, their version, address and browser of the reader', async () => {
     const page = textOf(await (await site.get('/subscribe')).text())
     await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net' }, { 'user-agent': 'U'.repeat(400) })
-    const [proof] = await database.db.select().from(consentRecord)
+    const [proof] = await db.select().from(consentRecord)
     expect(proof).toMatchObject({ action: 'requested', ip: '192.0.2.7', userAgent: 'U'.repeat(300) })
     const [sentence, button] = (proof?.evidence ?? '').split(/ \[|\]$/)
     expect(page).toContain(sentence?.replaceAll('\u00a0', ' '))
@@ -131,7 +119,7 @@ describe('what is asked for', () => {
     expect((await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net' }, headers)).status).toBe(
       200,
     )
-    const [proof] = await database.db.select().from(consentRecord)
+    const [proof] = await db.select().from(consentRecord)
     expect(proof?.evidence).toBe('Form of another site: https://verlag.example')
   })
 
@@ -153,27 +141,27 @@ describe('the answer says nothing about the address', () => {
     const unknown = await ask()
     expect(unknown.status).toBe(200)
     expect(await ask()).toEqual(unknown)
-    await database.db.update(subscription).set({ state: 'active', confirmedAt: NOON })
+    await db.update(subscription).set({ state: 'active', confirmedAt: NOON })
     expect(await ask()).toEqual(unknown)
-    await database.db.update(subscription).set({ state: 'left', leftAt: NOON })
+    await db.update(subscription).set({ state: 'left', leftAt: NOON })
     expect(await ask()).toEqual(unknown)
-    const emailHash = hashAddress(await readHashKey(database.db), 'lea@example.net')
-    await database.db.insert(suppression).values({ emailHash, reason: 'complained', createdAt: NOON })
+    const emailHash = hashAddress(await readHashKey(db), 'lea@example.net')
+    await db.insert(suppression).values({ emailHash, reason: 'complained', createdAt: NOON })
     expect(await ask()).toEqual(unknown)
   })
 
   test('a confirmed reader loses nothing', async () => {
     await ask()
-    await database.db.update(subscription).set({ state: 'active', confirmedAt: NOON })
+    await db.update(subscription).set({ state: 'active', confirmedAt: NOON })
     await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net', rhythm: 'monthly' })
-    const [kept] = await database.db.select().from(subscription).where(eq(subscription.state, 'active'))
+    const [kept] = await db.select().from(subscription).where(eq(subscription.state, 'active'))
     expect(kept?.confirmedAt).toEqual(NOON)
   })
 })
 
 describe('the limit', () => {
   test('counts each network and says how long to wait; GET is not counted', async () => {
-    const limited = makeSite(database.db, { config: { subscribeLimit: { requests: 2, seconds: 600 } } })
+    const limited = makeSite(db, { config: { subscribeLimit: { requests: 2, seconds: 600 } } })
     const ask = () => limited.post('/subscribe', { newsletter: 'morgen', email: '' })
     expect([(await ask()).status, (await ask()).status]).toEqual([422, 422])
     const refused = await ask()

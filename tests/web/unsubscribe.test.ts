@@ -1,43 +1,30 @@
 import { desc, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { consentRecord, subscription } from '../../src/db/schema/subscriber.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { makeWorld, NOON, type World } from '../support/world.ts'
+import { anew } from '../support/anew.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { makeWorld, NOON } from '../support/world.ts'
 import { stateOf, states } from './readers.ts'
-import { dump, makeSite, type TestSite, textOf } from './site.ts'
+import { dump, FOREIGN, makeSite, textOf, undoPath } from './site.ts'
 
-const FOREIGN: readonly Record<string, string>[] = [
-  { 'sec-fetch-site': 'cross-site' },
-  { 'sec-fetch-site': 'same-site', origin: 'https://news.example.org' },
-  { origin: 'https://evil.example' },
-]
-
-let database: TestDatabase
-let site: TestSite
-let morgen: World
+const { db } = await freshDatabase()
+const site = await anew(() => makeSite(db))
+const morgen = await anew(() => makeWorld(db, 'morgen'))
+const abend = await anew(() => makeWorld(db, 'abend'))
 /** The reader's subscriptions to two newsletters. */
 let one: number
 let two: number
 let path: string
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(() => database.close())
 beforeEach(async () => {
-  await database.truncate()
-  morgen = await makeWorld(database.db, 'morgen')
-  const abend = await makeWorld(database.db, 'abend')
-  await database.db.execute(sql`update newsletter set name = 'Der Abend' where slug = 'abend'`)
+  await db.execute(sql`update newsletter set name = 'Der Abend' where slug = 'abend'`)
   one = (await morgen.addReaders(1))[0] ?? 0
-  const [reader] = await database.db.select({ subscriberId: subscription.subscriberId }).from(subscription)
+  const [reader] = await db.select({ subscriberId: subscription.subscriberId }).from(subscription)
   const other = { newsletterId: abend.newsletterId, cohortId: abend.cohortId, state: 'active' as const }
-  const [made] = await database.db
+  const [made] = await db
     .insert(subscription)
     .values({ ...other, subscriberId: reader?.subscriberId ?? 0, confirmedAt: NOON, createdAt: NOON })
     .returning()
   two = made?.id ?? 0
-  site = makeSite(database.db)
   path = `/unsubscribe/${site.token('unsubscribe', one)}`
 })
 
@@ -47,30 +34,30 @@ describe('the leave page', () => {
     expect(textOf(asked)).toBe(
       'Der Morgen abbestellen Ich möchte Der Morgen an l…@morgen.example nicht mehr bekommen. Abbestellen',
     )
-    expect(await states(database.db)).toEqual(['active', 'active'])
+    expect(await states(db)).toEqual(['active', 'active'])
     const answer = await site.post(path, {}, { 'sec-fetch-site': 'same-origin' })
     expect(answer.status).toBe(200)
     expect(textOf(await answer.text())).toContain('Wir senden Der Morgen nicht mehr an l…@morgen.example.')
-    expect([await stateOf(database.db, one), await stateOf(database.db, two)]).toEqual(['left', 'active'])
+    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['left', 'active'])
   })
 
   test('the page afterwards takes it back within the hour, and says when the hour is over', async () => {
     const left = await (await site.post(path, {})).text()
-    const undo = /action="(\/undo\/[^"]+)"/.exec(left)?.[1] ?? ''
+    const undo = undoPath(left)
     site.clock.advance({ minutes: 59 })
     expect(textOf(await (await site.get(undo)).text())).toContain('Rückgängig machen')
     expect((await site.post(undo, {}, { origin: 'https://evil.example' })).status).toBe(403)
-    expect(await stateOf(database.db, one)).toBe('left')
+    expect(await stateOf(db, one)).toBe('left')
     const undone = await site.post(undo, {}, { origin: 'https://news.example.org' })
     expect(textOf(await undone.text())).toContain('Alles ist wie zuvor l…@morgen.example bekommt weiter')
-    expect(await stateOf(database.db, one)).toBe('active')
+    expect(await stateOf(db, one)).toBe('active')
     const again = await (await site.post(path, {})).text()
-    const late = /action="(\/undo\/[^"]+)"/.exec(again)?.[1] ?? ''
+    const late = undoPath(again)
     site.clock.advance({ minutes: 61 })
     const refused = await site.post(late, {})
     expect(refused.status).toBe(404)
     expect(textOf(await refused.text())).toContain('Die Stunde ist um')
-    expect(await stateOf(database.db, one)).toBe('left')
+    expect(await stateOf(db, one)).toBe('left')
     expect(await (await site.get(path)).text()).not.toContain('/undo/')
   })
 
@@ -80,10 +67,10 @@ describe('the leave page', () => {
     expect(left).toContain('<input type="hidden" name="all" value="1">')
     const all = await (await site.post(path, { all: '1' })).text()
     expect(textOf(all)).toContain('Wir senden Der Morgen und Der Abend nicht mehr')
-    expect(await states(database.db)).toEqual(['left', 'left'])
-    const undo = /action="(\/undo\/[^"]+)"/.exec(all)?.[1] ?? ''
+    expect(await states(db)).toEqual(['left', 'left'])
+    const undo = undoPath(all)
     await site.post(undo, {})
-    expect(await stateOf(database.db, two)).toBe('active')
+    expect(await stateOf(db, two)).toBe('active')
   })
 
   test('speaks English, and keeps to it', async () => {
@@ -96,7 +83,7 @@ describe('the leave page', () => {
 
   test('the evidence is what the page said', async () => {
     await site.post(path, {}, { 'user-agent': 'Reader/1' })
-    const [proof] = await database.db.select().from(consentRecord).orderBy(desc(consentRecord.id)).limit(1)
+    const [proof] = await db.select().from(consentRecord).orderBy(desc(consentRecord.id)).limit(1)
     expect(proof).toMatchObject({ action: 'left', ip: '192.0.2.7', userAgent: 'Reader/1' })
     expect(proof?.evidence).toBe('Ich möchte Der Morgen an l…@morgen.example nicht mehr bekommen. [Abbestellen]')
   })
@@ -106,7 +93,7 @@ describe('the leave page', () => {
       expect((await site.post(path, {}, headers)).status).toBe(403)
       expect((await site.post(path, { all: '1' }, headers)).status).toBe(403)
     }
-    expect(await states(database.db)).toEqual(['active', 'active'])
+    expect(await states(db)).toEqual(['active', 'active'])
   })
 
   test.each(['nonsense', 'A'.repeat(43)])('the token %s is told as unknown', async (token) => {
@@ -130,22 +117,22 @@ describe('one click (RFC 8058)', () => {
     expect(answer.status).toBe(200)
     expect(answer.headers.get('set-cookie')).toBeNull()
     expect(answer.headers.get('location')).toBeNull()
-    expect([await stateOf(database.db, one), await stateOf(database.db, two)]).toEqual(['left', 'active'])
+    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['left', 'active'])
   })
 
   test('never leaves more than this newsletter, and twice does no harm', async () => {
     const click = () => site.post(path, { 'List-Unsubscribe': 'One-Click', all: '1' })
     expect((await click()).status).toBe(200)
-    const before = await dump(database.db)
+    const before = await dump(db)
     expect((await click()).status).toBe(200)
-    expect(await dump(database.db)).toEqual(before)
-    expect(await stateOf(database.db, two)).toBe('active')
+    expect(await dump(db)).toEqual(before)
+    expect(await stateOf(db, two)).toBe('active')
   })
 
   test('can be taken back on the page of the link', async () => {
     await site.post(path, { 'List-Unsubscribe': 'One-Click' })
-    const undo = /action="(\/undo\/[^"]+)"/.exec(await (await site.get(path)).text())?.[1] ?? ''
+    const undo = undoPath(await (await site.get(path)).text())
     await site.post(undo, {})
-    expect(await stateOf(database.db, one)).toBe('active')
+    expect(await stateOf(db, one)).toBe('active')
   })
 })

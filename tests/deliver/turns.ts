@@ -1,0 +1,26 @@
+import { type Clock, clockFrom } from '../../src/clock.ts'
+import type { Database } from '../../src/db/client.ts'
+import { sendEdition } from '../../src/deliver/send.ts'
+import { senderTo } from '../support/sender.ts'
+import type { Sink } from '../support/smtp.ts'
+import { NOON } from '../support/world.ts'
+
+/** Sends of a test file, of which each begins ten minutes after the one before: what was deferred is due again. */
+export type Turns = {
+  /** Sends an edition over two connections. */
+  readonly send: (smtp: Sink, edition: number) => Promise<void>
+  /** A clock that starts when the latest send began. */
+  readonly clock: () => Clock
+}
+
+export function takeTurns(db: Database): Turns {
+  let began = NOON
+  const clock = () => clockFrom(began)
+  return {
+    send: async (smtp, edition) => {
+      began = began.add({ minutes: 10 })
+      await sendEdition(db, await senderTo(`${smtp.url}?connections=2`), edition, clock())
+    },
+    clock,
+  }
+}

@@ -1,0 +1,55 @@
+import { pino } from 'pino'
+import { fetch } from 'undici'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import type { CommandContext } from '../../src/commands/context.ts'
+import { readConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/db/client.ts'
+import { startMailbox } from '../../src/demo/mailbox.ts'
+import { startPublications } from '../../src/demo/publications.ts'
+import { findPort } from '../../src/demo/serve.ts'
+import { stay } from '../../src/demo/stay.ts'
+import { addNewsletter } from '../../src/subscribe/newsletters.ts'
+import { copyDatabase } from '../support/database.ts'
+
+test('a demo whose first digest fails ends, with its server and all', async () => {
+  const { url: databaseUrl, remove } = await copyDatabase()
+  const now = systemClock.now()
+  const [publications, mailbox, opened] = await Promise.all([
+    startPublications({ now }),
+    startMailbox({ now: systemClock.now }),
+    openDatabase(databaseUrl),
+  ])
+  const newsletter = await addNewsletter(
+    opened.db,
+    { slug: 'n', name: 'N', locale: 'de', from: 'N <n@example.org>', imprint: 'N, Weg 1, 10115 Berlin' },
+    now,
+  )
+  const port = await findPort(0)
+  const config = readConfig({
+    DATABASE_URL: databaseUrl,
+    SMTP_URL: mailbox.smtpUrl,
+    BASE_URL: `http://127.0.0.1:${port}`,
+    PORT: String(port),
+  })
+  const log = pino({ level: 'silent' })
+  const context: Pick<CommandContext, 'log' | 'clock' | 'print'> = {
+    log: () => log,
+    clock: systemClock,
+    print: () => {},
+  }
+  const close = async () => {}
+  const running = { opened, databaseUrl, newsletter, publications, mailbox, close }
+
+  const served: number[] = []
+  const fail = async () => {
+    served.push((await fetch(`${config.baseUrl}/healthz`)).status)
+    throw new Error('no digest')
+  }
+  await expect(stay(context, running, config, fail, new Promise(() => {}))).rejects.toThrow('no digest')
+
+  expect(served).toEqual([200])
+  await expect(fetch(`${config.baseUrl}/healthz`)).rejects.toThrow()
+  await Promise.all([publications.close(), mailbox.close(), opened.close()])
+  await remove()
+})
