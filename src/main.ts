@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { systemClock } from './clock.ts'
-import { type CommandContext, makeContext } from './commands/context.ts'
+import { type CommandContext, makeContext } from './commands/call/context.ts'
 import { CourantError, reasonOf } from './errors.ts'
 
 const DONE = 0
@@ -18,11 +18,11 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: 
   serve: async () => (await import('./commands/serve.ts')).registerServe,
   tick: async () => (await import('./commands/tick.ts')).registerTick,
   newsletter: async () => (await import('./commands/newsletter.ts')).registerNewsletter,
-  source: async () => (await import('./commands/source.ts')).registerSource,
+  source: async () => (await import('./commands/source/source.ts')).registerSource,
   collect: async () => (await import('./commands/collect.ts')).registerCollect,
   article: async () => (await import('./commands/article.ts')).registerArticle,
   subscriber: async () => (await import('./commands/subscriber.ts')).registerSubscriber,
-  digest: async () => (await import('./commands/digest.ts')).registerDigest,
+  digest: async () => (await import('./commands/digest/digest.ts')).registerDigest,
   edition: async () => (await import('./commands/edition.ts')).registerEdition,
   feed: async () => (await import('./commands/feed.ts')).registerFeed,
 }

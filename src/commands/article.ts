@@ -3,9 +3,9 @@ import type { Hiding } from '../collect/hide.ts'
 import type { ListedArticle } from '../collect/listing.ts'
 import type { Withdrawn } from '../deliver/withdraw.ts'
 import { CourantError } from '../errors.ts'
-import { findNewsletter } from '../subscribe/newsletters.ts'
-import { askFirst } from './ask.ts'
-import type { CommandContext } from './context.ts'
+import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
+import { askFirst } from './call/ask.ts'
+import type { CommandContext } from './call/context.ts'
 
 const LISTED = 100
 const MOST_LISTED = 10_000

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import type { CommandContext } from './context.ts'
+import type { CommandContext } from './call/context.ts'
 
 const WHAT_TO_DO =
   'a source brought many more than usual, or old ones again. "courant source list" shows which; "courant source set" lets them in or marks them as seen.'

@@ -6,8 +6,8 @@ import { newsletter } from '../db/schema/newsletter.ts'
 import { share } from '../db/schema/share.ts'
 import { countEdition } from '../deliver/counts.ts'
 import { CourantError } from '../errors.ts'
-import { askFirst, isTerminal } from './ask.ts'
-import type { CommandContext } from './context.ts'
+import { askFirst, isTerminal } from './call/ask.ts'
+import type { CommandContext } from './call/context.ts'
 
 const MOST_LISTED = 100
 const ID = "the edition's id, as `edition list` and `digest send` give it"

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Feed } from '../collect/feed.ts'
 import { CourantError, reasonOf } from '../errors.ts'
-import type { CommandContext } from './context.ts'
+import type { CommandContext } from './call/context.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
 export function registerFeed(program: Command, context: CommandContext): void {

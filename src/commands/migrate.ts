@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import type { CommandContext } from './context.ts'
+import type { CommandContext } from './call/context.ts'
 
 /** `courant migrate`: brings the database's schema up to date. */
 export function registerMigrate(program: Command, context: CommandContext): void {

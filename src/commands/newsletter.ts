@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import type { FieldInput } from '../subscribe/fields.ts'
+import type { FieldInput } from '../subscribe/newsletter/fields.ts'
 import {
   addNewsletter,
   changeNewsletter,
   findNewsletter,
   listNewsletters,
   type Newsletter,
-} from '../subscribe/newsletters.ts'
-import { askFirst, isTerminal } from './ask.ts'
-import type { CommandContext } from './context.ts'
+} from '../subscribe/newsletter/newsletters.ts'
+import { askFirst, isTerminal } from './call/ask.ts'
+import type { CommandContext } from './call/context.ts'
 
 /** `courant newsletter add|list|show|set|pause|resume|delete`. */
 export function registerNewsletter(program: Command, context: CommandContext): void {

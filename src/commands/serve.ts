@@ -7,7 +7,7 @@ import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
-import type { CommandContext } from './context.ts'
+import type { CommandContext } from './call/context.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
 const ROLES = ['web', 'scheduler', 'worker'] as const
@@ -154,7 +154,7 @@ async function startWeb(
 
 async function openWork(config: Config, log: Logger) {
   const [{ openSender }, { makeUserAgent }] = await Promise.all([
-    import('./sender.ts'),
+    import('./call/sender.ts'),
     import('../collect/http/agent.ts'),
   ])
   return {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import { checkAddress } from '../mail/address.ts'
+import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
+import { type SubscribeRequest, subscribe } from '../subscribe/enrol/signup.ts'
 import { importSubscribers } from '../subscribe/import/import.ts'
 import { splitTopics } from '../subscribe/import/row.ts'
 import { type Listed, listSubscriptions, readListed, readReader } from '../subscribe/listing.ts'
-import { findNewsletter } from '../subscribe/newsletters.ts'
-import { type SubscribeRequest, subscribe } from '../subscribe/signup.ts'
-import type { CommandContext } from './context.ts'
+import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from './call/context.ts'
 
 type AddOptions = {
   readonly newsletter?: string

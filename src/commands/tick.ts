@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Temporal } from '../clock.ts'
 import type { TickReport } from '../schedule/tick.ts'
-import type { CommandContext } from './context.ts'
-import { clockAt } from './now.ts'
+import type { CommandContext } from './call/context.ts'
+import { clockAt } from './call/now.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
 export function registerTick(program: Command, context: CommandContext): void {
@@ -18,7 +18,7 @@ async function tick(context: CommandContext): Promise<void> {
   const config = context.config()
   const [{ runTick }, { openSender }, { makeUserAgent }] = await Promise.all([
     import('../schedule/tick.ts'),
-    import('./sender.ts'),
+    import('./call/sender.ts'),
     import('../collect/http/agent.ts'),
   ])
   const log = context.log()

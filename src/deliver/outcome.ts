@@ -1,5 +1,5 @@
 import type { Temporal } from '../clock.ts'
-import type { Reply } from '../mail/connection.ts'
+import type { Reply } from '../mail/relay/connection.ts'
 import type { Refusal } from './send/claim.ts'
 
 /** What becomes of a delivery: its next state, why, and whether the address is never to be mailed again. */

@@ -8,9 +8,9 @@ import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError } from '../errors.ts'
 import { enrol } from '../subscribe/enrol/enrol.ts'
-import { addNewsletter, type Newsletter } from '../subscribe/newsletters.ts'
-import { type Mailbox, startMailbox } from './mailbox.ts'
-import { type Publications, startPublications } from './publications.ts'
+import { addNewsletter, type Newsletter } from '../subscribe/newsletter/newsletters.ts'
+import { type Mailbox, startMailbox } from './mailbox/mailbox.ts'
+import { type Publications, startPublications } from './press/publications.ts'
 import { DEMO_READERS } from './readers.ts'
 
 /** The whole system on its own: newspapers, database, mailbox, a newsletter with its readers, articles collected. */

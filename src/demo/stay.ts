@@ -1,11 +1,11 @@
 import cron from 'node-cron'
-import type { CommandContext } from '../commands/context.ts'
-import type { SendReport } from '../commands/digest-send.ts'
+import type { CommandContext } from '../commands/call/context.ts'
+import type { SendReport } from '../commands/digest/send.ts'
 import { startServer } from '../commands/serve.ts'
 import type { Config } from '../config.ts'
 import { reasonOf } from '../errors.ts'
 import { collectDemo, type Demo } from './demo.ts'
-import { answerMailbox } from './mailbox-pages.ts'
+import { answerMailbox } from './mailbox/pages.ts'
 
 /** A newspaper publishes one of the articles held back every so many minutes, until none is left. */
 const PUBLISH_EVERY = 3

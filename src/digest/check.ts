@@ -1,15 +1,15 @@
 import { Temporal } from '../clock.ts'
-import type { Ad } from './ad.ts'
-import { composeDigest, type DigestInput, type Publication } from './compose.ts'
-import { composeConfirmation } from './confirmation.ts'
-import type { DigestArticle } from './entry.ts'
 import { LOCALES, type Locale, phrase } from './locale.ts'
 import type { Logo } from './look/logo.ts'
 import { invalidTemplate, type Parsed } from './markup/liquid.ts'
 import { requireBalancedConditionals } from './markup/mjml.ts'
-import type { ReaderFields } from './reader.ts'
 import { renderConfirmation, renderDigest } from './render.ts'
 import type { Templates } from './template.ts'
+import type { Ad } from './view/ad.ts'
+import { composeDigest, type DigestInput, type Publication } from './view/compose.ts'
+import { composeConfirmation } from './view/confirmation.ts'
+import type { DigestArticle } from './view/entry.ts'
+import type { ReaderFields } from './view/reader.ts'
 
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
 const READER: ReaderFields = {

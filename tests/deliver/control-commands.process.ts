@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askFirst } from '../../src/commands/ask.ts'
+import { askFirst } from '../../src/commands/call/ask.ts'
 import { sayCancelling } from '../../src/commands/edition.ts'
 import { runCommand, startCommand } from '../support/command.ts'
 import { openTestDatabase } from '../support/database.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type DemoArticle, parseArticle, readArticles } from '../../src/demo/articles.ts'
-import { PUBLICATIONS } from '../../src/demo/publication.ts'
+import { type DemoArticle, parseArticle, readArticles } from '../../src/demo/press/articles.ts'
+import { PUBLICATIONS } from '../../src/demo/press/publication.ts'
 import { DEMO_READERS } from '../../src/demo/readers.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00Z')

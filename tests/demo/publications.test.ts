@@ -2,9 +2,9 @@ import { parseAtomFeed, parseJsonFeed, parseRssFeed } from 'feedsmith'
 import { fetch } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { readArticles } from '../../src/demo/articles.ts'
-import { PUBLICATIONS } from '../../src/demo/publication.ts'
-import { type Publications, startPublications } from '../../src/demo/publications.ts'
+import { readArticles } from '../../src/demo/press/articles.ts'
+import { PUBLICATIONS } from '../../src/demo/press/publication.ts'
+import { type Publications, startPublications } from '../../src/demo/press/publications.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00Z')
 const [WELT, LAND, HARBOUR] = ['welt-und-technik/feed.xml', 'landblatt/atom.xml', 'harbour/feed.json']

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Ad } from '../../src/digest/ad.ts'
 import { MAX_HTML_BYTES } from '../../src/digest/budget.ts'
-import { composeDigest } from '../../src/digest/compose.ts'
 import { type Rendered, renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
+import type { Ad } from '../../src/digest/view/ad.ts'
+import { composeDigest } from '../../src/digest/view/compose.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 
 const AD: Ad = {

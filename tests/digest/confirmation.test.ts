@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkTemplates } from '../../src/digest/check.ts'
-import { type AskedFor, type ConfirmationInput, composeConfirmation } from '../../src/digest/confirmation.ts'
 import { renderConfirmation } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
+import { type AskedFor, type ConfirmationInput, composeConfirmation } from '../../src/digest/view/confirmation.ts'
 import { PUBLICATION } from './sample.ts'
 
 let templates: Templates

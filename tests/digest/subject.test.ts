@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { composeSubject } from '../../src/digest/subject.ts'
 import { plainLine } from '../../src/digest/typography/plain.ts'
+import { composeSubject } from '../../src/digest/view/subject.ts'
 
 describe('composeSubject', () => {
   test('says the headline, then the newsletter', () => {

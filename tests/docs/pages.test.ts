@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { composeDigest } from '../../src/digest/compose.ts'
-import { composeConfirmation } from '../../src/digest/confirmation.ts'
+import { composeDigest } from '../../src/digest/view/compose.ts'
+import { composeConfirmation } from '../../src/digest/view/confirmation.ts'
 import { articles, input, READER } from '../digest/sample.ts'
 import { type Document, documentOf, documents, inlineCodesOf, ROOT } from './documents.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openConnection } from '../../src/mail/connection.ts'
+import { openConnection } from '../../src/mail/relay/connection.ts'
 import { startSink } from '../support/smtp.ts'
 import { connect, misbehaving, OCTETS, relayAt, sink, TO } from './dialogue.ts'
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
-import { type Connection, openConnection } from '../../src/mail/connection.ts'
-import { parseRelay, type Relay } from '../../src/mail/relay.ts'
+import { type Connection, openConnection } from '../../src/mail/relay/connection.ts'
+import { parseRelay, type Relay } from '../../src/mail/relay/relay.ts'
 import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
 
 export const OCTETS = Buffer.from('Subject: x\r\n\r\nfirst\r\n..two dots\r\n.\r\nlast\r\n')

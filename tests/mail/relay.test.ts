@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CourantError } from '../../src/errors.ts'
-import { isLoopback, parseRelay, relayName } from '../../src/mail/relay.ts'
+import { isLoopback, parseRelay, relayName } from '../../src/mail/relay/relay.ts'
 
 describe('parseRelay', () => {
   it('needs no more than a host', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cleanText, parseEnhanced } from '../../src/mail/reply.ts'
+import { cleanText, parseEnhanced } from '../../src/mail/relay/reply.ts'
 
 describe('parseEnhanced', () => {
   it.each([

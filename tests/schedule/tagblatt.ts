@@ -6,7 +6,7 @@ import { loadTemplates } from '../../src/digest/template.ts'
 import type { PlanWork } from '../../src/schedule/planning.ts'
 import { type Choice, RHYTHMS } from '../../src/subscribe/choice/slots.ts'
 import { enrol } from '../../src/subscribe/enrol/enrol.ts'
-import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletters.ts'
+import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
 import { MONDAY } from './times.ts'
 
 /** What planning needs, with the product's own templates. */

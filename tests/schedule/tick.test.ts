@@ -5,7 +5,7 @@ import { attachSource } from '../../src/collect/attach.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { readBeat } from '../../src/schedule/heartbeat.ts'
 import { runTick, type TickWork } from '../../src/schedule/tick.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
+import type { Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
 import { handClock } from '../support/clock.ts'
 import { writeRss } from '../support/feeds.ts'
 import { freshDatabase, freshSinks, openFeeds } from '../support/fresh.ts'
@@ -97,7 +97,7 @@ describe('a tick', () => {
 
   test('sends notices before digests', async () => {
     const { tagblatt } = await addEva(db)
-    const { subscribe } = await import('../../src/subscribe/signup.ts')
+    const { subscribe } = await import('../../src/subscribe/enrol/signup.ts')
     const wish = { newsletterId: tagblatt.id, name: null, locale: null, format: null, topics: null, confirmed: null }
     const choice = { rhythm: null, weekday: null, hour: null, zone: null }
     await subscribe(db, { ...wish, email: 'neu@leser.example', choice, by: 'reader' }, at(TUESDAY_SLOT))

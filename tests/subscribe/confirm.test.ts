@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { confirm, readConfirmation } from '../../src/subscribe/confirm.ts'
 import { signLink } from '../../src/subscribe/links.ts'
+import { confirm, readConfirmation } from '../../src/subscribe/optin/confirm.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,

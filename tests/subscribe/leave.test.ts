@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readLeaving } from '../../src/subscribe/leave.ts'
+import { readLeaving } from '../../src/subscribe/leaving/leave.ts'
+import { readUndo } from '../../src/subscribe/leaving/undo.ts'
 import { signLink } from '../../src/subscribe/links.ts'
-import { readUndo } from '../../src/subscribe/undo.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { enrol } from '../../src/subscribe/enrol/enrol.ts'
-import { subscribe } from '../../src/subscribe/signup.ts'
+import { subscribe } from '../../src/subscribe/enrol/signup.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,

@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { confirm } from '../../src/subscribe/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
-import { type Leaving, leave } from '../../src/subscribe/leave.ts'
+import { type Requested, requestSubscription, type SubscriptionRequest } from '../../src/subscribe/enrol/request.ts'
+import { type Leaving, leave } from '../../src/subscribe/leaving/leave.ts'
+import { undoLeave } from '../../src/subscribe/leaving/undo.ts'
 import { openLinkKeys, signLink } from '../../src/subscribe/links.ts'
-import type { Newsletter } from '../../src/subscribe/newsletters.ts'
-import { type Requested, requestSubscription, type SubscriptionRequest } from '../../src/subscribe/request.ts'
-import { undoLeave } from '../../src/subscribe/undo.ts'
+import type { Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
+import { confirm } from '../../src/subscribe/optin/confirm.ts'
 import { NOON } from './fixtures.ts'
 
 export const KEYS = openLinkKeys(['a secret that is long enough to sign'])

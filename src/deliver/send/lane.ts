@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import { type Connection, openConnection } from '../../mail/connection.ts'
-import type { Relay } from '../../mail/relay.ts'
+import { type Connection, openConnection } from '../../mail/relay/connection.ts'
+import type { Relay } from '../../mail/relay/relay.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import type { Bench } from './bench.ts'

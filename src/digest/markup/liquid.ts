@@ -1,7 +1,7 @@
 import { Liquid, type Template } from 'liquidjs'
 import { CourantError } from '../../errors.ts'
-import { withoutTags } from '../subject.ts'
 import { underline, wrap } from '../typography/wrap.ts'
+import { withoutTags } from '../view/subject.ts'
 import { shortenPaths } from './paths.ts'
 
 /** A template as written: `name` as in `mail/digest.mjml`, `path` where it lies. */

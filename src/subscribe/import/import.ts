@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
-import { findNewsletter, listNewsletters } from '../newsletters.ts'
+import { findNewsletter, listNewsletters } from '../newsletter/newsletters.ts'
 import { type Count, importChunk } from './chunk.ts'
 import { openRejects } from './rejects.ts'
 import { type Cells, COLUMNS, type Column, readRow, type Shelf } from './row.ts'

@@ -1,9 +1,9 @@
 import { Temporal } from '../../clock.ts'
-import { checkAddress } from '../../mail/address.ts'
+import { checkAddress } from '../../mail/address/address.ts'
 import { readChoice } from '../choice/choice.ts'
 import type { Enrolment } from '../enrol/candidate.ts'
 import { oneLine, type ReaderLocale } from '../enrol/subscriber.ts'
-import type { Newsletter } from '../newsletters.ts'
+import type { Newsletter } from '../newsletter/newsletters.ts'
 
 /** The columns of an import; a header names them in any order, case and spelling (`time_zone`, `E-Mail`). */
 export const COLUMNS = [

@@ -1,5 +1,5 @@
 import { GROUND, headlineShades, readableShades, type Shades } from '../../digest/look/colours.ts'
-import type { Newsletter } from '../../subscribe/newsletters.ts'
+import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 
 /** The style sheet with a newsletter's colours, under /assets/: its accent, and its headlines' where it sets one. */
 export function colourSheetName(look: Pick<Newsletter, 'accent' | 'headlineColour'> | null): string {

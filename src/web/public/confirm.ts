@@ -1,7 +1,12 @@
 import type { Hono } from 'hono'
 import { type Locale, phrase } from '../../digest/locale.ts'
-import { shortenAddress } from '../../mail/address.ts'
-import { type Confirmation, type ConfirmedNewsletter, confirm, readConfirmation } from '../../subscribe/confirm.ts'
+import { shortenAddress } from '../../mail/address/address.ts'
+import {
+  type Confirmation,
+  type ConfirmedNewsletter,
+  confirm,
+  readConfirmation,
+} from '../../subscribe/optin/confirm.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
 import { sayList, sayMoment, sayWhen } from '../page/say.ts'

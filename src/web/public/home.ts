@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { phrase } from '../../digest/locale.ts'
 import { homeChoice } from '../../subscribe/choice/choice.ts'
-import { listNewsletters } from '../../subscribe/newsletters.ts'
+import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
 import { capitalised, sayWhen } from '../page/say.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Hono } from 'hono'
 import { isLocale, phrase } from '../../digest/locale.ts'
-import { requestSubscription, type WrongField } from '../../subscribe/request.ts'
+import { requestSubscription, type WrongField } from '../../subscribe/enrol/request.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { networkOf } from '../guard/client.ts'
 import { type Form, onlyValue, readForm } from '../guard/form.ts'

@@ -1,8 +1,8 @@
-import { checkAddress } from '../../../mail/address.ts'
+import { checkAddress } from '../../../mail/address/address.ts'
 import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribe/choice/choice.ts'
 import type { Rhythm } from '../../../subscribe/choice/slots.ts'
 import { topicKey } from '../../../subscribe/choice/topic.ts'
-import type { Newsletter } from '../../../subscribe/newsletters.ts'
+import type { Newsletter } from '../../../subscribe/newsletter/newsletters.ts'
 import type { Form } from '../../guard/form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */

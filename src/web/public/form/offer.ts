@@ -2,7 +2,7 @@ import { and, asc, eq, inArray, min } from 'drizzle-orm'
 import type { Database } from '../../../db/client.ts'
 import { topic } from '../../../db/schema/newsletter.ts'
 import { RHYTHMS, type Rhythm } from '../../../subscribe/choice/slots.ts'
-import { listNewsletters, type Newsletter } from '../../../subscribe/newsletters.ts'
+import { listNewsletters, type Newsletter } from '../../../subscribe/newsletter/newsletters.ts'
 
 /** What the form offers: for one newsletter with its rhythms and topics, or for all with the rhythms they have in common. */
 export type Offer = {

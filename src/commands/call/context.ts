@@ -1,0 +1,72 @@
+import type { Writable } from 'node:stream'
+import type { Clock } from '../../clock.ts'
+import { type Config, readConfig, readEnvironment } from '../../config.ts'
+import { type Database, openDatabase } from '../../db/client.ts'
+import { migrateDatabase } from '../../db/migrate.ts'
+import { type Logger, openLog } from '../../log.ts'
+
+/** A bar on a terminal, nothing in a pipe. */
+type Progress = { update(done: number): void; stop(): void }
+
+/** What every command is given: configuration, database, clock, and the one way to answer. */
+export type CommandContext = {
+  readonly config: () => Config
+  readonly log: () => Logger
+  readonly clock: Clock
+  /** Opens the database, brings it up to date, and closes it after use. */
+  readonly withDatabase: <T>(use: (db: Database) => Promise<T>) => Promise<T>
+  /** The command's answer: one JSON document with `--json`, else the text. */
+  readonly print: (result: unknown, text: string) => void
+  /** One row of an answer: a line of NDJSON with `--json`, else a line of text. */
+  readonly printLine: (row: unknown, text: string) => void
+  /** A remark for people, on stderr. */
+  readonly warn: (text: string) => void
+  readonly progress: (total: number | null, label: string) => Promise<Progress>
+}
+
+/** Makes the context of one run; `json` says whether `--json` was given. */
+export function makeContext(clock: Clock, out: Writable, err: Writable, json: () => boolean): CommandContext {
+  let config: Config | null = null
+  let log: Logger | null = null
+  const readOnce = () => {
+    config ??= readConfig(readEnvironment())
+    return config
+  }
+  const print = (result: unknown, text: string) => {
+    out.write(`${json() ? JSON.stringify(result) : text}\n`)
+  }
+  return {
+    config: readOnce,
+    log: () => {
+      log ??= openLog(readOnce().logLevel)
+      return log
+    },
+    clock,
+    withDatabase: (use) => withDatabase(readOnce().databaseUrl, clock, use),
+    print,
+    printLine: print,
+    warn: (text) => {
+      err.write(`${text}\n`)
+    },
+    progress: (total, label) => openProgress(total, label),
+  }
+}
+
+async function withDatabase<T>(url: string, clock: Clock, use: (db: Database) => Promise<T>): Promise<T> {
+  const opened = await openDatabase(url)
+  try {
+    await migrateDatabase(opened.db, clock.now())
+    return await use(opened.db)
+  } finally {
+    await opened.close()
+  }
+}
+
+async function openProgress(total: number | null, label: string): Promise<Progress> {
+  if (!process.stderr.isTTY) return { update: () => {}, stop: () => {} }
+  const { default: cliProgress } = await import('cli-progress')
+  const format = total === null ? `${label} {value}` : `${label} {bar} {value}/{total}`
+  const bar = new cliProgress.SingleBar({ format, hideCursor: true, stream: process.stderr }, cliProgress.Presets.rect)
+  bar.start(total ?? 0, 0)
+  return { update: (done) => bar.update(done), stop: () => bar.stop() }
+}

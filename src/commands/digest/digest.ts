@@ -1,0 +1,110 @@
+import { writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { compileSource, fieldsOf, writeMessage } from '../../deliver/message.ts'
+import { readPreview } from '../../digest/preview.ts'
+import { renderDigest } from '../../digest/render.ts'
+import { readTemplate } from '../../digest/template.ts'
+import { composeDigest } from '../../digest/view/compose.ts'
+import { CourantError } from '../../errors.ts'
+import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from '../call/context.ts'
+import { clockAt } from '../call/now.ts'
+import { openStationery } from '../call/sender.ts'
+import { sendDigest } from './send.ts'
+import { testDigest } from './test.ts'
+import { type WatchOptions, watchPreview } from './watch.ts'
+
+const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
+
+type PreviewOptions = WatchOptions & { watch?: boolean }
+type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: string }
+
+/** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
+export function registerDigest(program: Command, context: CommandContext): void {
+  const group = program.command('digest').description('look at the next digest, test it, or send it now')
+  group
+    .command('preview')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('what a reader would get now; changes nothing')
+    .option('--subscriber <email>', "this subscriber's own digest")
+    .option('--format <format>', FORMATS.join(', '), 'html')
+    .option('--out <file>', 'write it there')
+    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
+    .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
+  group
+    .command('test')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('send the next digest to one address, marked as a test; changes nothing')
+    .requiredOption('--to <email>', 'who gets the test')
+    .option('--subscriber <email>', "this subscriber's own digest")
+    .action((slug: string | undefined, options: { to: string; subscriber?: string }) =>
+      testDigest(context, slug, options),
+    )
+  group
+    .command('send')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .description('plan and deliver now, to every active subscription, what is new to each')
+    .option('--dry-run', 'only say what would be sent')
+    .option('--to <email>', "only to this reader's subscription")
+    .option('--key <key>', 'the same key returns the same edition')
+    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .action((slug: string | undefined, options: SendOptions) =>
+      sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, slug, options),
+    )
+}
+
+async function preview(context: CommandContext, slug: string | undefined, options: PreviewOptions): Promise<void> {
+  const format = FORMATS.find((one) => one === options.format)
+  if (format === undefined)
+    throw new CourantError('usage', { what: `--format takes ${FORMATS.join(', ')}, not ${options.format}.` })
+  if (options.watch === true) return watchPreview(context, slug, options)
+  if (format === 'mjml')
+    return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
+  const stationery = await openStationery(context.config())
+  const now = clockAt(options.now, context.clock).now()
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, slug)
+    const looking = { newsletter, email: options.subscriber ?? null, baseUrl: stationery.baseUrl, now }
+    const { source, reader } = await readPreview(db, looking)
+    const view = composeDigest(source.digest)
+    const fields = fieldsOf(stationery, source, 0, reader)
+    const rendered = renderDigest(stationery.templates, view, fields)
+    const articles = source.digest.articles.length
+    switch (format) {
+      case 'html':
+        return answer(context, options, rendered.html)
+      case 'text':
+        return answer(context, options, rendered.text)
+      case 'json': {
+        const { input: _, ...shown } = view
+        const document = {
+          articles,
+          ...shown,
+          subject: rendered.subject,
+          preheader: rendered.preheader,
+          reader: fields,
+        }
+        return answer(context, options, JSON.stringify(document, null, 2))
+      }
+      case 'eml': {
+        const compiled = await compileSource(stationery, source)
+        return answer(
+          context,
+          options,
+          writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader }).octets,
+        )
+      }
+    }
+  })
+}
+
+async function answer(context: CommandContext, options: PreviewOptions, content: string | Buffer): Promise<void> {
+  if (options.out === undefined) {
+    process.stdout.write(content)
+    return
+  }
+  await writeFile(options.out, content)
+  const bytes = Buffer.byteLength(content)
+  context.print({ file: options.out, format: options.format, bytes }, `${options.out}: ${bytes} bytes`)
+}

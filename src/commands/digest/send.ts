@@ -1,0 +1,128 @@
+import { and, eq } from 'drizzle-orm'
+import type { Database } from '../../db/client.ts'
+import { edition } from '../../db/schema/edition.ts'
+import { subscriber, subscription } from '../../db/schema/subscriber.ts'
+import { type Counts, countEdition, NONE } from '../../deliver/counts.ts'
+import { orderByHand } from '../../deliver/plan/order.ts'
+import { planEdition, rehearsePlan } from '../../deliver/plan.ts'
+import { type Sender, sendEdition } from '../../deliver/send.ts'
+import { checkTemplates } from '../../digest/check.ts'
+import { readPublication } from '../../digest/variant.ts'
+import { CourantError } from '../../errors.ts'
+import { addressKey } from '../../mail/address/address.ts'
+import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from '../call/context.ts'
+import { openSender } from '../call/sender.ts'
+
+/** What `digest send` answers: `planned` is the sum of the states. */
+export type SendReport = Omit<Counts, 'queued' | 'sending'> & {
+  readonly edition: number | null
+  readonly created: boolean
+  readonly articles: number
+  readonly variants: number
+  readonly durationMs: number
+}
+
+type Options = { readonly dryRun?: boolean; readonly to?: string; readonly key?: string }
+
+/** Plans an edition by hand and delivers it; with the key of an older one goes on with that. */
+export async function sendDigest(context: CommandContext, slug: string | undefined, options: Options): Promise<void> {
+  const config = context.config()
+  const sender = await openSender(config, context.log())
+  const report = await context.withDatabase((db) => sendNow(db, sender, context, slug, options))
+  const text =
+    report.planned === 0 && report.edition === null
+      ? 'Nothing is new to anybody: no mail, no edition.'
+      : `${options.dryRun ? 'Would send' : `Edition ${report.edition}:`} ${report.articles} articles in ${report.variants} variants to ${report.planned} readers` +
+        (options.dryRun ? '.' : `: ${report.sent} sent, ${report.deferred} deferred, ${report.failed} failed.`)
+  context.print(report, text)
+}
+
+/** The same on a database that is open; the demo uses it too. */
+export async function sendNow(
+  db: Database,
+  sender: Sender,
+  context: Pick<CommandContext, 'clock' | 'log' | 'progress'>,
+  slug: string | undefined,
+  options: Options,
+): Promise<SendReport> {
+  const startMs = context.clock.monotonicMs()
+  const newsletter = await findNewsletter(db, slug)
+  if (newsletter.state === 'paused' && !options.dryRun)
+    throw new CourantError('newsletter.paused', {
+      what: `The newsletter ${newsletter.slug} is paused.`,
+      why: 'Nothing of it is sent.',
+      todo: `Run "courant newsletter resume ${newsletter.slug}".`,
+    })
+  if (newsletter.imprint === null || newsletter.imprint.trim() === '')
+    throw new CourantError('newsletter.imprint', {
+      what: `The newsletter ${newsletter.slug} has no imprint.`,
+      why: 'Every mail must say who sends it.',
+      todo: `Run "courant newsletter set ${newsletter.slug} --imprint …".`,
+    })
+  checkTemplates(sender.stationery.templates, readPublication(newsletter))
+  const only = options.to === undefined ? null : await findSubscription(db, newsletter.id, options.to)
+  const order = orderByHand(newsletter.id, options.key ?? null, only)
+  const finish = (report: Omit<SendReport, 'durationMs'>) => ({
+    ...report,
+    durationMs: Math.round(context.clock.monotonicMs() - startMs),
+  })
+  if (options.dryRun) {
+    const rehearsed = await rehearsePlan(db, order, context.clock)
+    return finish({ edition: null, created: false, ...rehearsed })
+  }
+  const plan = await planEdition(db, order, context.clock)
+  if (plan.edition === null)
+    return finish({ edition: null, created: false, articles: 0, variants: 0, ...publish(NONE) })
+  context.log().info({ editionId: plan.edition.id, created: plan.created }, 'edition.planned')
+  await sendWithProgress(db, sender, context, plan.edition.id)
+  const counts = await countEdition(db, plan.edition.id)
+  context.log().info({ editionId: plan.edition.id, ...counts }, 'edition.sent')
+  const row = (await db.select().from(edition).where(eq(edition.id, plan.edition.id)).limit(1))[0]
+  return finish({
+    edition: plan.edition.id,
+    created: plan.created,
+    articles: row?.articleCount ?? 0,
+    variants: row?.variantCount ?? 0,
+    ...publish(counts),
+  })
+}
+
+async function sendWithProgress(
+  db: Database,
+  sender: Sender,
+  context: Pick<CommandContext, 'clock' | 'progress'>,
+  editionId: number,
+): Promise<void> {
+  const { planned } = await countEdition(db, editionId)
+  const bar = await context.progress(planned, 'Sending')
+  try {
+    await sendEdition(db, sender, editionId, context.clock, (sent) => bar.update(sent))
+  } finally {
+    bar.stop()
+  }
+}
+
+async function findSubscription(db: Database, newsletterId: number, email: string): Promise<number> {
+  const rows = await db
+    .select({ id: subscription.id, state: subscription.state })
+    .from(subscription)
+    .innerJoin(subscriber, eq(subscriber.id, subscription.subscriberId))
+    .where(and(eq(subscription.newsletterId, newsletterId), eq(subscriber.emailKey, addressKey(email))))
+    .limit(1)
+  const found = rows[0]
+  if (found?.state === 'active') return found.id
+  throw new CourantError('subscriber.inactive', {
+    what:
+      found === undefined
+        ? 'This address does not subscribe to the newsletter.'
+        : `The subscription of this address is ${found.state}.`,
+    why: 'A digest goes to active subscriptions only.',
+    todo: 'Look at it with "courant subscriber show".',
+  })
+}
+
+/** What is not accounted for yet counts as deferred: it is due, and the next pass takes it up. */
+function publish({ queued, sending, ...counts }: Counts): Omit<Counts, 'queued' | 'sending'> {
+  return { ...counts, deferred: counts.deferred + queued + sending }
+}

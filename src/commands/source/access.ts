@@ -1,0 +1,35 @@
+import { createInterface } from 'node:readline'
+import type { Command } from 'commander'
+import type { AccessChange } from '../../collect/access.ts'
+import { CourantError } from '../../errors.ts'
+
+/** Options that say what a source is shown when it is fetched. */
+export type AccessOptions = {
+  readonly userAgent?: string
+  readonly username?: string
+  readonly passwordStdin?: boolean
+  readonly header: readonly string[]
+}
+
+/** Adds these options to a command. */
+export function takesAccess(command: Command): Command {
+  return command
+    .option('--user-agent <text>', "in the place of Courant's own; an empty text goes back to that")
+    .option('--username <name>', 'for sources behind a password; an empty text takes name and password away')
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--header <line>', "'Name: value', may be repeated; without a value it is taken away", gather, [])
+}
+
+const gather = (line: string, before: readonly string[]) => [...before, line]
+
+/** What the options say, the password read from standard input. */
+export async function readAccess({ userAgent, username, passwordStdin, header }: AccessOptions): Promise<AccessChange> {
+  const password = passwordStdin ? await readPassword() : undefined
+  return { userAgent, username, password, headers: header }
+}
+
+/** The first line of standard input. */
+async function readPassword(): Promise<string> {
+  for await (const line of createInterface({ input: process.stdin })) return line
+  throw new CourantError('usage', { what: 'There is no password on standard input.' })
+}

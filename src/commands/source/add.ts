@@ -1,0 +1,92 @@
+import type { Command } from 'commander'
+import type { AccessChange } from '../../collect/access.ts'
+import type { Address } from '../../collect/attach.ts'
+import type { Discovery } from '../../collect/discover.ts'
+import { CourantError } from '../../errors.ts'
+import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from '../call/context.ts'
+import { type AccessOptions, readAccess } from './access.ts'
+
+/** Whom feeds are given to, and what of them is new. */
+export type BackfillOptions = { readonly newsletter?: string; readonly backfill: string }
+
+/** Options of `source add`. */
+export type AddOptions = AccessOptions & BackfillOptions
+
+/** Adds these options to a command. */
+export function takesBackfill(command: Command): Command {
+  return command
+    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', '7')
+}
+
+/** Gives a newsletter a feed, or the main feed of a page. One that cannot be fetched now is added all the same. */
+export async function addSource(context: CommandContext, given: string, options: AddOptions): Promise<void> {
+  const backfillDays = readBackfill(options.backfill)
+  const allowPrivate = context.config().collectAllowPrivate
+  const [{ attachSource, readAddress }, { withAddress }] = await Promise.all([
+    import('../../collect/attach.ts'),
+    import('../../collect/access.ts'),
+  ])
+  const address = readAddress(given, allowPrivate)
+  const access = await readAccess(options)
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, options.newsletter)
+    const found = await discover(context, address, access)
+    const url = found.kind === 'page' ? found.url : address.url
+    const isElsewhere = new URL(url).origin !== new URL(address.url).origin
+    const shown = withAddress(access, address)
+    const kept = isElsewhere ? { userAgent: access.userAgent } : shown
+    if (isElsewhere && (shown.username || shown.headers?.length))
+      context.warn('The feed is on another host than the page: user name, password and headers were not kept for it.')
+    const wanted = { url, newsletterId: newsletter.id, backfillDays, allowPrivate, access: kept }
+    const { id, url: feed, created } = await attachSource(db, wanted, context.clock.now())
+    const page = found.kind === 'page' ? { url: address.url, others: found.others } : null
+    const answer = { id, url: feed, newsletter: newsletter.slug, backfillDays, created, page }
+    context.print(answer, [`Source ${id} for ${newsletter.slug}: ${feed}`, ...describe(found)].join('\n'))
+  })
+}
+
+/** How far back what a feed holds now is new, in days; null for all. */
+export function readBackfill(text: string): number | null {
+  if (text === 'all') return null
+  if (text === 'none') return 0
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw new CourantError('usage', {
+    what: '--backfill is wrong.',
+    why: `It takes none, all or a number of days, and got ${JSON.stringify(text)}.`,
+  })
+}
+
+async function discover(context: CommandContext, address: Address, access: AccessChange): Promise<Discovery> {
+  const { baseUrl, collectAllowPrivate } = context.config()
+  const [{ discoverFeed }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([
+    import('../../collect/discover.ts'),
+    import('../../collect/http/agent.ts'),
+    import('../../collect/access.ts'),
+  ])
+  const nothing = { userAgent: null, username: null, password: null, headers: null }
+  const shown = changeAccess(nothing, withAddress(access, address))
+  const found = await discoverFeed(address.url, {
+    userAgent: shown.userAgent ?? makeUserAgent(baseUrl),
+    guard: { allowPrivate: collectAllowPrivate },
+    credentials: { ...shown, origin: new URL(address.url).origin, headers: shown.headers ?? {} },
+  })
+  if (found.kind === 'failed')
+    context.warn(
+      `It could not be looked at: ${found.reason} It is added all the same, and tried again when collecting.`,
+    )
+  if (found.kind !== 'none') return found
+  throw new CourantError('source.nofeed', {
+    what: 'No feed was found there.',
+    why: found.why,
+    todo: 'Give the address of a feed (RSS, Atom, RDF, JSON Feed, news sitemap), or of a page that links one.',
+  })
+}
+
+function describe(found: Discovery): string[] {
+  if (found.kind !== 'page') return []
+  const others = found.others.slice(0, 20).map((url) => `  ${url}`)
+  const more = others.length === 0 ? [] : ['The page links these as well:', ...others]
+  return [`That is the feed “${found.title || 'untitled'}” of the page that was given.`, ...more]
+}

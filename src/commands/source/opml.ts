@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import type { Imported } from '../../collect/opml.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
+import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from '../call/context.ts'
+import { type BackfillOptions, readBackfill } from './add.ts'
+
+/** Gives a newsletter the feeds of an OPML file; those that are refused are named with their reason. */
+export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
+  const backfillDays = readBackfill(options.backfill)
+  const allowPrivate = context.config().collectAllowPrivate
+  const { importFeeds, readOpml } = await import('../../collect/opml.ts')
+  const feeds = readOpml(await readInput(file))
+  await context.withDatabase(async (db) => {
+    const newsletter = await findNewsletter(db, options.newsletter)
+    const wanted = { newsletterId: newsletter.id, backfillDays, allowPrivate }
+    const imported: Imported[] = []
+    for await (const feed of importFeeds(db, feeds, wanted, context.clock.now())) imported.push(feed)
+    const count = (outcome: Imported['outcome']) => imported.filter((feed) => feed.outcome === outcome).length
+    const refused = imported.flatMap(({ outcome, url, why }) => (outcome === 'refused' ? [{ url, why }] : []))
+    const answer = { feeds: feeds.length, added: count('added'), existing: count('existing'), refused }
+    const text = `${answer.feeds} feeds for ${newsletter.slug}: ${answer.added} added, ${answer.existing} it had, ${refused.length} refused.`
+    context.print(answer, [...refused.map(({ url, why }) => `${url}\t${why}`), text].join('\n'))
+  })
+}
+
+/** Writes feeds as OPML. */
+export async function exportSources(context: CommandContext, slug: string | undefined): Promise<void> {
+  const [{ listSources }, { writeOpml }] = await Promise.all([
+    import('../../collect/listing.ts'),
+    import('../../collect/opml.ts'),
+  ])
+  await context.withDatabase(async (db) => {
+    const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
+    const opml = writeOpml(await listSources(db, newsletter?.id ?? null), newsletter?.name ?? 'Courant')
+    context.print({ opml }, opml)
+  })
+}
+
+async function readInput(file: string): Promise<Buffer> {
+  try {
+    return file === '-' ? await buffer(process.stdin) : await readFile(file)
+  } catch (cause) {
+    throw new CourantError('opml.unreadable', { what: 'The file cannot be read.', why: reasonOf(cause), cause })
+  }
+}

@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+import type { ListedSource } from '../../collect/listing.ts'
+import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import type { CommandContext } from '../call/context.ts'
+import { takesAccess } from './access.ts'
+import { type AddOptions, addSource, type BackfillOptions, takesBackfill } from './add.ts'
+import { exportSources, importSources } from './opml.ts'
+import { type SetOptions, setSource } from './set.ts'
+
+/** `courant source add|list|set|import|export|remove`: where a newsletter's articles come from. */
+export function registerSource(program: Command, context: CommandContext): void {
+  const group = program.command('source').description('where articles come from')
+  takesBackfill(takesAccess(group.command('add')))
+    .argument('<url>', 'of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links one')
+    .description('give a newsletter a feed')
+    .action((url: string, options: AddOptions) => addSource(context, url, options))
+  group
+    .command('list')
+    .description('all sources and how their last fetch went')
+    .option('--newsletter <slug>', 'only those of this newsletter')
+    .action((options: { newsletter?: string }) => list(context, options.newsletter))
+  takesAccess(group.command('set'))
+    .argument('<source>', 'its id or URL')
+    .description('change a source and fetch it again, also one that had ended; what is left out stays')
+    .option('--url <url>', 'where it has moved to; to another host no password or header goes along')
+    .option('--let-in', 'make the articles that the flood brake holds new to readers')
+    .option('--mark-seen', 'or keep them as known, shown to nobody')
+    .action((name: string, options: SetOptions) => setSource(context, name, options))
+  takesBackfill(group.command('import'))
+    .argument('<file>', 'a list of feeds as OPML; - for standard input')
+    .description('give a newsletter all feeds of a list')
+    .action((file: string, options: BackfillOptions) => importSources(context, file, options))
+  group
+    .command('export')
+    .description('write the active feeds as OPML to standard output')
+    .option('--newsletter <slug>', 'only those of this newsletter')
+    .action((options: { newsletter?: string }) => exportSources(context, options.newsletter))
+  group
+    .command('remove')
+    .argument('<source>', 'its id or URL')
+    .description('take a source away; its articles stay')
+    .option('--newsletter <slug>', 'from this newsletter only')
+    .action((name: string, options: { newsletter?: string }) => remove(context, name, options.newsletter))
+}
+
+async function list(context: CommandContext, slug: string | undefined): Promise<void> {
+  const { listSources } = await import('../../collect/listing.ts')
+  await context.withDatabase(async (db) => {
+    const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
+    const sources = await listSources(db, newsletter?.id ?? null)
+    for (const source of sources) context.printLine(source, describe(source))
+  })
+}
+
+function describe(source: ListedSource): string {
+  const held = source.held === 0 ? '' : `, ${source.held} held`
+  const failed = source.lastError === null ? '' : `, failed ${source.failures} times: ${source.lastError}`
+  const next = source.kind === 'api' || source.state === 'ended' ? '–' : (source.nextFetchAt ?? 'due')
+  const newsletters = source.newsletters.join(', ')
+  return [source.id, source.url, source.title ?? '–', newsletters, `${source.state}${held}${failed}`, next].join('\t')
+}
+
+async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {
+  const { detachSource } = await import('../../collect/attach.ts')
+  await context.withDatabase(async (db) => {
+    const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
+    const detached = await detachSource(db, name, newsletter?.id ?? null)
+    context.print(detached, `Source ${detached.id} is no longer one of ${detached.newsletters.join(', ')}.`)
+  })
+}

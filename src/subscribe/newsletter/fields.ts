@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { CourantError } from '../../errors.ts'
+import { checkAddress } from '../../mail/address/address.ts'
+import { RHYTHMS } from '../choice/slots.ts'
+import { canonicalZone } from '../choice/zone.ts'
+
+const MOST_ARTICLES = 100
+const MOST_GRACE_HOURS = 168
+/** CSS pixels: what stands beside the date of a mail 600 wide, and fits a screen of 320 with pictures off, too. */
+const LOGO = { width: [16, 280], height: [16, 120] } as const
+const LONGEST_URL = 2_000
+const text = (most: number) => z.string().trim().max(most, `takes at most ${most} characters`)
+const optionalText = (most: number) =>
+  text(most)
+    .transform((value) => (value === '' ? null : value))
+    .nullable()
+const whole = (least: number, most: number) => {
+  const takes = `takes a whole number from ${least} to ${most}`
+  const digits = z
+    .string()
+    .regex(/^\d{1,6}$/)
+    .transform(Number)
+  return z
+    .union([z.number(), digits], takes)
+    .refine((value) => Number.isInteger(value) && value >= least && value <= most, takes)
+}
+
+const slug = z.string().regex(/^[a-z0-9-]{1,63}$/, 'takes 1 to 63 of a–z, 0–9 and hyphens')
+const zone = z.string().transform((value, issues) => {
+  const canonical = canonicalZone(value.trim())
+  if (canonical === null) issues.addIssue('takes an IANA name such as Europe/Berlin')
+  return canonical ?? z.NEVER
+})
+const from = z.string().transform((value, issues) => {
+  const sender = readSender(value)
+  if (sender === null) issues.addIssue('takes one address, or Name <address@domain>')
+  return sender ?? z.NEVER
+})
+const replyTo = z.string().transform((value, issues) => {
+  const { address } = checkAddress(value)
+  if (address === null && value !== '') issues.addIssue('takes one address')
+  return address
+})
+
+const colour = (example: string) => z.string().regex(/^#[0-9a-f]{6}$/i, `takes a colour such as ${example}`)
+const orNone = <Field extends z.ZodType>(field: Field) =>
+  z.union([z.literal('').transform(() => null), z.null(), field])
+const httpsUrl = z
+  .string()
+  .trim()
+  .max(LONGEST_URL, `takes at most ${LONGEST_URL} characters`)
+  .refine(isHttps, 'takes an address that begins with https://')
+
+const shape = {
+  name: text(200)
+    .min(1, 'takes a name')
+    .regex(/^[^\p{Cc}]*$/u, 'takes one line'),
+  locale: z.enum(['de', 'en'], 'takes de or en'),
+  zone,
+  hour: whole(0, 23),
+  from,
+  replyTo: replyTo.nullable(),
+  imprint: optionalText(5_000),
+  rhythm: z.enum(RHYTHMS, `takes one of ${RHYTHMS.join(', ')}`),
+  maxArticles: whole(1, MOST_ARTICLES),
+  minArticles: whole(1, MOST_ARTICLES),
+  graceHours: whole(0, MOST_GRACE_HOURS),
+  accent: colour('#1a5276'),
+  headlineColour: orNone(colour('#22262a')),
+  headlineFont: z.enum(['sans', 'serif'], 'takes sans or serif'),
+  logoUrl: orNone(httpsUrl),
+  logoDarkUrl: orNone(httpsUrl),
+  logoAlt: optionalText(200),
+  logoWidth: orNone(whole(...LOGO.width)),
+  logoHeight: orNone(whole(...LOGO.height)),
+  logoPlace: z.enum(['instead', 'beside'], 'takes instead or beside'),
+  intro: optionalText(5_000),
+}
+
+const changed = z.object(shape).partial()
+const added = z.object({
+  ...changed.shape,
+  slug,
+  name: shape.name,
+  locale: shape.locale.default('de'),
+  zone: shape.zone.default('Europe/Berlin'),
+  hour: shape.hour.default(7),
+  from: shape.from,
+  rhythm: shape.rhythm.default('daily'),
+})
+
+/** What an administrator says about a newsletter, not yet validated: texts and numbers by the fields' names. */
+export type FieldInput = Readonly<Record<string, unknown>>
+type AddedFields = z.output<typeof added>
+export type ChangedFields = z.output<typeof changed>
+
+/** Validates the fields of a new newsletter. @throws CourantError `newsletter.invalid`, naming every wrong field at once. */
+export function readAdded(input: FieldInput): AddedFields {
+  return read(added, input)
+}
+
+/** Validates the fields of a change, of which any may be left out. @throws CourantError `newsletter.invalid`, as above. */
+export function readChanged(input: FieldInput): ChangedFields {
+  return read(changed, input)
+}
+
+function read<Fields extends z.ZodType>(fields: Fields, input: FieldInput): z.output<Fields> {
+  const parsed = fields.safeParse(input, { error: (issue) => (issue.input === undefined ? 'is missing' : undefined) })
+  if (parsed.success) return parsed.data
+  const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
+  throw new CourantError('newsletter.invalid', {
+    what: 'The newsletter cannot be kept like this.',
+    why: `Wrong: ${wrong.join('; ')}.`,
+    todo: 'Correct these fields and try again.',
+  })
+}
+
+function isHttps(value: string): boolean {
+  const url = URL.parse(value)
+  return url?.protocol === 'https:' && url.username === '' && url.password === ''
+}
+
+/** A sender from `address` or `Name <address>`; an empty name where only the address is given; null for anything else. */
+function readSender(value: string): { readonly name: string; readonly address: string } | null {
+  const [, quoted, plain, bracketed] = /^\s*(?:"([^"<>\p{Cc}]*)"|([^"<>\p{Cc}]*?))\s*<([^<>]+)>\s*$/u.exec(value) ?? []
+  const { address } = checkAddress(bracketed ?? value)
+  return address === null ? null : { name: (quoted ?? plain ?? '').trim(), address }
+}
