@@ -46,24 +46,31 @@ const NEWSLETTER = {
  */
 export async function startDemo(clock: Clock): Promise<Demo> {
   const databaseUrl = `pglite://${FOLDER}`
-  const [publications, mailbox, opened] = await Promise.all([
-    startPublications({ now: clock.now() }),
-    startMailbox({ now: clock.now }),
-    openEmpty(databaseUrl, clock),
-  ])
-  const newsletter = await addNewsletter(opened.db, NEWSLETTER, clock.now())
-  for (const feed of publications.feeds)
-    await attachSource(
-      opened.db,
-      { url: feed.url, newsletterId: newsletter.id, backfillDays: null, allowPrivate: true },
-      clock.now(),
-    )
-  await collectDemo(opened, clock)
-  await subscribeReaders(opened, newsletter, clock)
+  const ends: (() => Promise<void>)[] = []
   const close = async () => {
-    await Promise.all([publications.close(), mailbox.close(), opened.close()])
+    await Promise.all(ends.map((end) => end()))
   }
-  return { opened, databaseUrl, newsletter, publications, mailbox, close }
+  try {
+    const publications = await startPublications({ now: clock.now() })
+    ends.push(publications.close)
+    const mailbox = await startMailbox({ now: clock.now })
+    ends.push(mailbox.close)
+    const opened = await openEmpty(databaseUrl, clock)
+    ends.push(opened.close)
+    const newsletter = await addNewsletter(opened.db, NEWSLETTER, clock.now())
+    for (const feed of publications.feeds)
+      await attachSource(
+        opened.db,
+        { url: feed.url, newsletterId: newsletter.id, backfillDays: null, allowPrivate: true },
+        clock.now(),
+      )
+    await collectDemo(opened, clock)
+    await subscribeReaders(opened, newsletter, clock)
+    return { opened, databaseUrl, newsletter, publications, mailbox, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
 /** Collects the demo's newspapers, which are on this machine. */

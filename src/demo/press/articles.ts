@@ -22,7 +22,7 @@ type Appearance =
   | { readonly kind: 'published'; readonly minutesAgo: number }
   | { readonly kind: 'held'; readonly order: number }
 
-const FOLDER = join(import.meta.dirname, 'content', 'articles')
+const FOLDER = join(import.meta.dirname, '..', 'content', 'articles')
 
 /**
  * Reads the bundled articles of all publications.

@@ -63,7 +63,7 @@ export async function startPublications({ port = 0, now, baseUrl }: Publications
   }
 }
 
-const PICTURES = join(import.meta.dirname, 'content', 'pictures')
+const PICTURES = join(import.meta.dirname, '..', 'content', 'pictures')
 
 async function readPictures(): Promise<ReadonlyMap<string, Buffer>> {
   const names = (await readdir(PICTURES)).filter((name) => name.endsWith('.png'))
