@@ -2,7 +2,7 @@ import { CourantError } from '../errors.ts'
 import { changeHeaders } from './http/headers.ts'
 
 /** What a source is shown when it is fetched, besides what every fetch says. */
-export type Access = {
+type Access = {
   readonly userAgent: string | null
   readonly username: string | null
   readonly password: string | null

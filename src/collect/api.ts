@@ -42,9 +42,7 @@ const GIVEN = z.strictObject({
 const UNMEASURED = { width: null, height: null }
 
 /** A given article, or what is wrong with it, field by field. */
-export type Given =
-  | { readonly kind: 'article'; readonly article: Article }
-  | { readonly kind: 'wrong'; readonly why: string }
+type Given = { readonly kind: 'article'; readonly article: Article } | { readonly kind: 'wrong'; readonly why: string }
 
 /** Reads one article as it is given, and makes it as harmless as one from a feed. */
 export function readGiven(value: unknown): Given {

@@ -17,7 +17,7 @@ export type Wanted = {
   readonly access?: AccessChange
 }
 
-export type Attached = { readonly id: number; readonly url: string; readonly created: boolean }
+type Attached = { readonly id: number; readonly url: string; readonly created: boolean }
 
 /**
  * Gives a newsletter a source, which is made when it is new. A user name and password in the URL are taken out and kept
@@ -120,7 +120,7 @@ async function addTaker(tx: Database, sourceId: number, url: string, wanted: Wan
   })
 }
 
-export type Detached = { readonly id: number; readonly url: string; readonly newsletters: readonly string[] }
+type Detached = { readonly id: number; readonly url: string; readonly newsletters: readonly string[] }
 
 /**
  * Takes a source, named by id or URL, from a newsletter, or with null from all. Its articles and entries stay.

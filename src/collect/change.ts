@@ -9,7 +9,7 @@ import { readAddress } from './attach.ts'
 export type SourceChange = AccessChange & { readonly url?: string }
 
 /** A changed source, without its secrets. */
-export type ChangedSource = {
+type ChangedSource = {
   readonly id: number
   readonly url: string
   readonly userAgent: string | null
@@ -21,7 +21,7 @@ export type ChangedSource = {
 }
 
 /** A source with its secrets. */
-export type Row = typeof source.$inferSelect
+type Row = typeof source.$inferSelect
 
 /**
  * Changes a feed, named by id or URL, and lets it be fetched at once, also when it had ended. At a new URL everything is

@@ -14,7 +14,7 @@ import { type FeedSource, findSources, recordFailure, recordReading, recordUncha
 import { admitArticles, type Stored, storeArticles } from './store.ts'
 
 /** What to collect and how. `sourceIds` null means every active source, whether its time has come or not. */
-export type CollectOptions = {
+type CollectOptions = {
   readonly sourceIds: readonly number[] | null
   readonly now: Temporal.Instant
   readonly userAgent: string

@@ -12,7 +12,7 @@ import { findXml, mendXml, type XmlDocument } from './formats/xml.ts'
 export type { Feed, FeedItem }
 
 /** Where a document came from: its media type may name the charset, relative links are relative to its URL. */
-export type Origin = { readonly contentType: string | null; readonly url: string | null }
+type Origin = { readonly contentType: string | null; readonly url: string | null }
 
 /**
  * Reads a feed of any format, or a news sitemap.

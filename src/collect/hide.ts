@@ -8,7 +8,7 @@ import { lockArticles, lockEntries } from './store/locks.ts'
 export type Hiding = 'hidden' | 'removed'
 
 /** Articles that were hidden, and the entries they had: whoever plans from now on finds them no more. */
-export type Hidden = {
+type Hidden = {
   readonly articles: readonly HiddenArticle[]
   readonly entries: readonly { readonly id: number; readonly newsletterId: number }[]
 }

@@ -11,7 +11,7 @@ import { readGiven } from './api.ts'
 import type { Article } from './article.ts'
 
 /** Articles that were checked to the last line, waiting in a temporary file so that memory does not grow with them. */
-export type CheckedInput = {
+type CheckedInput = {
   readonly rows: number
   readonly chunks: () => AsyncIterable<Article[]>
   readonly remove: () => Promise<void>

@@ -8,7 +8,7 @@ import { mendXml } from './formats/xml.ts'
 import type { ListedSource } from './listing.ts'
 
 /** A feed as a list names it. */
-export type OpmlFeed = { readonly url: string; readonly title: string | null }
+type OpmlFeed = { readonly url: string; readonly title: string | null }
 
 /** What came of one feed of a list: the newsletter had `existing` ones, and `refused` ones have a reason. */
 export type Imported = OpmlFeed & {

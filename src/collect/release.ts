@@ -8,7 +8,7 @@ import { letIn, markSeen } from './store/release.ts'
 export type Release = 'letIn' | 'markSeen'
 
 /** A source, and how many of its articles were held until now. */
-export type Released = { readonly id: number; readonly url: string; readonly articles: number }
+type Released = { readonly id: number; readonly url: string; readonly articles: number }
 
 /**
  * Decides about all articles of a source, named by id or URL, that the flood brake holds.

@@ -61,7 +61,7 @@ async function findFeeds(db: Database, which: SQL | undefined): Promise<FeedSour
 }
 
 /** What a document told about its source, kept for the next fetch. */
-export type Reading = {
+type Reading = {
   readonly feedUrl: string
   readonly title: string | null
   readonly homeUrl: string | null
@@ -72,7 +72,7 @@ export type Reading = {
 }
 
 /** New articles of a fetch, held ones too, and the least time until the next that feed or server ask for. */
-export type Brought = { readonly articles: number; readonly leastMinutes: number }
+type Brought = { readonly articles: number; readonly leastMinutes: number }
 
 /** Of so many fetches the number of new articles is kept. */
 const FETCHES_KEPT = 20
@@ -123,7 +123,7 @@ function succeeded(row: FeedSource, { articles, leastMinutes }: Brought, now: Te
 }
 
 /** How a fetch failed; `retryAt` is the earliest time the server wants to be asked again. */
-export type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
+type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
 
 /** Keeps a failure: the wait doubles with each in a row, up to a day; a source that is gone is not asked again. */
 export async function recordFailure(
@@ -145,7 +145,7 @@ export async function recordFailure(
 }
 
 /** The time of the next try after so many failures in a row. */
-export function nextTry(failures: number, retryAt: Temporal.Instant | null, now: Temporal.Instant): Temporal.Instant {
+function nextTry(failures: number, retryAt: Temporal.Instant | null, now: Temporal.Instant): Temporal.Instant {
   const minutes = Math.min(MINUTES_BETWEEN * 2 ** Math.min(failures - 1, 10), LONGEST_WAIT_MINUTES)
   const latest = now.add({ minutes: LONGEST_WAIT_MINUTES })
   const planned = now.add({ minutes })

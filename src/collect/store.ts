@@ -9,7 +9,7 @@ import { matchArticles, nameArticles } from './store/match.ts'
 import { insertArticles, recordGuids, updateArticles } from './store/write.ts'
 
 /** What a source brought at one time: its articles, the newest first, and the home page that is no article's address. */
-export type Delivered = {
+type Delivered = {
   readonly sourceId: number
   readonly articles: readonly Article[]
   readonly homeKey: string | null

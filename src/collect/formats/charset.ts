@@ -1,11 +1,14 @@
+import { guessEncoding } from './guess.ts'
+import { readLabel } from './labels.ts'
+
 /**
  * Turns a document's bytes into text. Evidence in this order: byte order mark, the shape of the first bytes, valid
  * UTF-8 (no other encoding's text looks like it by chance), the HTTP header, the XML declaration, a meta tag. What a
- * declaration claims is believed only if every byte fits; else UTF-8 with single bytes of Windows-1252 between.
+ * declaration claims is believed only if the bytes fit; else the script is guessed, or it is UTF-8 with bytes of Windows-1252 between.
  */
 export function decodeText(body: Buffer, contentType: string | null): string {
-  const text = decodeMarked(body) ?? decodeByShape(body) ?? decodeDeclared(body, contentType) ?? decodeMixed(body)
-  return cleanText(text)
+  const text = decodeMarked(body) ?? decodeByShape(body) ?? decodeDeclared(body, contentType)
+  return cleanText(text ?? decodeGuessed(body) ?? decodeMixed(body))
 }
 
 const MARKS: readonly (readonly [string, readonly number[]])[] = [
@@ -44,34 +47,55 @@ const IN_META = /<meta[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)/i
 /** Escape sequences of seven bits: their bytes are valid UTF-8, and mean something else. */
 const SEVEN_BIT = /^(iso-2022|hz|utf-7)/i
 
+/** What servers say of any text, whatever it is: believed last. */
+const BY_DEFAULT = /^(iso-8859-1|us-ascii|latin1|windows-1252)$/i
+/** A document whose declaration could be read byte by byte is none of these, whatever it says. */
+const WIDE = /^utf-?(16|32)|^ucs|unicode|10646/i
+
 function decodeDeclared(body: Buffer, contentType: string | null): string | null {
-  const head = body.subarray(0, HEAD_BYTES).toString('latin1')
-  const inHeader = contentType?.match(/charset\s*=\s*["']?\s*([\w.:-]+)/i)?.[1]
-  const declared = [inHeader, IN_PROLOG.exec(head)?.[1], IN_META.exec(head)?.[1]].filter((label) => label !== undefined)
-  const sevenBit = declared.some((label) => SEVEN_BIT.test(label))
-  const labels = sevenBit ? declared : ['utf-8', ...declared]
+  const labels = declaredLabels(body, contentType)
+  const isSevenBit = labels.some((label) => SEVEN_BIT.test(label))
+  const utf8 = isSevenBit ? null : decodeAs('utf-8', body, true)
+  if (utf8 !== null || (!isSevenBit && isNearlyUtf8(body))) return utf8
   for (const label of labels) {
     const text = decodeAs(label, body, true)
     if (text !== null) return text
   }
-  return null
+  return labels.map((label) => decodeTorn(label, body)).find((text) => text !== null) ?? null
+}
+
+function declaredLabels(body: Buffer, contentType: string | null): string[] {
+  const head = body.subarray(0, HEAD_BYTES).toString('latin1')
+  const inHeader = contentType?.match(/charset\s*=\s*["']?\s*([\w.:-]+)/i)?.[1]
+  const inDocument = [IN_PROLOG.exec(head)?.[1], IN_META.exec(head)?.[1]]
+  const labels = BY_DEFAULT.test(inHeader ?? '') ? [...inDocument, inHeader] : [inHeader, ...inDocument]
+  return labels.filter((label) => label !== undefined).filter((label) => !WIDE.test(label))
+}
+
+function decodeGuessed(body: Buffer): string | null {
+  const encoding = isNearlyUtf8(body) ? null : guessEncoding(body)
+  return encoding === null ? null : decodeAs(encoding, body, true)
+}
+
+/** Text in an encoding of several bytes, of which a character was torn: cut off at the end, or by a length in a database. */
+function decodeTorn(label: string, body: Buffer): string | null {
+  const text = /^utf-?8$/i.test(label) ? null : decodeAs(label, body, false)
+  if (text === null) return null
+  const torn = text.match(/\ufffd/g)?.length ?? 0
+  const foreign = text.match(/[^\0-\x7f]/g)?.length ?? 0
+  return torn * 20 <= foreign || (torn === 1 && foreign > 8) ? text : null
 }
 
 function decodeAs(label: string, body: Buffer, strict: boolean): string | null {
   if (label.startsWith('utf-32')) return decodeUtf32(body, label === 'utf-32le')
+  const name = readLabel(label)
+  if (name === null) return null
+  const whole = name.startsWith('utf-16') ? body.subarray(0, body.length - (body.length % 2)) : body
   try {
-    return new TextDecoder(knownLabel(label), { fatal: strict }).decode(body)
+    return new TextDecoder(name, { fatal: strict }).decode(whole)
   } catch {
     return null
   }
-}
-
-/** Spellings that the WHATWG table of labels leaves out. */
-function knownLabel(label: string): string {
-  const folded = label.toLowerCase().replaceAll('_', '-')
-  if (/^(win|windows|cp)-?\d{3,4}$/.test(folded)) return `windows-${folded.replace(/\D/g, '')}`
-  if (/^iso-?8859-?\d+$/.test(folded)) return `iso-8859-${folded.replace(/^iso-?8859-?/, '')}`
-  return folded === 'latin-1' ? 'latin1' : folded
 }
 
 function decodeUtf32(body: Buffer, littleEndian: boolean): string {
@@ -83,11 +107,25 @@ function decodeUtf32(body: Buffer, littleEndian: boolean): string {
   return text
 }
 
+/** The upper half of Windows-1252. */
+const UPPER = [...new TextDecoder('windows-1252').decode(Buffer.from(Array.from({ length: 128 }, (_, at) => at + 128)))]
+
+/** UTF-8 with a stray byte here and there is no other encoding, in which hardly two bytes would look like it. */
+function isNearlyUtf8(body: Buffer): boolean {
+  let sequences = 0
+  let strays = 0
+  for (let at = 0; at < body.length; ) {
+    const length = sequenceLength(body, at)
+    if (length === 0) strays += 1
+    if (length > 1) sequences += 1
+    at += length || 1
+  }
+  return sequences >= 10 * strays
+}
+
 /** Keeps what is UTF-8 and reads every stray byte as Windows-1252: two feeds glued together by a template. */
 function decodeMixed(body: Buffer): string {
-  const utf8 = new TextDecoder('utf-8', { fatal: true })
-  const stray = new TextDecoder('windows-1252')
-  let text = ''
+  const parts: string[] = []
   let from = 0
   for (let at = 0; at < body.length; ) {
     const length = sequenceLength(body, at)
@@ -95,11 +133,12 @@ function decodeMixed(body: Buffer): string {
       at += length
       continue
     }
-    text += utf8.decode(body.subarray(from, at)) + stray.decode(body.subarray(at, at + 1))
+    if (from < at) parts.push(body.toString('utf8', from, at))
+    parts.push(UPPER[body[at]! - 128]!)
     at += 1
     from = at
   }
-  return text + utf8.decode(body.subarray(from))
+  return parts.join('') + body.toString('utf8', from)
 }
 
 /** Octets of the UTF-8 sequence at `at` (Unicode 16, table 3-7), 0 when there is none. */
@@ -121,7 +160,5 @@ function cleanText(text: string): string {
   return text
     .toWellFormed()
     .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ufeff]/g, '')
-    .replace(/[\x80-\x9f]/g, (control) => WINDOWS_1252.decode(Buffer.of(control.charCodeAt(0))))
+    .replace(/[\x80-\x9f]/g, (control) => UPPER[control.charCodeAt(0) - 128] ?? '')
 }
-
-const WINDOWS_1252 = new TextDecoder('windows-1252')

@@ -1,4 +1,5 @@
 import { Temporal } from '../../clock.ts'
+import { normaliseDate } from './notation.ts'
 import { readZone } from './zones.ts'
 
 /**
@@ -7,7 +8,7 @@ import { readZone } from './zones.ts'
  */
 export function readDate(text: string): Temporal.Instant | null {
   if (text.length > LONGEST) return null
-  const written = normalise(text)
+  const written = normaliseDate(text)
   const epoch = readEpoch(written)
   if (epoch !== null) return plausible(epoch)
   const { before, time, after } = splitAtTime(written)
@@ -19,7 +20,9 @@ export function readDate(text: string): Temporal.Instant | null {
 }
 
 type Day = { readonly year: number; readonly month: number; readonly day: number }
+/** `days` is 1 at 24:00, the end of a day (ISO 8601). */
 type Time = {
+  readonly days: number
   readonly hour: number
   readonly minute: number
   readonly second: number
@@ -31,36 +34,25 @@ const LATEST = 4_102_444_800_000 // 2100
 const EARLIEST = 31_536_000_000 // 1971
 const KOREAN = /[가-힣]/
 
-function normalise(text: string): string {
-  return text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/(\d)\s*[년年월月]\s*/g, '$1-')
-    .replace(/(\d)\s*[일日]/g, '$1 ')
-    .replace(/(오전|오후)\s*([\d:]+)/, (_, half, clock) => `${clock} ${half === '오후' ? 'pm' : 'am'}`)
-    .replace(/^(\d{8})t(\d{2})(\d{2})(\d{2})?/, (_, day, h, m, s) => `${day}t${h}:${m}:${s ?? '00'}`)
-    .replace(/\([^)]*\)/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-}
-
 /** Seconds or milliseconds since 1970; nothing else has ten or thirteen digits. */
 function readEpoch(text: string): Temporal.Instant | null {
-  if (!/^1\d{9}(\d{3})?$/.test(text)) return null
-  return Temporal.Instant.fromEpochMilliseconds(Number(text) * (text.length === 10 ? 1000 : 1))
+  const [, seconds, more = '', fraction = ''] = /^(1\d{9})(?:(\d{3})|\.(\d{1,9}))?$/.exec(text) ?? []
+  if (seconds === undefined) return null
+  const milliseconds = Number((more || fraction).padEnd(3, '0').slice(0, 3))
+  return Temporal.Instant.fromEpochMilliseconds(Number(seconds) * 1000 + milliseconds)
 }
 
-const TIME = /(?:^|[\st,])(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?![\d:h])\s*([ap]\.?m\b\.?)?(?:\s*uhr)?/
-const MIDNIGHT: Time = { hour: 0, minute: 0, second: 0, millisecond: 0 }
+const TIME = /(?:^|[\st,])(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,](\d{1,30}))?)?(?![\d:h])\s*([ap]\.?m\b\.?)?(?:\s*uhr)?/
+const MIDNIGHT: Time = { days: 0, hour: 0, minute: 0, second: 0, millisecond: 0 }
 
 function splitAtTime(text: string): { before: string; time: Time | null; after: string } {
   const match = TIME.exec(text)
   if (match === null) return { before: text, time: MIDNIGHT, after: '' }
   const [whole, hour, minute, second, fraction, half] = match
+  const isEnd = half === undefined && `${hour}:${minute}:${second ?? '00'}` === '24:00:00'
   const time = {
-    hour: onTwentyFour(Number(hour), half),
+    days: isEnd ? 1 : 0,
+    hour: isEnd ? 0 : onTwentyFour(Number(hour), half),
     minute: Number(minute),
     second: Math.min(Number(second ?? 0), second === '60' ? 59 : 99),
     millisecond: Math.trunc(Number(`0.${fraction ?? 0}`) * 1000),
@@ -80,18 +72,18 @@ function onTwentyFour(hour: number, half: string | undefined): number {
 const MONTHS: readonly (readonly string[])[] = [
   'jan ian ene gen sty led oca tammi янв січ ιαν',
   'feb fev lut uno sub helmi фев лют φεβ',
-  'mar maa mrt bre мар бер μαρ μαω',
+  'mar maa mrt mrz bre мар бер μαρ μαω',
   'apr avr abr kwi dub nis huhti апр квіт απρ',
   'may mai maj mei mag kve touko мая маи май трав μαι',
   'jun iun juin giu cze cerv cvn haz kesa июн черв ιουν ιον',
   'jul iul juil lug lip cervenc cvc tem heina июл лип ιουλ ιολ',
-  'aug ago aou sie srp agu elo авг серп αυγ',
+  'aug ago aou sie srp agu agt elo авг серп αυγ',
   'sep set sze wrz zar eyl syys сен вер σεπ',
   'oct okt out ott paz rij eki loka окт жовт οκτ',
   'nov noi lis kas marras ноя лист νοε',
   'dec dez dic des gru pro ara joulu дек груд δεκ',
 ].map((row) => row.split(' '))
-const NOISE = new Set(['de', 'of', 'den', 'der', 'the', 'at', 'um', 'a', 'le', 'il', 'el', 't', 'klo', 'г'])
+const NOISE = new Set('de of den der the at um a as le il el las t kl klo om ob г р'.split(' '))
 
 /** Month 1–12 of a word in which a month's name may be shortened; 0 when it is none. */
 function monthOf(word: string): number {
@@ -104,6 +96,8 @@ function monthOf(word: string): number {
 
 function readDay(text: string): Day | null {
   const bare = text.replace(/t$/, '').trim()
+  const week = /^(\d{4})-?w(\d{2})(?:-?([1-7]))?$/.exec(bare)
+  if (week !== null) return dayOfWeek(Number(week[1]), Number(week[2]), Number(week[3] ?? 1))
   const parts = bare.split(/[\s,./-]+/).filter((part) => part !== '' && !NOISE.has(part))
   const words = parts.filter((part) => /^\p{L}+$/u.test(part))
   const numbers = parts
@@ -133,7 +127,10 @@ function inNumbers(numbers: readonly string[], text: string): Day | null {
   if (/^4,[12],[12]$/.test(shape)) return dayOf(a, Number(b), c)
   if (shape === '8') return dayOf(a.slice(0, 4), Number(a.slice(4, 6)), a.slice(6))
   if (shape === '4,3' || shape === '7') return dayOfYear(a.slice(0, 4), Number(b || a.slice(4)))
+  if (shape === '2,3' && text.includes('-')) return dayOfYear(fullYear(a), Number(b))
   if (shape === '2,2,2' && text.includes('-')) return dayOf(a, Number(b), c)
+  // 200312 could be a month, 031231 could not.
+  if (shape === '6' && !/^(19|20)/.test(a)) return dayOf(a.slice(0, 2), Number(a.slice(2, 4)), a.slice(4))
   if (/^[12],[12],(2|4)$/.test(shape)) return dayFirstOrLast(a, b, c, text)
   return null
 }
@@ -152,16 +149,29 @@ function dayOfYear(year: string, day: number): Day | null {
   return date.year === Number(year) ? { year: date.year, month: date.month, day: date.day } : null
 }
 
-/** Two digits of a year as RFC 5322 §4.3 reads them. */
-function dayOf(year: string, month: number, day: string): Day | null {
-  if (year.length !== 4 && year.length !== 2) return null
-  const full = year.length === 4 ? Number(year) : Number(year) + (Number(year) < 50 ? 2000 : 1900)
-  return { year: full, month, day: Number(day) }
+/** A day of a week of ISO 8601: the first week is the one with 4 January in it. */
+function dayOfWeek(year: number, week: number, day: number): Day | null {
+  const fourth = Temporal.PlainDate.from({ year, month: 1, day: 4 })
+  const date = fourth.add({ days: (week - 1) * 7 + day - fourth.dayOfWeek })
+  return date.yearOfWeek === year && date.weekOfYear === week
+    ? { year: date.year, month: date.month, day: date.day }
+    : null
 }
 
-function makeInstant(parts: Day & Time, offset: string): Temporal.Instant | null {
+function dayOf(year: string, month: number, day: string): Day | null {
+  if (year.length !== 4 && year.length !== 2) return null
+  return { year: Number(fullYear(year)), month, day: Number(day) }
+}
+
+/** Two digits of a year as RFC 5322 §4.3 reads them. */
+function fullYear(year: string): string {
+  return year.length === 4 ? year : `${Number(year) < 50 ? 20 : 19}${year}`
+}
+
+function makeInstant({ days, ...parts }: Day & Time, timeZone: string): Temporal.Instant | null {
   try {
-    return plausible(Temporal.ZonedDateTime.from({ ...parts, timeZone: offset }, { overflow: 'reject' }).toInstant())
+    const at = Temporal.ZonedDateTime.from({ ...parts, timeZone }, { overflow: 'reject' })
+    return plausible(at.add({ days }).toInstant())
   } catch {
     return null
   }

@@ -4,6 +4,7 @@ import { stackBases, webUrl } from '../text/links.ts'
 import { foldSpace, plainText } from '../text/plain-text.ts'
 import { sanitiseHtml } from '../text/sanitise.ts'
 import { readDate } from './dates.ts'
+import { openGraphImages } from './open-graph.ts'
 import { choosePicture, type Picture } from './picture.ts'
 import type { RawFeed, RawItem, Words } from './raw.ts'
 
@@ -33,16 +34,22 @@ export type FeedItem = {
 }
 
 const LONGEST_SUMMARY = 5_000
+const LONGEST_TITLE = 1_000
+/** Characters of one field that are looked at; half a million are a book. */
+const LONGEST_READ = 500_000
+/** Items of one feed, and authors, topics, pictures of one item: more are an archive, a mistake or an attack. */
+const MOST_ITEMS = 10_000
+const MOST_OF_A_KIND = 100
 
 /** Makes what a format said safe and whole: words plain or sanitised, links absolute, dates instants. */
 export function finishFeed(raw: RawFeed, url: string | null): Feed {
   const link = webUrl(raw.link, url)
   return {
-    title: toText(raw.title) ?? '',
+    title: toTitle(raw.title),
     link,
     language: readLanguage(raw.language),
     ttlMinutes: raw.ttl !== null && raw.ttl > 0 ? raw.ttl : 0,
-    items: raw.items.map((item) => finishItem(item, url)),
+    items: raw.items.slice(0, MOST_ITEMS).map((item) => finishItem(item, url)),
   }
 }
 
@@ -53,13 +60,13 @@ function finishItem(raw: RawItem, url: string | null): FeedItem {
   return {
     id: raw.id === null ? null : foldSpace(raw.id) || null,
     url: firstOf(raw.links, (link) => webUrl(link, base)),
-    title: toText(raw.title) ?? '',
-    summary: summary?.slice(0, LONGEST_SUMMARY) ?? null,
+    title: toTitle(raw.title),
+    summary: summary?.slice(0, LONGEST_SUMMARY).toWellFormed() ?? null,
     contentHtml,
-    author: raw.authors.map(plainText).filter(Boolean).join(', ') || null,
+    author: toNames(raw.authors).join(', ') || null,
     publishedAt: firstOf<Temporal.Instant>(raw.dates, readDate),
-    topics: raw.topics.map(plainText).filter(Boolean),
-    image: choosePicture(raw.images, contentHtml, base),
+    topics: toNames(raw.topics),
+    image: choosePicture([...raw.images.slice(0, MOST_OF_A_KIND), ...openGraphImages(raw.content)], contentHtml, base),
   }
 }
 
@@ -73,12 +80,25 @@ function firstOf<T>(candidates: readonly string[], read: (candidate: string) => 
 
 function toText(words: Words | null): string | null {
   if (words === null) return null
-  return (words.html ? plainText(words.text) : foldSpace(words.text)) || null
+  const text = words.text.slice(0, LONGEST_READ)
+  return (words.html ? plainText(text) : foldSpace(text)) || null
+}
+
+function toTitle(words: Words | null): string {
+  return toText(words)?.slice(0, LONGEST_TITLE).toWellFormed() ?? ''
+}
+
+function toNames(texts: readonly string[]): string[] {
+  return texts
+    .slice(0, MOST_OF_A_KIND)
+    .map((text) => plainText(text.slice(0, LONGEST_TITLE)))
+    .filter(Boolean)
 }
 
 function toHtml(words: Words | null, base: string | null): string | null {
   if (words === null) return null
-  const html = words.html ? words.text : escapeText(words.text)
+  const text = words.text.slice(0, LONGEST_READ)
+  const html = words.html ? text : escapeText(text)
   return sanitiseHtml(html, base) || null
 }
 

@@ -17,8 +17,8 @@ const NO_PICTURE =
   /\bvgwort\.de\/|feedburner\.com\/~|feedsportal\.com\/|doubleclick\.net\/|stats\.wordpress\.com\/|pixel\.wp\.com\/|google-analytics\.com\/|gravatar\.com\/avatar|s\.w\.org\/images\/core\/emoji|\/smil(ies|eys?)\/|\/emojis?\/|\/(pixel|spacer|blank|transparent|beacon|1x1|b)\.(gif|png)/i
 
 /**
- * The picture of an item by rule: the best one the feed names (`named`, the best first), else the first of its text;
- * never a counting pixel or an icon. What the feed leaves unsaid is taken from the same picture in the text.
+ * The picture of an item by rule: the best one that is named (`named`, the best first: Media RSS, enclosures, then what its
+ * text says of itself as `og:image`), else the first of its text; never a counting pixel or an icon. What the feed leaves unsaid is taken from the same picture in the text.
  */
 export function choosePicture(
   named: readonly RawImage[],

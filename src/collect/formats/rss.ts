@@ -71,9 +71,11 @@ function readItem(item: RssItem, bases: readonly (string | null)[]): RawItem {
   }
 }
 
-/** A guid is a permanent link unless it says that it is none. RSS 2.0. */
+/** A guid is a permanent link unless it says that it is none (RSS 2.0); one that is not said to be has to look like it. */
 function permalink({ guid }: RssItem): string | undefined {
-  return guid?.isPermaLink !== false && /^https?:\/\//i.test(guid?.value ?? '') ? guid?.value : undefined
+  if (guid?.isPermaLink === false) return undefined
+  const isLink = guid?.isPermaLink === true || /^(https?:\/\/|www\.)/i.test(guid?.value ?? '')
+  return isLink ? guid?.value : undefined
 }
 
 /** What is heard or watched, where nothing is to be read. */

@@ -1,5 +1,7 @@
 import sanitizeHtml from 'sanitize-html'
 import { limitDepth } from '../text/depth.ts'
+import { expandEntities } from './entities.ts'
+import { closeFields, repairAny, repairAtom, repairRdf, repairRss } from './repair.ts'
 
 /** A document cut down to its root element, and which format that root says it is. */
 export type XmlDocument = { readonly format: 'rss' | 'rdf' | 'atom'; readonly text: string }
@@ -16,18 +18,18 @@ export function findXml(text: string): XmlDocument | null {
   const start = withoutProlog(text.slice(text.search(/</)))
   const root = ROOT.exec(start) ?? (/^<(!doctype\s+)?html/i.test(start) ? null : anywhere(start))
   if (root === null) return null
-  const body = prepare(root.input)
+  const body = repairAny(expandEntities(root.input, text.slice(0, text.length - root.input.length)))
   switch (root[2]?.toLowerCase()) {
     case 'rss':
       return { format: 'rss', text: repairRss(withoutNamespace(body, root[1] ?? null)) }
     case 'rdf':
-      return { format: 'rdf', text: body }
+      return { format: 'rdf', text: repairRdf(body) }
     case 'channel':
-      return { format: 'rss', text: `<rss version="2.0">${body}</rss>` }
+      return { format: 'rss', text: repairRss(`<rss version="2.0">${body}</rss>`) }
     case 'entry':
-      return { format: 'atom', text: `<feed xmlns="http://www.w3.org/2005/Atom">${body}</feed>` }
+      return { format: 'atom', text: `<feed xmlns="http://www.w3.org/2005/Atom">${repairAtom(body)}</feed>` }
     default:
-      return { format: 'atom', text: body }
+      return { format: 'atom', text: repairAtom(body) }
   }
 }
 
@@ -51,55 +53,22 @@ function withoutNamespace(text: string, prefix: string | null): string {
   return (isWhole ? bare.replace(names, '$1other:$2') : bare).replace(mark, '$1')
 }
 
-/** Settles what RSS is made of in the wild: several channels, links with href, content under names of old, a base of the channel. */
-function repairRss(text: string): string {
-  const usual = text
-    .replace(/<\/channel>\s*<channel\b[^<>]*>/gi, '')
-    .replace(/<link(\s[^<>]{0,500}?\bhref\s*=[^<>]{1,2000}?)(?:\/>|>\s*<\/link>)/gi, '<atom:link$1/>')
-    .replace(/(<\/?)(?:xhtml:body|body|fullitem)(?=[\s>])/gi, '$1content:encoded')
-  return withChannelBase(usual)
-}
-
-/** feedsmith reads xml:base of the root and of items, and not of the channel between them. */
-function withChannelBase(text: string): string {
-  const base = /<channel\b[^<>]{0,500}?\s(xml:base\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))/i.exec(text)?.[1]
-  return base === undefined
-    ? text
-    : text.replace(/^<rss\b(?![^<>]{0,500}\sxml:base)/i, `<rss ${base.replaceAll('$', '$$$$')}`)
-}
-
-/**
- * Settles what feedsmith 3.0 does not know: authors of any length (its time is their
- * square), a wrong name, Atom 0.3's base64, and items it would drop as empty.
- * The patterns are bounded, so that a hostile document takes no more than its length.
- */
-function prepare(text: string): string {
-  return text
-    .replace(/(<(?:author|managingeditor|webmaster)\b[^<>]{0,500}>(?:<!\[CDATA\[)?[^<]{500})[^<]+/gi, '$1')
-    .replace(/(<\/?dc:)author\b/gi, '$1creator')
-    .replace(/<([\w:]{1,50})(\s[^<>]{0,500}\bmode\s*=\s*["']base64["'][^<>]{0,500})>([^<]*)<\/\1>/gi, decodeBase64)
-    .replace(/<(item|entry)(?=[\s>])(?![^<>]{0,500}\bxml:space)/gi, '<$1 xml:space="default"')
-}
-
-function decodeBase64(_: string, name: string, attributes: string, content: string): string {
-  const text = Buffer.from(content, 'base64').toString('utf8')
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<${name}${attributes}>${escaped}</${name}>`
-}
-
 /**
  * Writes broken XML anew so that a strict parser takes it: open elements are closed, stray “<” and “&” escaped.
  * The lenient parser is the one that sanitize-html stands on; here it lets every element and attribute pass.
  * Throws on elements nested too deep.
  */
 export function mendXml(text: string): string {
-  return sanitizeHtml(text, {
+  // Each stray “<” costs as much as an element.
+  const usual = closeFields(text.replace(/<{9,}/g, '<'))
+  return sanitizeHtml(usual, {
     allowedTags: false,
     allowedAttributes: false,
     allowVulnerableTags: true,
     allowedSchemesByTag: {},
     allowedSchemesAppliedToAttributes: [],
     ...limitDepth(),
+    transformTags: { '*': withSoundNames },
     nonTextTags: [],
     selfClosing: [],
     parseStyleAttributes: false,
@@ -107,4 +76,10 @@ export function mendXml(text: string): string {
     disallowedTagsMode: 'escape',
     parser: { xmlMode: true, decodeEntities: true, lowerCaseTags: false, lowerCaseAttributeNames: false },
   })
+}
+
+/** Where a quote is missing, text is taken for names, and quotes and brackets in these would break the new document too. */
+function withSoundNames(tagName: string, attribs: sanitizeHtml.Attributes): sanitizeHtml.Tag {
+  const named = Object.entries(attribs).filter(([name]) => /^[\w:.-]+$/.test(name))
+  return { tagName: tagName.replace(/[^\w:.-]/g, '_'), attribs: Object.fromEntries(named) }
 }

@@ -46,9 +46,40 @@ const ABBREVIATIONS: Readonly<Record<string, number>> = {
   aedt: 660,
   nzst: 720,
   nzdt: 780,
+  brst: -120,
+  clt: -240,
+  clst: -180,
+  cot: -300,
+  pet: -300,
+  wat: 60,
+  sast: 120,
+  cat: 120,
+  idt: 180,
+  trt: 180,
+  eat: 180,
+  gst: 240,
+  samt: 240,
+  pkt: 300,
+  yekt: 300,
+  npt: 345,
+  omst: 360,
+  wib: 420,
+  ict: 420,
+  krat: 420,
+  novt: 420,
+  myt: 480,
+  pht: 480,
+  wita: 480,
+  irkt: 480,
+  wit: 540,
+  vlat: 600,
+  acdt: 630,
 }
 
-const OFFSET = /^(?:gmt|utc|ut)?\s*([+-])(\d{1,2}):?(\d{2})?$/
+/** An offset; a name before or behind it, and seconds, say nothing more. */
+const OFFSET = /^(?:gmt|utc|ut)?\s*([+-])(\d{1,2}):?(\d{2})?(?::00)?(?:\s*(?:gmt|utc|ut|z))?$/
+/** Names written out; their initials are the abbreviation. */
+const LONG = /^((eastern|central|mountain|pacific) (standard|daylight)|(central|eastern) european( summer)?) time$/
 
 /**
  * Reads the zone at a date's end into what Temporal takes as a time zone: an offset or an IANA name. Nothing, and a
@@ -59,6 +90,8 @@ export function readZone(text: string): string | null {
   if (/^(z|gmt|utc|ut)?$/.test(zone)) return '+00:00'
   const offset = OFFSET.exec(zone)
   if (offset !== null) return offsetOf(offset[1] === '-' ? -1 : 1, Number(offset[2]), Number(offset[3] ?? 0))
+  if (/^[a-z]{3}\d[a-z]{3}$/.test(zone)) return isKnown(zone) ? zone : '+00:00'
+  if (LONG.test(zone)) return readZone(zone.replace(/(\w)\w*\s*/g, '$1'))
   const minutes = Object.hasOwn(ABBREVIATIONS, zone) ? ABBREVIATIONS[zone] : undefined
   if (minutes !== undefined)
     return offsetOf(Math.sign(minutes), Math.trunc(Math.abs(minutes) / 60), Math.abs(minutes) % 60)

@@ -3,9 +3,7 @@ import { PassThrough, pipeline } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from 'node:zlib'
 
 /** A response's body, decompressed, or why it could not be had. */
-export type Body =
-  | { readonly kind: 'read'; readonly body: Buffer }
-  | { readonly kind: 'refused'; readonly reason: string }
+type Body = { readonly kind: 'read'; readonly body: Buffer } | { readonly kind: 'refused'; readonly reason: string }
 
 /** What `readBody` can decompress, for Accept-Encoding. */
 export const ENCODINGS = 'gzip, deflate, br, zstd'

@@ -1,5 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
+import { reasonOf } from '../../errors.ts'
 import { ENCODINGS, readBody } from './body.ts'
 import { type GuardRules, guardUrl } from './guard.ts'
 
@@ -42,7 +43,7 @@ export type FetchOptions = {
   readonly maxBytes?: number
 }
 
-export type Credentials = {
+type Credentials = {
   readonly origin: string
   readonly username: string | null
   readonly password: string | null
@@ -88,7 +89,7 @@ async function getOnce(address: string, options: FetchOptions, signal: AbortSign
   try {
     return await get(url, agent, options, signal)
   } catch (error) {
-    return fail(signal.aborted ? 'The server took too long.' : reasonOf(error))
+    return fail(signal.aborted ? 'The server took too long.' : sayFailure(error))
   } finally {
     void agent.destroy()
   }
@@ -159,7 +160,7 @@ function fail(reason: string, gone = false, retryAfter: string | null = null): E
   return { kind: 'failed', reason, gone, retryAfter }
 }
 
-function reasonOf(error: unknown): string {
+function sayFailure(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : null
   const known: Record<string, string> = {
     ECONNREFUSED: 'The server refuses connections.',
@@ -170,8 +171,8 @@ function reasonOf(error: unknown): string {
     DEPTH_ZERO_SELF_SIGNED_CERT: "The server's certificate is self-signed.",
     ERR_TLS_CERT_ALTNAME_INVALID: "The server's certificate is for another name.",
   }
-  const message = error instanceof Error ? error.message : String(error)
   return (
-    (code !== null && known[code]) || `The fetch failed: ${code === null ? '' : `${code}, `}${message}`.slice(0, 300)
+    (code !== null && known[code]) ||
+    `The fetch failed: ${code === null ? '' : `${code}, `}${reasonOf(error)}`.slice(0, 300)
   )
 }

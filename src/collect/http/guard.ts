@@ -16,12 +16,12 @@ export type GuardRules = {
 }
 
 /** The addresses that may be dialled for a URL (nothing else may), or why there are none. */
-export type Passage =
+type Passage =
   | { readonly kind: 'open'; readonly addresses: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** The operating system's resolver. */
-export const resolveHost: Resolve = async (host) => {
+const resolveHost: Resolve = async (host) => {
   const found = await lookup(host, { all: true })
   return found.map(({ address }) => address)
 }

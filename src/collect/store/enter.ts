@@ -12,7 +12,7 @@ const UNDATED_ADMITTED = 10
 
 type Takes = { readonly newsletterId: number; readonly backfillDays: number | null; readonly admitted: boolean }
 /** An article as it becomes an entry. */
-export type Entering = {
+type Entering = {
   readonly articleId: number
   readonly publishedAt: Temporal.Instant | null
   readonly topics: readonly string[]
