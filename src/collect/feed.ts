@@ -1,7 +1,7 @@
 import { parseAtomFeed, parseJsonFeed, parseRdfFeed, parseRssFeed } from 'feedsmith'
 import { CourantError } from '../errors.ts'
+import { decodeText } from './charset/charset.ts'
 import { readAtom } from './formats/atom.ts'
-import { decodeText } from './formats/charset.ts'
 import { type Feed, type FeedItem, finishFeed } from './formats/finish.ts'
 import { readJson } from './formats/json.ts'
 import type { RawFeed } from './formats/raw.ts'

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { decodeText } from './formats/charset.ts'
+import { decodeText } from './charset/charset.ts'
 import { readSitemapIndex, sitemapKind } from './formats/sitemap.ts'
 import { withoutProlog } from './formats/xml.ts'
 import { type Fetched, type FetchOptions, fetchDocument } from './http/fetch.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Hiding } from '../collect/hide.ts'
-import type { ListedArticle } from '../collect/listing.ts'
+import type { ListedArticle } from '../collect/source/listing.ts'
 import type { Withdrawn } from '../deliver/withdraw.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
@@ -79,7 +79,7 @@ function noInput(): CourantError {
 
 async function list(context: CommandContext, slug: string | undefined, limit: string): Promise<void> {
   const most = readLimit(limit)
-  const { listArticles } = await import('../collect/listing.ts')
+  const { listArticles } = await import('../collect/source/listing.ts')
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
     for (const article of await listArticles(db, newsletter.id, most)) context.printLine(article, describe(article))

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { type Collected, collectSources } from '../collect/collect.ts'
-import { findDueSources } from '../collect/sources.ts'
+import { findDueSources } from '../collect/source/sources.ts'
 import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
 import { reasonOf } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { discoverFeed } from '../../src/collect/discover.ts'
-import { linkedFeeds } from '../../src/collect/page.ts'
+import { discoverFeed } from '../../src/collect/source/discover.ts'
+import { linkedFeeds } from '../../src/collect/source/page.ts'
 import { startFeeds, writeRss } from '../support/feeds.ts'
 import { openFeeds } from '../support/fresh.ts'
 

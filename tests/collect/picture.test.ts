@@ -54,3 +54,16 @@ describe('the picture a text names as og:image', () => {
     expect(pictureOf(`<meta property="og:image" content="/a.jpg">${'<b>'.repeat(20_000)}`)?.url).toMatch(/a\.jpg$/)
   })
 })
+
+describe('the picture of an item', () => {
+  const SMALL = '<media:thumbnail url="https://kurier.example/s72-c/rat.jpg" width="72" height="72"/>'
+
+  test.each([
+    ['a thumbnail gives way to a picture of the text', SMALL, '<img src="/gross.jpg">', '/gross.jpg'],
+    ['a thumbnail is better than none', SMALL, 'Der Rat tagt.', '/s72-c/rat.jpg'],
+    ['a button to share it is none', '', '<img src="/img/facebook_icon_large.png"><img src="/rat.jpg">', '/rat.jpg'],
+    ['a picture of icons is one', '', '<img src="/iconostase.png">', '/iconostase.png'],
+  ])('%s', (_, more, content, path) => {
+    expect(pictureOf(content, more)?.url).toBe(`https://kurier.example${path}`)
+  })
+})

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { clockFrom, type Temporal } from '../../src/clock.ts'
-import { attachSource } from '../../src/collect/attach.ts'
+import { attachSource } from '../../src/collect/source/attach.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { readBeat } from '../../src/schedule/heartbeat.ts'
 import { runTick, type TickWork } from '../../src/schedule/tick.ts'

@@ -1,5 +1,5 @@
 import type { AtomFeed } from 'feedsmith'
-import { attachedImages, mediaImages, mediaText } from './media.ts'
+import { attachedImages, mediaImages, mediaText } from '../picture/media.ts'
 import { present, type RawFeed, type RawItem, type Words } from './raw.ts'
 
 type AtomEntry = AtomFeed.Entry<string>

@@ -1,11 +1,11 @@
 import type { Temporal } from '../../clock.ts'
+import { readDate } from '../dates/dates.ts'
+import { openGraphImages } from '../picture/open-graph.ts'
+import { choosePicture, type Picture } from '../picture/picture.ts'
 import { readLanguage } from '../text/language.ts'
 import { stackBases, webUrl } from '../text/links.ts'
 import { foldSpace, plainText } from '../text/plain-text.ts'
 import { sanitiseHtml } from '../text/sanitise.ts'
-import { readDate } from './dates.ts'
-import { openGraphImages } from './open-graph.ts'
-import { choosePicture, type Picture } from './picture.ts'
 import type { RawFeed, RawItem, Words } from './raw.ts'
 
 /** One shape for RSS, RDF, Atom and JSON Feed. Text is plain, HTML is sanitised, URLs are absolute http or https. */

@@ -1,5 +1,5 @@
 import type { JsonFeed } from 'feedsmith'
-import { attachedImages, toImage } from './media.ts'
+import { attachedImages, toImage } from '../picture/media.ts'
 import { present, type RawFeed, type RawItem, type Words } from './raw.ts'
 
 type JsonItem = JsonFeed.Item<string>

@@ -1,6 +1,6 @@
 import type { RdfFeed, RssFeed } from 'feedsmith'
+import { attachedImages, mediaImages, mediaText, toImage } from '../picture/media.ts'
 import { alternateLinks } from './atom.ts'
-import { attachedImages, mediaImages, mediaText, toImage } from './media.ts'
 import { asHtml, present, type RawFeed, type RawItem } from './raw.ts'
 
 type RssItem = RssFeed.Item<string>

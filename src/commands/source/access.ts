@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import type { AccessChange } from '../../collect/access.ts'
+import type { AccessChange } from '../../collect/source/access.ts'
 import { CourantError } from '../../errors.ts'
 
 /** Options that say what a source is shown when it is fetched. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { AccessChange } from '../../collect/access.ts'
-import type { Address } from '../../collect/attach.ts'
-import type { Discovery } from '../../collect/discover.ts'
+import type { AccessChange } from '../../collect/source/access.ts'
+import type { Address } from '../../collect/source/attach.ts'
+import type { Discovery } from '../../collect/source/discover.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
@@ -25,8 +25,8 @@ export async function addSource(context: CommandContext, given: string, options:
   const backfillDays = readBackfill(options.backfill)
   const allowPrivate = context.config().collectAllowPrivate
   const [{ attachSource, readAddress }, { withAddress }] = await Promise.all([
-    import('../../collect/attach.ts'),
-    import('../../collect/access.ts'),
+    import('../../collect/source/attach.ts'),
+    import('../../collect/source/access.ts'),
   ])
   const address = readAddress(given, allowPrivate)
   const access = await readAccess(options)
@@ -61,9 +61,9 @@ export function readBackfill(text: string): number | null {
 async function discover(context: CommandContext, address: Address, access: AccessChange): Promise<Discovery> {
   const { baseUrl, collectAllowPrivate } = context.config()
   const [{ discoverFeed }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([
-    import('../../collect/discover.ts'),
+    import('../../collect/source/discover.ts'),
     import('../../collect/http/agent.ts'),
-    import('../../collect/access.ts'),
+    import('../../collect/source/access.ts'),
   ])
   const nothing = { userAgent: null, username: null, password: null, headers: null }
   const shown = changeAccess(nothing, withAddress(access, address))

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import type { Imported } from '../../collect/opml.ts'
+import type { Imported } from '../../collect/source/opml.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
@@ -10,7 +10,7 @@ import { type BackfillOptions, readBackfill } from './add.ts'
 export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
   const backfillDays = readBackfill(options.backfill)
   const allowPrivate = context.config().collectAllowPrivate
-  const { importFeeds, readOpml } = await import('../../collect/opml.ts')
+  const { importFeeds, readOpml } = await import('../../collect/source/opml.ts')
   const feeds = readOpml(await readInput(file))
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, options.newsletter)
@@ -28,8 +28,8 @@ export async function importSources(context: CommandContext, file: string, optio
 /** Writes feeds as OPML. */
 export async function exportSources(context: CommandContext, slug: string | undefined): Promise<void> {
   const [{ listSources }, { writeOpml }] = await Promise.all([
-    import('../../collect/listing.ts'),
-    import('../../collect/opml.ts'),
+    import('../../collect/source/listing.ts'),
+    import('../../collect/source/opml.ts'),
   ])
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)

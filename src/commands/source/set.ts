@@ -1,4 +1,4 @@
-import type { Release } from '../../collect/release.ts'
+import type { Release } from '../../collect/source/release.ts'
 import { CourantError } from '../../errors.ts'
 import type { CommandContext } from '../call/context.ts'
 import { type AccessOptions, readAccess } from './access.ts'
@@ -32,7 +32,7 @@ async function apply(
 ): Promise<void> {
   const change = { url, ...(await readAccess(options)) }
   const allowPrivate = context.config().collectAllowPrivate
-  const { changeSource } = await import('../../collect/change.ts')
+  const { changeSource } = await import('../../collect/source/change.ts')
   await context.withDatabase(async (db) => {
     const { dropped, ...answer } = await changeSource(db, name, change, allowPrivate)
     if (dropped)
@@ -44,7 +44,7 @@ async function apply(
 }
 
 async function decide(context: CommandContext, name: string, release: Release): Promise<void> {
-  const { releaseHeld } = await import('../../collect/release.ts')
+  const { releaseHeld } = await import('../../collect/source/release.ts')
   await context.withDatabase(async (db) => {
     const { articles, ...source } = await releaseHeld(db, name, release, context.clock.now())
     const done = release === 'letIn' ? 'let in: new to readers' : 'marked as seen: shown to nobody'

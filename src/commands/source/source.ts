@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ListedSource } from '../../collect/listing.ts'
+import type { ListedSource } from '../../collect/source/listing.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { takesAccess } from './access.ts'
@@ -44,7 +44,7 @@ export function registerSource(program: Command, context: CommandContext): void 
 }
 
 async function list(context: CommandContext, slug: string | undefined): Promise<void> {
-  const { listSources } = await import('../../collect/listing.ts')
+  const { listSources } = await import('../../collect/source/listing.ts')
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
     const sources = await listSources(db, newsletter?.id ?? null)
@@ -61,7 +61,7 @@ function describe(source: ListedSource): string {
 }
 
 async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {
-  const { detachSource } = await import('../../collect/attach.ts')
+  const { detachSource } = await import('../../collect/source/attach.ts')
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
     const detached = await detachSource(db, name, newsletter?.id ?? null)

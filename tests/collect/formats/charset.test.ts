@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decodeText } from '../../../src/collect/formats/charset.ts'
-import { readLabel } from '../../../src/collect/formats/labels.ts'
+import { decodeText } from '../../../src/collect/charset/charset.ts'
+import { readLabel } from '../../../src/collect/charset/labels.ts'
 
 const prolog = (label: string) => Buffer.from(`<?xml version="1.0" encoding="${label}"?><rss>`)
 const latin = (text: string) => Buffer.from(text, 'latin1')

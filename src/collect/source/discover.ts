@@ -1,8 +1,8 @@
-import { CourantError } from '../errors.ts'
-import { parseFeed } from './feed.ts'
-import { fetchFeed } from './follow.ts'
-import { decodeText } from './formats/charset.ts'
-import type { Fetched, FetchOptions } from './http/fetch.ts'
+import { CourantError } from '../../errors.ts'
+import { decodeText } from '../charset/charset.ts'
+import { parseFeed } from '../feed.ts'
+import { fetchFeed } from '../follow.ts'
+import type { Fetched, FetchOptions } from '../http/fetch.ts'
 import { linkedFeeds } from './page.ts'
 
 /** What stands at an address: a feed, or a page and the feeds found from there, the main one apart. */

@@ -1,6 +1,6 @@
 import sanitizeHtml from 'sanitize-html'
-import { limitDepth } from './text/depth.ts'
-import { webUrl } from './text/links.ts'
+import { limitDepth } from '../text/depth.ts'
+import { webUrl } from '../text/links.ts'
 
 /** What feeds are served as. Not application/json: under that name WordPress links its own interface. */
 const FEED_TYPES = /^(application\/((rss|atom|rdf)(\+xml)?|feed\+json|xml|x\.atom\+xml|x-rss\+xml)|text\/(rss|xml))$/i

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Database } from '../db/client.ts'
+import type { Database } from '../../db/client.ts'
 
 /** A source as it is shown; times in ISO 8601. */
 export type ListedSource = {

@@ -1,12 +1,12 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { newsletter } from '../db/schema/newsletter.ts'
-import { newsletterSource, source } from '../db/schema/source.ts'
-import { CourantError } from '../errors.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { newsletter } from '../../db/schema/newsletter.ts'
+import { newsletterSource, source } from '../../db/schema/source.ts'
+import { CourantError } from '../../errors.ts'
+import { refuseUrl } from '../http/guard.ts'
+import { admitArticles } from '../store.ts'
 import { type AccessChange, changeAccess, withAddress } from './access.ts'
-import { refuseUrl } from './http/guard.ts'
-import { admitArticles } from './store.ts'
 
 /** A feed for a newsletter. `backfillDays`: how far back what it holds is new; null for all, 0 for nothing. */
 export type Wanted = {

@@ -1,5 +1,5 @@
 import type { MediaNs } from 'feedsmith'
-import type { RawImage } from './raw.ts'
+import type { RawImage } from '../formats/raw.ts'
 
 type Content = MediaNs.Content
 

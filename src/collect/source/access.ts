@@ -1,5 +1,5 @@
-import { CourantError } from '../errors.ts'
-import { changeHeaders } from './http/headers.ts'
+import { CourantError } from '../../errors.ts'
+import { changeHeaders } from '../http/headers.ts'
 
 /** What a source is shown when it is fetched, besides what every fetch says. */
 type Access = {

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { source } from '../db/schema/source.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { source } from '../../db/schema/source.ts'
 import { nextInterval } from './pace.ts'
 
 /** A source as it is collected. `waiting`: a newsletter it was added to has not been given what it holds. */

@@ -1,10 +1,10 @@
 import { generateOpml, type Opml, parseOpml } from 'feedsmith'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { CourantError } from '../errors.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { CourantError } from '../../errors.ts'
+import { decodeText } from '../charset/charset.ts'
+import { mendXml } from '../formats/xml.ts'
 import { attachSource, type Wanted } from './attach.ts'
-import { decodeText } from './formats/charset.ts'
-import { mendXml } from './formats/xml.ts'
 import type { ListedSource } from './listing.ts'
 
 /** A feed as a list names it. */

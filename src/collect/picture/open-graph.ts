@@ -1,6 +1,6 @@
 import sanitizeHtml from 'sanitize-html'
+import type { RawImage, Words } from '../formats/raw.ts'
 import { toImage } from './media.ts'
-import type { RawImage, Words } from './raw.ts'
 
 /** Pages say it in their head; what lies further in is a text about such pages. */
 const LONGEST_HEAD = 50_000

@@ -1,7 +1,7 @@
 import { and, eq, ne, sql } from 'drizzle-orm'
-import type { Database } from '../db/client.ts'
-import { newsletterSource, source } from '../db/schema/source.ts'
-import { CourantError } from '../errors.ts'
+import type { Database } from '../../db/client.ts'
+import { newsletterSource, source } from '../../db/schema/source.ts'
+import { CourantError } from '../../errors.ts'
 import { type AccessChange, changeAccess, withAddress } from './access.ts'
 import { readAddress } from './attach.ts'
 

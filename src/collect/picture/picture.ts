@@ -1,6 +1,6 @@
+import type { RawImage } from '../formats/raw.ts'
 import { webUrl } from '../text/links.ts'
 import { plainText } from '../text/plain-text.ts'
-import type { RawImage } from './raw.ts'
 
 /** A picture to show with an article; sizes in pixels, where they are stated. */
 export type Picture = {
@@ -12,13 +12,16 @@ export type Picture = {
 
 /** Narrower or lower than this is a button, a face or a counter, and no picture. */
 const SMALLEST = 48
+/** Narrower or lower than this is a thumbnail: shown where the item has nothing better. */
+const THUMBNAIL = 200
 /** Counters of readers, buttons, smileys and empty pictures, by the addresses they are known by. */
 const NO_PICTURE =
-  /\bvgwort\.de\/|feedburner\.com\/~|feedsportal\.com\/|doubleclick\.net\/|stats\.wordpress\.com\/|pixel\.wp\.com\/|google-analytics\.com\/|gravatar\.com\/avatar|s\.w\.org\/images\/core\/emoji|\/smil(ies|eys?)\/|\/emojis?\/|\/(pixel|spacer|blank|transparent|beacon|1x1|b)\.(gif|png)/i
+  /\bvgwort\.de\/|feedburner\.com\/~|feedsportal\.com\/|doubleclick\.net\/|stats\.wordpress\.com\/|pixel\.wp\.com\/|google-analytics\.com\/|gravatar\.com\/avatar|s\.w\.org\/images\/core\/emoji|\/smil(ies|eys?)\/|\/emojis?\/|\/(pixel|spacer|blank|transparent|beacon|1x1|b)\.(gif|png)|[/_-]icons?([_-][^/]*)?\.(gif|png|svg)/i
 
 /**
  * The picture of an item by rule: the best one that is named (`named`, the best first: Media RSS, enclosures, then what its
- * text says of itself as `og:image`), else the first of its text; never a counting pixel or an icon. What the feed leaves unsaid is taken from the same picture in the text.
+ * text says of itself as `og:image`), else the first of its text; one that is stated to be a thumbnail only where there is
+ * no other; never a counting pixel or an icon. What the feed leaves unsaid is taken from the same picture in the text.
  */
 export function choosePicture(
   named: readonly RawImage[],
@@ -26,21 +29,21 @@ export function choosePicture(
   base: string | null,
 ): Picture | null {
   const shown = picturesOf(contentHtml)
-  for (const image of named) {
-    const url = webUrl(image.url, base)
-    if (url === null) continue
-    const alt = image.alt === null ? null : plainText(image.alt) || null
-    const twin = shown.find((picture) => withoutQuery(picture.url) === withoutQuery(url))
-    const picture = { url, alt: alt ?? twin?.alt ?? null, width: pixels(image.width), height: pixels(image.height) }
-    if (isPicture(picture)) return picture
-  }
-  return shown.find(isPicture) ?? null
+  const pictures = [...named.flatMap((image) => readNamed(image, shown, base)), ...shown].filter(isPicture)
+  return pictures.find((picture) => !isSmallerThan(THUMBNAIL, picture)) ?? pictures[0] ?? null
 }
 
-function isPicture({ url, width, height }: Picture): boolean {
-  if (Math.min(width ?? SMALLEST, height ?? SMALLEST) < SMALLEST) return false
-  return !NO_PICTURE.test(url)
+function readNamed(image: RawImage, shown: readonly Picture[], base: string | null): Picture[] {
+  const url = webUrl(image.url, base)
+  if (url === null) return []
+  const alt = image.alt === null ? null : plainText(image.alt) || null
+  const twin = shown.find((picture) => withoutQuery(picture.url) === withoutQuery(url))
+  return [{ url, alt: alt ?? twin?.alt ?? null, width: pixels(image.width), height: pixels(image.height) }]
 }
+
+const isPicture = (picture: Picture) => !isSmallerThan(SMALLEST, picture) && !NO_PICTURE.test(picture.url)
+
+const isSmallerThan = (least: number, { width, height }: Picture) => Math.min(width ?? least, height ?? least) < least
 
 /** The pictures of a text that was sanitised, which always writes attributes in double quotes. */
 function picturesOf(html: string | null): Picture[] {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { letIn, markSeen } from '../store/release.ts'
 import { findSource } from './change.ts'
-import { letIn, markSeen } from './store/release.ts'
 
 /** What becomes of held articles: `letIn` makes them new to readers, `markSeen` known and shown to nobody. */
 export type Release = 'letIn' | 'markSeen'
