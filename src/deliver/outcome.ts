@@ -1,6 +1,7 @@
 import type { Temporal } from '../clock.ts'
 import type { Reply } from '../mail/relay/connection.ts'
 import type { Refusal } from './send/claim.ts'
+import { type Attempt, GIVE_UP_HOURS, nextTry } from './send/retry.ts'
 
 /** What becomes of a delivery: its next state, why, and whether the address is never to be mailed again. */
 export type Outcome = {
@@ -16,19 +17,6 @@ export type Outcome = {
   readonly untried: boolean
 }
 
-/** How the delivery stood when it was tried. */
-export type Attempt = {
-  /** This one included. */
-  readonly attempts: number
-  readonly editionAt: Temporal.Instant
-  /** From 0 to 1, spreads the retries. */
-  readonly jitter: number
-}
-
-/** A delivery is given up this long after its slot. */
-const GIVE_UP_HOURS = 48
-const FIRST_WAIT_MINUTES = 5
-const LONGEST_WAIT_MINUTES = 240
 /** A connection that breaks again and again on one message is that message's matter. */
 const MOST_BROKEN = 3
 
@@ -93,12 +81,9 @@ function isGone(reply: Extract<Reply, { kind: 'refused' | 'deferred' }>): boolea
   return reply.stage === 'rcpt' && RECIPIENT_REFUSED.includes(reply.code)
 }
 
-/** Another try after a wait that doubles with each, or the end of it 48 h after the start. */
+/** Another try later, or the end of it. */
 export function retryLater(attempt: Attempt, now: Temporal.Instant, reason: string, reply: string | null): Outcome {
-  const minutes = Math.min(FIRST_WAIT_MINUTES * 2 ** (attempt.attempts - 1), LONGEST_WAIT_MINUTES)
-  const retryAt = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter / 4)) })
-  const end = attempt.editionAt.add({ hours: GIVE_UP_HOURS })
-  if (retryAt.epochMilliseconds > end.epochMilliseconds)
-    return { ...NOTHING, state: 'failed', reason: `${reason}, for ${GIVE_UP_HOURS} hours`, reply }
+  const retryAt = nextTry(attempt, now)
+  if (retryAt === null) return { ...NOTHING, state: 'failed', reason: `${reason}, for ${GIVE_UP_HOURS} hours`, reply }
   return { ...NOTHING, state: 'deferred', reason, reply, retryAt }
 }
