@@ -98,7 +98,7 @@ async function planSlice(
     const planned = await db.transaction(async (tx) => {
       const now = clock.now()
       const locked = await lockCohorts(tx, order, slice.cohortIds)
-      if (locked.cohorts.length === 0) return soFar
+      if (locked.cohorts.length === 0 || !(await isActive(tx, order.newsletterId))) return soFar
       if (!(await lockOpenShares(tx, order.newsletterId, now))) return 'busy'
       const plan = await writeSlice(tx, order, locked, soFar, now)
       if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
@@ -110,6 +110,15 @@ async function planSlice(
     await recallShares(db, order.newsletterId, clock.now())
     await pause(ASK_AGAIN_MS)
   }
+}
+
+/**
+ * Whether the newsletter may be planned. With its cohorts locked nobody pauses it any more; one that was paused just before
+ * is left as it is, since watermarks that move without an edition would lose their articles.
+ */
+async function isActive(tx: Database, newsletterId: number): Promise<boolean> {
+  const rows = await tx.execute(sql`select from newsletter where id = ${newsletterId} and state = 'active'`)
+  return rows.rows.length > 0
 }
 
 /** Statement by statement: the bound is read after the cohorts are locked, the entries after the bound. */
@@ -136,7 +145,7 @@ async function writeSlice(
     await reopenPlanning(tx, plan.edition.id)
     await writeDeliveries(tx, plan.edition.id, now)
   }
-  await moveWatermarks(tx, slice, order.onlySubscriptionId, boundEntryId)
+  await moveWatermarks(tx, slice, order, boundEntryId)
   return plan
 }
 

@@ -3,7 +3,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 
 /** Longer than a planner needs; a planner that died lets go by it. */
-const RECALL_SECONDS = 60
+export const RECALL_SECONDS = 60
 
 /** Asks the workers to give back the newsletter's open shares, and says how many are still leased. */
 export async function recallShares(db: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
@@ -46,11 +46,14 @@ export async function lockOpenShares(tx: Database, newsletterId: number, now: Te
   return true
 }
 
-/** Queues again what the last holder of these shares of one edition had claimed; the caller has locked the shares. */
+/**
+ * Queues again what the last holder of these shares of one edition had claimed, and perhaps sent; the caller has locked
+ * the shares.
+ */
 export async function requeueSending(tx: Database, editionId: number, shareIds: readonly number[]): Promise<void> {
   const ids = sql`any(${`{${shareIds.join(',')}}`}::bigint[])`
   await tx.execute(sql`
-    update delivery d set state = 'queued'
+    update delivery d set state = 'queued', ambiguous = true
     from share s
     where s.id = ${ids} and d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state = 'sending'`)
   await tx.execute(

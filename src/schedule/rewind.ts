@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { shortenLeases } from '../deliver/send/lease.ts'
 import { type Choice, nextSlot } from '../subscribe/choice/slots.ts'
 
 /** Clocks of two schedulers may differ by less. */
@@ -12,10 +13,12 @@ export function wasSetBack(lastBeat: Temporal.Instant | null, now: Temporal.Inst
 }
 
 /**
- * After the clock was set back: cohorts are due at their next slot again, instead of after a time that never was, and slots
- * to come are not `missed` any more. A slot that was planned already has its edition, so that nobody gets it twice.
+ * After the clock was set back: cohorts are due at their next slot again, instead of after a time that never was, slots
+ * to come are not `missed` any more, and no lease lasts until then. A slot that was planned already has its edition, so
+ * that nobody gets it twice.
  */
 export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promise<void> {
+  await shortenLeases(db, now)
   await db.transaction(async (tx) => {
     const ahead = await tx.execute<Choice & { id: number }>(sql`
       select id, rhythm, weekday, hour, zone from cohort where next_due_at > ${now.toString()} order by id for update`)

@@ -106,6 +106,22 @@ export async function claimNotices(
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)
 }
 
+/** Whether a claimed notice may still go: some of what it names waits for an answer as before. */
+export async function mayGoStill(db: Database, { id, token }: ClaimedNotice): Promise<boolean> {
+  const hash = sql`p.email_hash`
+  const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
+  const rows = await db.execute<{ may: boolean }>(sql`
+    select exists (
+      select from notice c
+      join subscriber p on p.id = c.subscriber_id
+      cross join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') as named (id)
+      join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
+      join newsletter w on w.id = s.newsletter_id and w.state <> 'deleted'
+      where c.id = ${id} and c.token = ${token} and ${refusal} is null
+    ) as may`)
+  return rows.rows[0]?.may ?? false
+}
+
 /** Prolongs the leases of what is still this worker's, and says which that is. */
 export async function extendNotices(
   db: Database,

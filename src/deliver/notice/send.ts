@@ -8,10 +8,11 @@ import { type Outcome, putBack, readReply, refuse, retryLater } from '../outcome
 import { HEARTBEAT_MS, LEASE_SECONDS, MARGIN_MS } from '../send/lease.ts'
 import { NEVER, unlessStopped } from '../send/rest.ts'
 import type { Attempt } from '../send/retry.ts'
+import { FRESH_MS } from '../send/supply.ts'
 import { openThrottle, type Throttle } from '../send/throttle.ts'
 import type { Sender } from '../send.ts'
 import { accountNotices, type NoticeResult } from './account.ts'
-import { type ClaimedNotice, claimNotices, countDue, extendNotices } from './claim.ts'
+import { type ClaimedNotice, claimNotices, countDue, extendNotices, mayGoStill } from './claim.ts'
 import { writeNotice } from './write.ts'
 
 /** Notices on the wire at once, each on a connection of its own. */
@@ -67,14 +68,15 @@ async function sendRound(round: Round, ready: Extract<Ready, { kind: 'ready' }>)
   const { db, sender, clock } = round
   // A notice waits for its turn a second at most, as its reader's consent was looked at when it was claimed.
   const most = Math.min(ready.connections.length, Math.max(1, Math.floor(ready.relay.ratePerSecond ?? ROUND)))
+  const askedMs = clock.monotonicMs()
   const claimed = await claimNotices(db, most, clock.now())
-  const lease = keepLeases(db, claimed, clock)
+  const lease = keepLeases(db, claimed, clock, askedMs)
   try {
     const outcomes = await Promise.all(
       ready.connections.slice(0, claimed.length).map(async (connection, index) => {
         const notice = claimed[index]
         if (notice === undefined) return []
-        const outcome = await settle(round, connection, notice, lease.holds)
+        const outcome = await settle(round, connection, notice, lease)
         return outcome === null ? [] : [{ notice, outcome }]
       }),
     )
@@ -91,10 +93,10 @@ async function sendRound(round: Round, ready: Extract<Ready, { kind: 'ready' }>)
 
 /** Sends the notice and says what becomes of it; null when it is no longer this worker's. */
 async function settle(
-  { sender, clock, signal, throttle }: Round,
+  { db, sender, clock, signal, throttle }: Round,
   connection: Connection,
   notice: ClaimedNotice,
-  holds: (notice: ClaimedNotice) => boolean,
+  lease: ReturnType<typeof keepLeases>,
 ): Promise<Outcome | null> {
   const [first] = notice.asked
   if (first === undefined) return refuse({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
@@ -107,7 +109,8 @@ async function settle(
     const { envelope, octets } = await writeNotice(sender.stationery, notice, first, clock.now())
     await throttle()
     if (signal.aborted) return putBack('stopped', null)
-    if (!holds(notice)) return null
+    if (lease.isOld() && !(await mayGoStill(db, notice))) return putBack('looked at again', null)
+    if (!lease.holds(notice)) return null
     return readReply(await connection.send(envelope, octets), attempt(), clock.now())
   } catch (error) {
     const reason = reasonOf(error)
@@ -116,9 +119,12 @@ async function settle(
   }
 }
 
-/** Keeps the leases of a round alive while a relay takes its time; `holds` goes by the monotonic clock. */
-function keepLeases(db: Database, claimed: readonly ClaimedNotice[], clock: Clock) {
-  const validUntilMs = new Map(claimed.map(({ id }) => [id, clock.monotonicMs() + LEASE_SECONDS * 1000]))
+/**
+ * Keeps the leases of a round, asked for at `claimedMs`, alive while a relay takes its time; `holds` goes by the monotonic
+ * clock. `isOld`: its readers' consent was looked at too long ago.
+ */
+function keepLeases(db: Database, claimed: readonly ClaimedNotice[], clock: Clock, claimedMs: number) {
+  const validUntilMs = new Map(claimed.map(({ id }) => [id, claimedMs + LEASE_SECONDS * 1000]))
   const heartbeat = setInterval(async () => {
     const askedMs = clock.monotonicMs()
     const still = await extendNotices(db, claimed, clock.now()).catch(() => new Set<number>())
@@ -127,6 +133,7 @@ function keepLeases(db: Database, claimed: readonly ClaimedNotice[], clock: Cloc
   heartbeat.unref()
   return {
     holds: ({ id }: ClaimedNotice) => clock.monotonicMs() < (validUntilMs.get(id) ?? 0) - MARGIN_MS,
+    isOld: () => clock.monotonicMs() - claimedMs > FRESH_MS,
     drop: () => clearInterval(heartbeat),
   }
 }

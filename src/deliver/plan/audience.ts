@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { whyNotMail } from '../../subscribe/permission.ts'
+import { inDoubt } from './doubt.ts'
 import type { PlanOrder } from './order.ts'
 
 /** Whole cohorts planned in one transaction. */
@@ -39,8 +40,8 @@ export async function readSlices(db: Database, order: PlanOrder): Promise<readon
 
 /**
  * Puts the readers to plan into the temporary table `planned_reader`: the slice's subscriptions that may be
- * mailed and are without a delivery in this edition, each with its watermark `seen` and, where an earlier delivery is still unsent, with
- * what that one started from (`since`) and was tried.
+ * mailed and are without a delivery in this edition, and without one that may have arrived, each with its watermark `seen`
+ * and, where an earlier delivery is still unsent, with what that one started from (`since`) and was tried.
  */
 export async function readAudience(
   tx: Database,
@@ -75,6 +76,7 @@ export async function readAudience(
     where s.cohort_id = ${cohorts} and ${only} and ${refusal} is null
       and not exists (
         select from delivery d where d.edition_id = ${editionId ?? -1} and d.subscriber_id = s.subscriber_id
-      )`)
+      )
+      and s.id not in (${inDoubt(order.newsletterId)})`)
   await tx.execute(sql`analyze planned_reader`)
 }

@@ -74,6 +74,10 @@ async function settle(lane: Lane, line: Line, claimed: Claimed): Promise<Outcome
   if (lane.signal.aborted) return null
   if (line.connection === null) return putBack('no relay could be reached', line.trouble)
   await lane.throttle()
+  // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
+  const refusal = await lane.supply.refusalOf(claimed)
+  if (refusal === 'late') return putBack('the reader could not be looked at in time', null)
+  if (refusal !== null) return refuse(refusal)
   if (lane.signal.aborted || !lane.supply.holds(claimed)) return null
   const reply = await line.connection.send(message.envelope, message.octets)
   const attempt = { attempts: claimed.attempts, editionAt: message.editionAt, jitter: Math.random() }

@@ -2,7 +2,7 @@ import { and, asc, eq, lte, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { share } from '../../db/schema/share.ts'
-import { requeueSending } from '../recall.ts'
+import { RECALL_SECONDS, requeueSending } from '../recall.ts'
 
 /** A worker's hold on a share. Whatever is done under an older token is refused by the database. */
 export type Lease = {
@@ -50,6 +50,19 @@ export async function leaseShare(
     if (row === undefined) return null
     return { shareId: next.id, editionId: next.edition_id, fromSeq: row.from_seq, toSeq: row.to_seq, token: row.token }
   })
+}
+
+/**
+ * After the clock was set back: leases and recalls last no longer than they would from now on. A living worker prolongs its
+ * own; a dead one's would else hold its share, and the newsletter's planning, until the old time is reached again.
+ */
+export async function shortenLeases(tx: Database, now: Temporal.Instant): Promise<void> {
+  const end = leaseEnd(now)
+  const recallEnd = now.add({ seconds: RECALL_SECONDS }).toString()
+  await tx.execute(sql`
+    update share set lease_until = least(lease_until, ${end}), recalled_until = least(recalled_until, ${recallEnd})
+    where due_at is not null and (lease_until > ${end} or recalled_until > ${recallEnd})`)
+  await tx.execute(sql`update notice set lease_until = ${end} where state = 'sending' and lease_until > ${end}`)
 }
 
 /** Whether there is a share that a worker could lease now. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Claimed, claimDue, recheck } from './claim.ts'
+import { type Claimed, claimDue, type Refusal, recheck } from './claim.ts'
 import {
   abandonLease,
   extendLeases,
@@ -18,6 +18,11 @@ export type Supply = {
   readonly next: () => Promise<Claimed | null>
   /** Whether its share is still this worker's, by the monotonic clock: look before every message. */
   readonly holds: (claimed: Claimed) => boolean
+  /**
+   * Why its reader may get nothing, or null, as that stood at most a second ago; `late` where the database takes longer to
+   * say so. Ask before every message.
+   */
+  readonly refusalOf: (claimed: Claimed) => Promise<Refusal | 'late' | null>
   /** The delivery is accounted for, or given up because its share was lost. */
   readonly done: (claimed: Claimed) => Promise<void>
   /** Gives back what was claimed and is in nobody's hands. */
@@ -29,7 +34,9 @@ type Held = { readonly lease: Lease; open: number; drained: boolean; validUntilM
 /** Deliveries claimed at once; a worker's connections use them up within the second below. */
 const CHUNK = 50
 /** Older than this, a claimed delivery's reader is looked at again before the message goes out. */
-const FRESH_MS = 1000
+export const FRESH_MS = 1000
+/** So often a reader is looked at again for one message. */
+const MOST_LOOKS = 3
 
 /** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
 export function openSupply(
@@ -43,6 +50,8 @@ export function openSupply(
   let current: Held | null = null
   let ready: Claimed[] = []
   let claimedAtMs = 0
+  /** When it was asked how the reader of a claimed delivery stands. */
+  const checkedAtMs = new WeakMap<Claimed, number>()
   let refilling: Promise<void> | null = null
 
   const heartbeat = setInterval(async () => {
@@ -56,8 +65,10 @@ export function openSupply(
     while (ready.length === 0 && !signal.aborted) {
       current ??= await take()
       if (current === null) return
+      const askedMs = clock.monotonicMs()
       ready = [...(await claimDue(db, current.lease, CHUNK, clock.now()))]
       claimedAtMs = clock.monotonicMs()
+      for (const one of ready) checkedAtMs.set(one, askedMs)
       current.open += ready.length
       if (ready.length > 0) return
       current.drained = true
@@ -81,10 +92,17 @@ export function openSupply(
     await releaseLease(db, one.lease, clock.now())
   }
 
-  async function refresh(): Promise<void> {
-    const refusals = await recheck(db, ready)
+  /** Looks again at the readers of all that is ready, and in the same statement at those of `others` of the same share. */
+  async function refresh(others: readonly Claimed[] = []): Promise<ReadonlyMap<number, Refusal>> {
+    const askedMs = clock.monotonicMs()
+    const looked = ready
+    const refusals = await recheck(db, [...others, ...looked])
+    // Another chunk may be ready by now, or another look may have been quicker.
+    if (!ready.every((one) => looked.includes(one))) return refusals
     ready = ready.map((one) => ({ ...one, refusal: refusals.get(one.seq) ?? one.refusal }))
     claimedAtMs = clock.monotonicMs()
+    for (const one of ready) checkedAtMs.set(one, askedMs)
+    return refusals
   }
 
   async function prepare(): Promise<void> {
@@ -105,6 +123,19 @@ export function openSupply(
       return signal.aborted ? null : (ready.shift() ?? null)
     },
     holds: ({ lease }) => clock.monotonicMs() < (held.get(lease.shareId)?.validUntilMs ?? 0) - MARGIN_MS,
+    refusalOf: async (claimed) => {
+      let { refusal } = claimed
+      // Counted from the question: an answer that took its time is as old as that.
+      let askedMs = checkedAtMs.get(claimed) ?? 0
+      for (let looks = 0; refusal === null && clock.monotonicMs() - askedMs > FRESH_MS; looks += 1) {
+        if (looks === MOST_LOOKS) return 'late'
+        askedMs = clock.monotonicMs()
+        const isOfShare = ready.every(({ lease }) => lease === claimed.lease)
+        const refusals = await (isOfShare ? refresh([claimed]) : recheck(db, [claimed]))
+        refusal = refusals.get(claimed.seq) ?? null
+      }
+      return refusal
+    },
     done: async ({ lease }) => {
       const one = held.get(lease.shareId)
       if (one === undefined || one.lease.token !== lease.token) return

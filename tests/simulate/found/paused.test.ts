@@ -1,0 +1,34 @@
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { pauseNewsletter, resumeNewsletter } from '../../../src/deliver/control/suspend.ts'
+import { orderByHand, orderForSlot } from '../../../src/deliver/plan/order.ts'
+import { planEdition } from '../../../src/deliver/plan.ts'
+import { planDue } from '../../../src/schedule/planning.ts'
+import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../schedule/tagblatt.ts'
+import { at, MONDAY } from '../../schedule/times.ts'
+import { handClock } from '../../support/clock.ts'
+import { openTestDatabase } from '../../support/database.ts'
+
+const { db, truncate, close } = await openTestDatabase()
+beforeEach(truncate)
+afterAll(close)
+
+const SLOT = at('2026-05-05T05:00:00Z')
+const NEXT_SLOT = at('2026-05-06T05:00:00Z')
+
+test('a newsletter paused just before it is planned loses nothing: its articles come after it goes on', async () => {
+  const tagblatt = await addTagblatt(db)
+  const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
+  const entry = await addEntry(db, tagblatt, MONDAY)
+  await pauseNewsletter(db, tagblatt.slug)
+
+  const slot = orderForSlot(tagblatt, { rhythm: 'daily', at: SLOT }, [1])
+  expect(await planEdition(db, slot, handClock(SLOT))).toEqual({ edition: null, created: false })
+  expect(await planEdition(db, orderByHand(tagblatt.id, null, null), handClock(SLOT))).toEqual({
+    edition: null,
+    created: false,
+  })
+
+  await resumeNewsletter(db, tagblatt.slug, SLOT)
+  await planDue(db, WORK, handClock(NEXT_SLOT))
+  expect(await readReceived(db, reader)).toEqual([[entry]])
+})
