@@ -8,8 +8,8 @@ import { type Reader, type ReaderFields, readerFields } from '../digest/view/rea
 import { envelopeAddress } from '../mail/address/address.ts'
 import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
 import { type Compiled, compileMessage, fillMessage } from '../mail/message.ts'
-import type { Envelope } from '../mail/relay/connection.ts'
 import { makeMarkers } from '../mail/slots.ts'
+import type { Envelope } from '../mail/smtp.ts'
 import { type LinkKeys, signLink } from '../subscribe/links.ts'
 import type { Claimed } from './send/claim.ts'
 

@@ -1,5 +1,5 @@
 import type { Temporal } from '../clock.ts'
-import type { Reply } from '../mail/relay/connection.ts'
+import type { Reply } from '../mail/smtp.ts'
 import type { Refusal } from './send/claim.ts'
 import { type Attempt, GIVE_UP_HOURS, nextTry } from './send/retry.ts'
 

@@ -10,7 +10,7 @@ import { writeNotice } from '../../src/deliver/notice/write.ts'
 import { putBack } from '../../src/deliver/outcome.ts'
 import type { Sender } from '../../src/deliver/send.ts'
 import { parse, textEngine } from '../../src/digest/markup/liquid.ts'
-import { openConnection } from '../../src/mail/relay/connection.ts'
+import { openSmtp } from '../../src/mail/smtp.ts'
 import { readLink } from '../../src/subscribe/links.ts'
 import { type HandClock, handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
@@ -30,7 +30,7 @@ async function sendAs(sender: Sender, claimed: ClaimedNotice | undefined, clock:
   const [relay] = sender.relays
   const [from] = claimed?.asked ?? []
   if (relay === undefined || claimed === undefined || from === undefined) throw new Error('nothing was claimed')
-  const connection = await openConnection(relay)
+  const connection = await openSmtp(relay)
   if ('kind' in connection) throw new Error(connection.text)
   const { envelope, octets } = await writeNotice(sender.stationery, claimed, from, clock.now())
   await connection.send(envelope, octets)

@@ -30,6 +30,7 @@ test('a demo whose first digest fails ends, with its server and all', async () =
     DATABASE_URL: databaseUrl,
     SMTP_URL: mailbox.smtpUrl,
     BASE_URL: `http://127.0.0.1:${port}`,
+    SECRET: 'a secret of the tests that is long enough',
     PORT: String(port),
   })
   const log = pino({ level: 'silent' })

@@ -1,5 +1,9 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MAX_HTML_BYTES } from '../../src/digest/budget.ts'
+import { checkTemplates } from '../../src/digest/check.ts'
 import { type Rendered, renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
 import type { Ad } from '../../src/digest/view/ad.ts'
@@ -15,6 +19,21 @@ const AD: Ad = {
 }
 
 let templates: Templates
+const OWN = new URL('../../templates/', import.meta.url).pathname
+
+/** Our templates with one part written anew, as a publisher would. */
+async function withText(write: (text: string) => string): Promise<Templates> {
+  const dir = mkdtempSync(join(tmpdir(), 'courant-ads-'))
+  cpSync(OWN, dir, { recursive: true })
+  const file = join(dir, 'mail', 'digest.txt')
+  writeFileSync(file, write(readFileSync(file, 'utf8')))
+  try {
+    return await loadTemplates({ dir })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
 beforeAll(async () => {
   templates = await loadTemplates({ dir: null })
 })
@@ -67,5 +86,12 @@ describe('an ad slot', () => {
     const { html } = rendered([AD], 'de', 400)
     expect(Buffer.byteLength(html)).toBeLessThan(MAX_HTML_BYTES)
     expect(html).toContain('Radhaus Beispiel')
+  })
+
+  test('need not be shown by a publisher’s own template, but never without its label', async () => {
+    const without = await withText((text) => text.replace('in adSlots', 'in adSlots limit: 0'))
+    expect(() => checkTemplates(without, PUBLICATION)).not.toThrow()
+    const unlabelled = await withText((text) => text.replace(/\{\{ words\.ad [^}]*\}\}/, ''))
+    expect(() => checkTemplates(unlabelled, PUBLICATION)).toThrow(/digest\.txt.*words\.ad/)
   })
 })

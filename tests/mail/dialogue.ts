@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
-import { type Connection, openConnection } from '../../src/mail/relay/connection.ts'
 import { parseRelay, type Relay } from '../../src/mail/relay/relay.ts'
+import { openSmtp, type SmtpConnection } from '../../src/mail/smtp.ts'
 import { type Sink, type SinkOptions, startSink } from '../support/smtp.ts'
 
 export const OCTETS = Buffer.from('Subject: x\r\n\r\nfirst\r\n..two dots\r\n.\r\nlast\r\n')
@@ -20,8 +20,8 @@ export async function sink(options: SinkOptions = {}): Promise<Sink> {
 }
 
 /** A connection that closes with the test; throws when there is none. */
-export async function connect(relay: Relay): Promise<Connection> {
-  const connection = await openConnection(relay)
+export async function connect(relay: Relay): Promise<SmtpConnection> {
+  const connection = await openSmtp(relay)
   if ('kind' in connection) throw new Error(connection.text)
   closing.push(connection.close)
   return connection

@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { reasonOf } from '../../errors.ts'
-import type { Connection } from '../../mail/relay/connection.ts'
 import { openLine, type Ready } from '../../mail/relay/dial.ts'
 import { relayName } from '../../mail/relay/relay.ts'
+import type { SmtpConnection } from '../../mail/smtp.ts'
 import { type Outcome, putBack, readReply, refuse, retryLater } from '../outcome.ts'
 import { HEARTBEAT_MS, LEASE_SECONDS, MARGIN_MS } from '../send/lease.ts'
 import { NEVER, unlessStopped } from '../send/rest.ts'
@@ -94,7 +94,7 @@ async function sendRound(round: Round, ready: Extract<Ready, { kind: 'ready' }>)
 /** Sends the notice and says what becomes of it; null when it is no longer this worker's. */
 async function settle(
   { db, sender, clock, signal, throttle }: Round,
-  connection: Connection,
+  connection: SmtpConnection,
   notice: ClaimedNotice,
   lease: ReturnType<typeof keepLeases>,
 ): Promise<Outcome | null> {

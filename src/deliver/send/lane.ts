@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import { type Connection, openConnection } from '../../mail/relay/connection.ts'
 import type { Relay } from '../../mail/relay/relay.ts'
+import { openSmtp, type SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import type { Bench } from './bench.ts'
@@ -26,7 +26,7 @@ type Lane = {
 }
 
 /** A lane's connection, opened when there is something to send. */
-type Line = { connection: Connection | null; trouble: string | null; opened: boolean }
+type Line = { connection: SmtpConnection | null; trouble: string | null; opened: boolean }
 
 /** How a lane ended: it had a connection, it never needed one, or no relay could be reached, in the relay's words. */
 export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: string }
@@ -88,7 +88,7 @@ async function dial(line: Line, { relay, signal }: Lane): Promise<void> {
   for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
     await rest(waitMs, signal)
     if (signal.aborted) return
-    const dialled = openConnection(relay)
+    const dialled = openSmtp(relay)
     const opened = await unlessStopped(dialled, signal)
     if (opened === null) return leave(dialled)
     if (!('kind' in opened)) {
@@ -102,7 +102,7 @@ async function dial(line: Line, { relay, signal }: Lane): Promise<void> {
 }
 
 /** Nobody waits for this connection any more; if it comes about all the same, it is closed. */
-function leave(dialled: ReturnType<typeof openConnection>): void {
+function leave(dialled: ReturnType<typeof openSmtp>): void {
   void dialled.then((opened) => ('kind' in opened ? undefined : opened.close()))
 }
 

@@ -1,4 +1,4 @@
-import { type Connection, openConnection } from './connection.ts'
+import { openSmtp, type SmtpConnection } from '../smtp.ts'
 import type { Relay } from './relay.ts'
 
 /** Connections to the first relay that answers, kept open between messages. */
@@ -9,18 +9,18 @@ type Line = {
 }
 
 export type Ready =
-  | { readonly kind: 'ready'; readonly relay: Relay; readonly connections: readonly Connection[] }
+  | { readonly kind: 'ready'; readonly relay: Relay; readonly connections: readonly SmtpConnection[] }
   | { readonly kind: 'unreachable'; readonly trouble: string }
 
 /** Opens a line; nothing is dialled before it is asked for. Relays are tried in their order, again each time all are lost. */
 export function openLine(relays: readonly Relay[]): Line {
   let relay: Relay | null = null
-  let connections: readonly Connection[] = []
+  let connections: readonly SmtpConnection[] = []
   let closed = false
 
   /** Adds a connection to this relay, or says why there is none. */
   async function dial(to: Relay): Promise<string | null> {
-    const opened = await openConnection(to)
+    const opened = await openSmtp(to)
     if ('kind' in opened) return opened.text
     if (closed) await opened.close()
     else connections = [...connections, opened]

@@ -20,7 +20,7 @@ export type Relay = {
 }
 
 /** In milliseconds: to connect, to the greeting, without a sign of life, and for one message from MAIL to its reply. */
-type RelayTimeouts = {
+export type RelayTimeouts = {
   readonly connectMs: number
   readonly greetingMs: number
   readonly socketMs: number

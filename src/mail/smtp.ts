@@ -1,0 +1,65 @@
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import type { ConnectionOptions } from 'node:tls'
+import type { Relay } from './relay/relay.ts'
+import { greetAgain, hearHello, type Manner, startHello } from './smtp/hello.ts'
+import type { Offer } from './smtp/offer.ts'
+import { type Patience, patienceOf } from './smtp/patience.ts'
+import { type SmtpConnection, startTalk } from './smtp/talk.ts'
+import { type Broken, broken } from './smtp/verdict.ts'
+import { openWire, type Wire } from './smtp/wire.ts'
+
+export type { Envelope } from './smtp/envelope.ts'
+export { type Measure, measure } from './smtp/octets.ts'
+export type { SmtpConnection } from './smtp/talk.ts'
+export type { Broken, Reply } from './smtp/verdict.ts'
+
+/** Connects to a relay, encrypts and logs in as its URL says; the trouble is a value, as for every message after. */
+export async function openSmtp(
+  relay: Relay,
+  patience: Patience = patienceOf(relay.timeouts),
+): Promise<SmtpConnection | Broken> {
+  const wire = await openWire(relay.host, relay.port, patience.connectMs)
+  if (typeof wire === 'string') return broken('connect', wire)
+  if (relay.secure) {
+    const trouble = await wire.encrypt(tlsOptions(relay), patience.encryptMs)
+    if (trouble !== null) return broken('connect', trouble)
+  }
+  const offer = await greet(wire, relay, patience)
+  if ('kind' in offer) {
+    void wire.end(offer.text)
+    return offer
+  }
+  return startTalk(wire, offer, patience)
+}
+
+/** Leads the dialogue before the first message. */
+async function greet(wire: Wire, relay: Relay, patience: Patience): Promise<Offer | Broken> {
+  const manner: Manner = { host: relay.host, tls: relay.tls, credentials: relay.credentials, name: ownName() }
+  let hello = startHello(relay.secure)
+  for (;;) {
+    const timeoutMs = hello.awaits === 'greeting' ? patience.greetingMs : patience.helloMs
+    // RFC 3207 §4.2: what comes in the clear behind the reply to STARTTLS may be anybody's.
+    const said = await wire.hear(timeoutMs, hello.awaits === 'starttls')
+    if (said.kind === 'ended') return broken(hello.awaits === 'auth' ? 'auth' : 'greeting', said.why)
+    const step = hearHello(hello, said, manner)
+    if (step.kind === 'ready') return step.offer
+    if (step.kind === 'broken') return step.reply
+    const trouble = step.kind === 'encrypt' ? await wire.encrypt(tlsOptions(relay), patience.encryptMs) : null
+    if (trouble !== null) return broken('greeting', trouble)
+    const next = step.kind === 'encrypt' ? greetAgain(manner) : step
+    hello = next.hello
+    wire.say([next.text])
+  }
+}
+
+function tlsOptions({ host, tls }: Relay): ConnectionOptions {
+  // RFC 6066 §3: no address stands in a server name. The certificate is checked against `host` all the same.
+  return { host, ...(isIP(host) === 0 ? { servername: host } : {}), rejectUnauthorized: tls === 'require' }
+}
+
+/** RFC 5321 §4.1.4: this machine's name where it is a whole one, else an address. */
+function ownName(): string {
+  const name = hostname()
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(name) && isIP(name) === 0 ? name : '[127.0.0.1]'
+}

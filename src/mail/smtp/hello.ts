@@ -1,0 +1,111 @@
+import type { Relay } from '../relay/relay.ts'
+import { isLoopback } from '../relay/relay.ts'
+import type { ServerReply } from './hear.ts'
+import { NO_OFFER, type Offer, readOffer } from './offer.ts'
+import { type Broken, broken } from './verdict.ts'
+
+/** Where the dialogue before the first message stands. */
+export type Hello = {
+  readonly awaits: 'greeting' | 'ehlo' | 'helo' | 'starttls' | 'auth'
+  readonly encrypted: boolean
+  readonly offer: Offer
+  /** Lines of the login that are still to be said. */
+  readonly secrets: readonly string[]
+}
+
+/** What comes next; after `encrypt` it is `greetAgain`. */
+export type HelloStep =
+  | Saying
+  | { readonly kind: 'encrypt' }
+  | { readonly kind: 'ready'; readonly offer: Offer }
+  | { readonly kind: 'broken'; readonly reply: Broken }
+
+type Saying = { readonly kind: 'say'; readonly text: string; readonly hello: Hello }
+
+/** How a relay is to be greeted; `name` is this machine's in EHLO. */
+export type Manner = Pick<Relay, 'host' | 'tls' | 'credentials'> & { readonly name: string }
+
+/** Before the relay's greeting; `encrypted` where TLS is there from the first octet. */
+export function startHello(encrypted: boolean): Hello {
+  return { awaits: 'greeting', encrypted, offer: NO_OFFER, secrets: [] }
+}
+
+/** Starts over once TLS stands, with nothing of what was offered before it. RFC 3207 §4.2. */
+export function greetAgain(manner: Manner): Saying {
+  return say(`EHLO ${manner.name}`, { ...startHello(true), awaits: 'ehlo' })
+}
+
+/** Goes one step on with the relay's reply: EHLO or else HELO, STARTTLS as the manner wants it, login. Pure. */
+export function hearHello(hello: Hello, said: ServerReply, manner: Manner): HelloStep {
+  if (said.code === 421) return fail(hello.awaits === 'auth' ? 'auth' : 'greeting', said.text)
+  const good = said.code >= 200 && said.code < 300
+  switch (hello.awaits) {
+    case 'greeting':
+      // RFC 5321 §3.1: 554 turns away; nothing but 220 welcomes.
+      if (said.code !== 220) return fail('greeting', said.text)
+      return say(`EHLO ${manner.name}`, { ...hello, awaits: 'ehlo' })
+    case 'ehlo':
+      if (good) return afterEhlo({ ...hello, offer: readOffer(said.text) }, manner)
+      if (needsTls(hello, manner)) return fail('greeting', `${NO_TLS} ${said.text}`)
+      return say(`HELO ${manner.name}`, { ...hello, awaits: 'helo' })
+    case 'helo':
+      return good ? { kind: 'ready', offer: NO_OFFER } : fail('greeting', said.text)
+    case 'starttls':
+      if (said.code === 220) return { kind: 'encrypt' }
+      if (needsTls(hello, manner)) return fail('greeting', said.text)
+      // No password goes over a connection that was to be encrypted and is not.
+      return { kind: 'ready', offer: hello.offer }
+    case 'auth':
+      return afterAuth(hello, said)
+  }
+}
+
+const NO_TLS = 'The relay offers no TLS, which tls=require wants.'
+
+function afterEhlo(hello: Hello, manner: Manner): HelloStep {
+  if (!hello.encrypted && manner.tls !== 'off' && hello.offer.startTls) {
+    return say('STARTTLS', { ...hello, awaits: 'starttls' })
+  }
+  if (needsTls(hello, manner)) return fail('greeting', NO_TLS)
+  return logIn(hello, manner)
+}
+
+function needsTls(hello: Hello, manner: Manner): boolean {
+  return manner.tls === 'require' && !hello.encrypted
+}
+
+function logIn(hello: Hello, { host, tls, credentials }: Manner): HelloStep {
+  const { auth } = hello.offer
+  if (credentials === null || auth.length === 0) return { kind: 'ready', offer: hello.offer }
+  if (!hello.encrypted && tls !== 'off' && !isLoopback(host)) {
+    return fail('auth', 'The relay offers no TLS, so the password was not sent; tls=off sends it all the same.')
+  }
+  const { user, password } = credentials
+  // RFC 4616: an empty identity to act as, the user, the password.
+  if (auth.includes('PLAIN')) return speakSecret(hello, [`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`])
+  if (auth.includes('LOGIN')) return speakSecret(hello, ['AUTH LOGIN', base64(user), base64(password)])
+  return fail('auth', 'The relay takes no login by PLAIN or LOGIN.')
+}
+
+/** RFC 4954 §4: 235 lets in, 334 asks for more, all else turns away. */
+function afterAuth(hello: Hello, said: ServerReply): HelloStep {
+  if (said.code === 235) return { kind: 'ready', offer: hello.offer }
+  if (said.code === 334 && hello.secrets.length > 0) return speakSecret(hello, hello.secrets)
+  return fail('auth', said.text)
+}
+
+function speakSecret(hello: Hello, [next = '', ...later]: readonly string[]): HelloStep {
+  return say(next, { ...hello, awaits: 'auth', secrets: later })
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64')
+}
+
+function say(line: string, hello: Hello): Saying {
+  return { kind: 'say', text: `${line}\r\n`, hello }
+}
+
+function fail(stage: 'greeting' | 'auth', text: string): HelloStep {
+  return { kind: 'broken', reply: broken(stage, text) }
+}

@@ -1,0 +1,50 @@
+import type { RelayTimeouts } from '../relay/relay.ts'
+
+/** How long each step may take, in milliseconds, however little or much the relay says meanwhile. */
+export type Patience = {
+  readonly connectMs: number
+  readonly encryptMs: number
+  readonly greetingMs: number
+  /** For one reply to EHLO, HELO, STARTTLS or a line of the login. */
+  readonly helloMs: number
+  readonly mailMs: number
+  readonly rcptMs: number
+  readonly dataMs: number
+  /** For the content to leave; counted together with the wait for its reply. */
+  readonly contentMs: number
+  readonly finishMs: number
+  readonly goodbyeMs: number
+}
+
+const MINUTE = 60_000
+
+/** RFC 5321 §4.5.3.2, which says "at least"; it names none for connecting, for TLS and for QUIT. */
+export const RFC_PATIENCE: Patience = {
+  connectMs: 0.5 * MINUTE,
+  encryptMs: 0.5 * MINUTE,
+  greetingMs: 5 * MINUTE,
+  helloMs: 5 * MINUTE,
+  mailMs: 5 * MINUTE,
+  rcptMs: 5 * MINUTE,
+  dataMs: 2 * MINUTE,
+  contentMs: 3 * MINUTE,
+  finishMs: 10 * MINUTE,
+  goodbyeMs: 2_000,
+}
+
+/** The standard's patience, no step of it longer than a relay's own timeouts allow. */
+export function patienceOf({ connectMs, greetingMs, socketMs, messageMs }: RelayTimeouts): Patience {
+  const stepMs = Math.min(socketMs, messageMs)
+  return {
+    connectMs,
+    encryptMs: Math.min(RFC_PATIENCE.encryptMs, connectMs + greetingMs),
+    greetingMs,
+    helloMs: Math.min(RFC_PATIENCE.helloMs, socketMs),
+    mailMs: Math.min(RFC_PATIENCE.mailMs, stepMs),
+    rcptMs: Math.min(RFC_PATIENCE.rcptMs, stepMs),
+    dataMs: Math.min(RFC_PATIENCE.dataMs, stepMs),
+    contentMs: Math.min(RFC_PATIENCE.contentMs, stepMs),
+    finishMs: Math.min(RFC_PATIENCE.finishMs, stepMs),
+    goodbyeMs: RFC_PATIENCE.goodbyeMs,
+  }
+}

@@ -1,0 +1,172 @@
+import { type BeginStage, hearBegin, startMessage } from './begin.ts'
+import { type Envelope, writeEnvelope } from './envelope.ts'
+import type { Said } from './hear.ts'
+import { endOf, type Measure, measure, type Tail, toWire } from './octets.ts'
+import type { Offer } from './offer.ts'
+import type { Patience } from './patience.ts'
+import { type Broken, broken, type Refusal, type Reply, readVerdict } from './verdict.ts'
+import type { Wire } from './wire.ts'
+
+/**
+ * A connection that takes one message after another, each alone. Nothing throws, and everything ends within the relay's
+ * timeouts.
+ *
+ * A message goes out as a whole with `send`, or in parts, so that it can wait for the commit of the one before with all
+ * but its end on the wire: `begin`, `write`, then `finish` or `abandon`. Octets must be those of a message with CRLF line
+ * ends; they are not copied, and must stay as they are until there is a reply.
+ */
+export type SmtpConnection = {
+  /** All the parts in a row. */
+  readonly send: (envelope: Envelope, message: Uint8Array | readonly Uint8Array[]) => Promise<Reply>
+  /**
+   * Says who writes to whom, and ends with null once the relay waits for the content. Where the relay offers PIPELINING
+   * the commands go out at once, even while `finish` of the message before still waits; elsewhere behind its reply.
+   */
+  readonly begin: (envelope: Envelope, measured: Measure) => Promise<Refusal | Broken | null>
+  /** Sends octets of the content of the message begun; if that fails, `finish` says so. */
+  readonly write: (pieces: readonly Uint8Array[]) => void
+  /** Ends the content, which makes the message the relay's, and ends with its reply. RFC 5321 §4.1.1.4. */
+  readonly finish: () => Promise<Reply>
+  /** Gives up the message begun, whose content is not ended, by closing the connection: so no relay may deliver it. */
+  readonly abandon: () => Promise<void>
+  /** Whether another message can be sent; false for ever once it is false. */
+  readonly usable: boolean
+  /** Waits for a message whose content is ended, abandons one that is begun, and says goodbye. */
+  readonly close: () => Promise<void>
+}
+
+const BUSY = 'Another message is on this connection.'
+const NOT_BEGUN = 'No message was begun on this connection.'
+const CLOSED = 'The connection was closed.'
+const ABANDONED = 'The message was abandoned.'
+/** RFC 3463 §3.7: the message cannot be carried as it is. */
+const UNCLEAN: Refusal = {
+  kind: 'refused',
+  code: 554,
+  enhanced: '5.6.0',
+  text: '554 5.6.0 The message has a dot after a line end that is not CRLF.',
+  stage: 'content',
+}
+
+/** Talks on a wire whose relay is ready for messages. */
+export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpConnection {
+  let phase: 'idle' | 'beginning' | 'content' = 'idle'
+  let tail: Tail = 'crlf'
+  let unclean = false
+  let needsReset = false
+  /** The reply to the last message's end, while it is under way. */
+  let finishing: Promise<Reply> | null = null
+  let closing = false
+
+  async function begin(envelope: Envelope, measured: Measure): Promise<Refusal | Broken | null> {
+    if (closing) return broken('mail', CLOSED)
+    if (phase !== 'idle') return broken('mail', BUSY)
+    const commands = writeEnvelope(envelope, measured, offer)
+    if ('kind' in commands) return commands
+    phase = 'beginning'
+    // RFC 2920 §3.1: the next envelope may go out behind the end of a content, but only where pipelining is offered.
+    if (!offer.pipelining && finishing !== null) await finishing
+    let step = startMessage(commands, needsReset, offer.pipelining)
+    needsReset = false
+    const replies: Promise<Said>[] = []
+    while (step.kind === 'wait') {
+      if (step.say !== '') wire.say([step.say])
+      for (const stage of step.more) replies.push(wire.hear(patienceFor(stage, patience)))
+      step = hearBegin(step.state, (await replies.shift()) ?? { kind: 'ended', why: NOT_BEGUN })
+    }
+    phase = step.kind === 'content' ? 'content' : 'idle'
+    tail = 'crlf'
+    unclean = false
+    if (step.kind === 'content') return null
+    needsReset = step.reusable
+    if (!step.reusable) void wire.end(step.reply.text)
+    return step.reply
+  }
+
+  function write(pieces: readonly Uint8Array[]): void {
+    if (phase !== 'content' || unclean) return
+    const wired = toWire(pieces, tail)
+    unclean = wired === null
+    if (wired === null) return
+    tail = wired.tail
+    wire.say(wired.pieces)
+  }
+
+  async function finish(): Promise<Reply> {
+    if (phase !== 'content') return broken('content', wire.ended ?? NOT_BEGUN)
+    phase = 'idle'
+    if (unclean) {
+      await wire.end(UNCLEAN.text)
+      return UNCLEAN
+    }
+    if (wire.ended !== null) return broken('content', wire.ended)
+    wire.say([endOf(tail)])
+    const verdict = wire.hear(patience.contentMs + patience.finishMs).then(readEnd)
+    finishing = verdict
+    const reply = await verdict
+    if (finishing === verdict) finishing = null
+    if (reply.kind === 'broken') void wire.end(reply.text)
+    return reply
+  }
+
+  async function abandon(): Promise<void> {
+    if (phase === 'idle') return
+    // Leaving before this reply would leave the message before in doubt.
+    if (finishing !== null) await finishing
+    // RFC 5321 §4.1.1.4: only the end of the content makes the relay responsible. There is no other way out of it.
+    phase = 'idle'
+    await wire.end(ABANDONED)
+  }
+
+  async function send(envelope: Envelope, message: Uint8Array | readonly Uint8Array[]): Promise<Reply> {
+    if (finishing !== null) return broken('mail', BUSY)
+    const pieces = message instanceof Uint8Array ? [message] : message
+    const refusal = await begin(envelope, measure(pieces))
+    if (refusal !== null) return refusal
+    let reply = Promise.resolve<Reply>(broken('content', NOT_BEGUN))
+    wire.together(() => {
+      write(pieces)
+      reply = finish()
+    })
+    return reply
+  }
+
+  async function close(): Promise<void> {
+    closing = true
+    await abandon()
+    if (finishing !== null) await finishing
+    wire.say(['QUIT\r\n'])
+    await wire.hear(patience.goodbyeMs)
+    await wire.end(CLOSED)
+  }
+
+  return {
+    send,
+    begin,
+    write,
+    finish,
+    abandon,
+    close,
+    get usable() {
+      return !closing && wire.ended === null
+    },
+  }
+}
+
+function readEnd(said: Said): Reply {
+  return said.kind === 'reply' ? readVerdict(said) : broken('content', said.why, true)
+}
+
+function patienceFor(stage: BeginStage, patience: Patience): number {
+  switch (stage) {
+    case 'reset':
+    case 'mail':
+      return patience.mailMs
+    case 'rcpt':
+      return patience.rcptMs
+    case 'data':
+      return patience.dataMs
+    case 'empty':
+      return patience.finishMs
+  }
+}

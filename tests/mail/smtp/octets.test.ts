@@ -1,0 +1,89 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { endOf, measure, type Tail, toWire } from '../../../src/mail/smtp/octets.ts'
+
+const buffers = (...texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'latin1'))
+
+/** The content as it goes on the wire, with its end, each group written for itself; null when one is refused. */
+function wire(groups: readonly (readonly Uint8Array[])[]): string | null {
+  let tail: Tail = 'crlf'
+  let text = ''
+  for (const group of groups) {
+    const wired = toWire(group, tail)
+    if (wired === null) return null
+    text += Buffer.concat(wired.pieces).toString('latin1')
+    tail = wired.tail
+  }
+  return text + endOf(tail).toString('latin1')
+}
+
+describe('content', () => {
+  it.each([
+    [['a\r\nb\r\n'], 'a\r\nb\r\n.\r\n'],
+    [['a\r\nb'], 'a\r\nb\r\n.\r\n'],
+    [['a\r'], 'a\r\r\n.\r\n'],
+    [['a\n'], 'a\n\r\n.\r\n'],
+    [[], '.\r\n'],
+    [[''], '.\r\n'],
+    [['.a\r\n..\r\n.\r\n'], '..a\r\n...\r\n..\r\n.\r\n'],
+    [['a\r\n', '.', '\r\n'], 'a\r\n..\r\n.\r\n'],
+    [['a\r', '\n', '.b\r\n'], 'a\r\n..b\r\n.\r\n'],
+    [['a\r', '\n.b\r\n'], 'a\r\n..b\r\n.\r\n'],
+    [['a.b\r\n=2E\r\n'], 'a.b\r\n=2E\r\n.\r\n'],
+  ])('%j goes out with its dots stuffed and its end', (texts, expected) => {
+    expect(wire([buffers(...texts)])).toBe(expected)
+    expect(wire(texts.map((text) => buffers(text)))).toBe(expected)
+  })
+
+  it.each([
+    [['a\n.\n']],
+    [['a\n.\r\nMAIL FROM:<eve@example.net>\r\n']],
+    [['a\r.\r\n']],
+    [['a\r', '.\r']],
+    [['a\n', '.\n']],
+    [['a', '\n', '.']],
+    [['a', '\n.']],
+    [['\n.']],
+    [['a\r\n\r.\r\n']],
+  ])('%j is refused, since some relay could see its end in it', (texts) => {
+    expect(wire([buffers(...texts)])).toBeNull()
+    expect(wire(texts.map((text) => buffers(text)))).toBeNull()
+  })
+
+  it('comes out of the wire as it was, ends once, and whatever the pieces, is refused or not', () => {
+    const piece = fc.array(fc.constantFrom('\r', '\n', '\r\n', '.', '..', 'a', 'ü', '\r\n.\r\n'), { maxLength: 8 })
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 6 }), (texts) => {
+        const pieces = buffers(...texts.map((parts) => parts.join('')))
+        const whole = Buffer.concat(pieces).toString('latin1')
+        const wired = wire([pieces])
+        expect(wired).toBe(wire([[Buffer.from(whole, 'latin1')]]))
+        expect(wired).toBe(wire(pieces.map((one) => [one])))
+        if (wired === null) {
+          expect(whole).toMatch(/(?:^|[^\r])\n\.|\r\./)
+          return
+        }
+        // No line end of any kind, then a lone dot, then a line end of any kind, before the very end.
+        expect(wired.slice(0, -3)).not.toMatch(/(?:^|\r\n|\r|\n)\.(?:\r|\n)/)
+        const lines = wired.slice(0, -3).split('\r\n')
+        const read = lines.map((line) => line.replace(/^\./, '')).join('\r\n')
+        expect([whole, `${whole}\r\n`]).toContain(read)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('is not copied where nothing has to change', () => {
+    const pieces = buffers('Subject: x\r\n', '\r\nx\r\n')
+    const wired = toWire(pieces, 'crlf')?.pieces ?? []
+    expect(wired.map((piece) => [piece.buffer, piece.byteOffset, piece.length])).toEqual(
+      pieces.map((piece) => [piece.buffer, piece.byteOffset, piece.length]),
+    )
+  })
+
+  it('is measured in octets, and for octets beyond ASCII', () => {
+    expect(measure([])).toEqual({ octets: 0, eightBit: false })
+    expect(measure(buffers('abc', 'de\r\n'))).toEqual({ octets: 7, eightBit: false })
+    expect(measure([Buffer.from('abc'), Buffer.from('ü')])).toEqual({ octets: 5, eightBit: true })
+  })
+})

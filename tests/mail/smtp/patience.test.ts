@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest'
+import { patienceOf, RFC_PATIENCE } from '../../../src/mail/smtp/patience.ts'
+
+it('patience is the standard’s where a relay’s timeouts allow it', () => {
+  const hour = 3_600_000
+  const endless = { connectMs: 30_000, greetingMs: 300_000, socketMs: hour, messageMs: hour }
+  expect(patienceOf(endless)).toEqual(RFC_PATIENCE)
+})
+
+it('patience is never longer than a relay’s timeouts say', () => {
+  const short = patienceOf({ connectMs: 10, greetingMs: 20, socketMs: 30, messageMs: 300 })
+  expect(short).toMatchObject({ connectMs: 10, encryptMs: 30, greetingMs: 20, helloMs: 30, mailMs: 30, finishMs: 30 })
+  const { helloMs, ...steps } = patienceOf({ connectMs: 10, greetingMs: 20, socketMs: 300, messageMs: 30 })
+  expect(helloMs).toBe(300)
+  expect(steps).toMatchObject({ mailMs: 30, rcptMs: 30, dataMs: 30, contentMs: 30, finishMs: 30 })
+})
