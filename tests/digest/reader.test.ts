@@ -12,7 +12,8 @@ const DAILY: ReaderTiming = {
   since: Temporal.Instant.from('2026-05-03T12:00:00Z'),
   at: AT,
 }
-const said = (facts: Partial<ReaderTiming>) => readerFields({ ...DAILY, ...facts }).reason.replaceAll('\u00a0', ' ')
+const linesOf = (facts: Partial<ReaderTiming>) => readerFields({ ...DAILY, ...facts }).reason.split('\n')
+const said = (facts: Partial<ReaderTiming>) => linesOf(facts).join(' ').replaceAll('\u00a0', ' ')
 
 describe('readerFields', () => {
   test('the date is the reader’s own', () => {
@@ -49,6 +50,7 @@ describe('readerFields', () => {
     ],
   ] satisfies [Partial<ReaderTiming>, string][])('with %j the reason is "%s"', (facts, expected) => {
     expect(said(facts)).toBe(expected)
+    expect(Math.max(...linesOf(facts).map((line) => line.length))).toBeLessThanOrEqual(72)
   })
 
   test('blanks that must not break do not', () => {

@@ -1,6 +1,7 @@
 import type { Temporal } from '../../clock.ts'
 import { type Locale, phrase } from '../locale.ts'
 import { sayDate, sayDayWithYear, sayWeekday } from '../typography/times.ts'
+import { wrap } from '../typography/wrap.ts'
 
 /** What differs between two readers of one variant: ready text, or markers that a later stage replaces. */
 export type ReaderFields = {
@@ -8,7 +9,7 @@ export type ReaderFields = {
   readonly address: string
   /** The masthead's date. */
   readonly date: string
-  /** Why the reader gets this mail: one sentence. */
+  /** Why the reader gets this mail: one sentence, in lines of a text part, which are blanks in HTML. */
   readonly reason: string
   readonly unsubscribeUrl: string
 }
@@ -35,15 +36,13 @@ export type ReaderTiming = Pick<Reader, 'since' | 'rhythm' | 'weekday' | 'hour' 
 export function readerFields(timing: ReaderTiming): Pick<ReaderFields, 'date' | 'reason'> {
   const { locale, zone, at, since } = timing
   const when = sayWhen(timing)
-  return {
-    date: sayDate(at, zone, locale),
-    reason: since
-      ? phrase(locale, 'reader.reason', {
-          when,
-          since: sayDayWithYear(since.toZonedDateTimeISO(zone).toPlainDate(), locale),
-        })
-      : phrase(locale, 'reader.reasonUndated', { when }),
-  }
+  const reason = since
+    ? phrase(locale, 'reader.reason', {
+        when,
+        since: sayDayWithYear(since.toZonedDateTimeISO(zone).toPlainDate(), locale),
+      })
+    : phrase(locale, 'reader.reasonUndated', { when })
+  return { date: sayDate(at, zone, locale), reason: wrap(reason) }
 }
 
 /** When editions come, as said in the middle of a sentence: `täglich um 7:00 (Europe/Berlin)`. */
