@@ -16,8 +16,8 @@ type Role = (typeof ROLES)[number]
 /** A server that runs; `url` is where it listens, null without the web. */
 type Server = {
   readonly url: string | null
-  /** Requests and messages under way are finished, leases go back; the database stays open. */
-  readonly stop: () => Promise<void>
+  /** Requests and messages under way are finished, leases go back; the database stays open. `waitingFor` names what is left. */
+  readonly stop: (waitingFor?: Set<string>) => Promise<void>
 }
 
 /** What a server may have beside the configuration. */
@@ -35,7 +35,8 @@ export function registerServe(program: Command, context: CommandContext): void {
 async function serve(context: CommandContext, roles: readonly Role[]): Promise<void> {
   const config = context.config()
   const log = context.log()
-  const stopAsked = hearSignals(log, context.clock)
+  const waitingFor = new Set<string>()
+  const stopAsked = hearSignals(log, context.clock, waitingFor)
   const opened = await openDatabase(config.databaseUrl, CONNECTIONS, 'alone')
   try {
     await migrateDatabase(opened.db, context.clock.now())
@@ -43,8 +44,9 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     const where = server.url === null ? 'Courant runs' : `Courant listens on ${server.url}`
     context.print({ url: server.url, roles }, `${where} (${roles.join(', ')}).`)
     await stopAsked
-    await server.stop()
+    await server.stop(waitingFor)
   } finally {
+    waitingFor.add('database')
     await opened.close()
   }
   log.info({}, 'server.stopped')
@@ -59,12 +61,15 @@ const LINGER_MS = 500
 /** npm passes on the Ctrl-C that the terminal has sent to its child already. */
 const SAME_SIGNAL_MS = 1_000
 
-/** Resolves at the first signal; a second one, or 9 s, end the process at once with exit code 1. */
-function hearSignals(log: Logger, clock: Clock): Promise<void> {
+/**
+ * Resolves at the first signal; a second one, or 9 s, end the process at once with exit code 1, and the log says what was
+ * waited for.
+ */
+function hearSignals(log: Logger, clock: Clock, waitingFor: ReadonlySet<string>): Promise<void> {
   return new Promise((settle) => {
     let firstMs: number | null = null
     const force = (reason: string) => {
-      log.error({ reason }, 'server.forced')
+      log.error({ reason, waitingFor: [...waitingFor] }, 'server.forced')
       process.exit(1)
     }
     const hear = (signal: NodeJS.Signals) => {
@@ -95,24 +100,29 @@ export async function startServer(
   extras: ServerExtras = {},
 ): Promise<Server> {
   const stopping = new AbortController()
-  const ends: (() => Promise<void>)[] = []
-  const stop = async () => {
+  const ends = new Map<string, () => Promise<void>>()
+  const stop = async (waitingFor = new Set<string>()) => {
     stopping.abort()
-    await Promise.all(ends.map((end) => end()))
+    const endPart = async ([part, end]: readonly [string, () => Promise<void>]) => {
+      waitingFor.add(part)
+      await end()
+      waitingFor.delete(part)
+    }
+    await Promise.all([...ends].map(endPart))
   }
   try {
     const work = roles.includes('worker') ? await openWork(config, log) : null
     const jobs = await openJobs(opened, log)
-    ends.push(jobs.close)
+    ends.set('work under way', jobs.close)
     const web = roles.includes('web') ? await startWeb(config, opened, log, clock, jobs, extras) : null
-    if (web !== null) ends.push(web.close)
+    if (web !== null) ends.set('requests', web.close)
     if (work !== null) {
       const { startWorker } = await import('../schedule/workers.ts')
       await startWorker(opened.db, work, jobs, clock, stopping.signal)
     }
     if (roles.includes('scheduler')) {
       const { startScheduler } = await import('../schedule/scheduler.ts')
-      ends.push((await startScheduler(opened.db, jobs, log, clock)).stop)
+      ends.set('scheduler', (await startScheduler(opened.db, jobs, log, clock)).stop)
     }
     log.info({ url: web?.url, roles }, 'server.listening')
     return { url: web?.url ?? null, stop }

@@ -125,6 +125,7 @@ describe('the server', () => {
     const end = await patient.ended
     expect(end.code).toBe(1)
     expect(end.err).toContain('not stopped within 9 s')
+    expect(end.err).toContain('"waitingFor":["work under way"]')
     expect(systemClock.monotonicMs() - askedMs).toBeLessThan(10_000)
   })
 
