@@ -34,7 +34,8 @@ export async function startPostfix(settings: readonly string[]): Promise<Postfix
   writeFileSync(join(folder, 'tls.pem'), key + cert, { mode: 0o600 })
   writeFileSync(join(folder, 'main.cf'), [...mainOf(folder), ...settings, ''].join('\n'))
   writeFileSync(join(folder, 'master.cf'), masterOf(port))
-  const run = (...command: readonly string[]) => execFileSync('postfix', ['-c', folder, ...command], { stdio: 'pipe' })
+  const run = (...command: readonly string[]) =>
+    execFileSync('/usr/sbin/postfix', ['-c', folder, ...command], { stdio: 'pipe' })
   run('start')
   await listening(port)
   return {
@@ -43,7 +44,8 @@ export async function startPostfix(settings: readonly string[]): Promise<Postfix
       readdirSync(join(folder, 'queue', 'hold'), { recursive: true, withFileTypes: true }).filter((e) => e.isFile())
         .length,
     // postcat shows the empty line before the body, too.
-    bodyOf: (queueId) => execFileSync('postcat', ['-c', folder, '-bq', queueId], { encoding: 'utf8' }).slice(1),
+    bodyOf: (queueId) =>
+      execFileSync('/usr/sbin/postcat', ['-c', folder, '-bq', queueId], { encoding: 'utf8' }).slice(1),
     stop: () => {
       run('stop')
       rmSync(folder, { recursive: true, force: true })
