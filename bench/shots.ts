@@ -9,7 +9,7 @@ import { renderSamples, showSample } from '../tests/browser/samples.ts'
 /**
  * Takes pictures of every mail and of the readers' pages, to be looked at:
  * `node bench/shots.ts <folder> [mails|pages]`, at 375 and 800 pixels, light and dark, mails with pictures off too.
- * `readme.png` among them is the README's picture, docs/digest.png.
+ * Those of README_PICTURES among them are the README's.
  */
 const [folder = 'shots', only = ''] = process.argv.slice(2)
 const WIDTHS = [375, 800]
@@ -25,6 +25,12 @@ const PAGES = [
   '/nowhere',
 ]
 const EMAIL = 'neu.hier@example.net'
+/** The README's pictures, as they stand in docs/. */
+const README_PICTURES = [
+  ['digest.png', 'digest-de', 680, 1240, 'light'],
+  ['digest-phone-dark.png', 'digest-en', 375, 812, 'dark'],
+  ['confirmation-phone.png', 'confirmation-de', 375, 812, 'light'],
+] as const
 /** Else colours are caught on their way from one scheme to the other. */
 const STILL = { reducedMotion: 'reduce' } as const
 
@@ -48,12 +54,15 @@ async function shootMails(browser: Browser): Promise<void> {
 }
 
 async function shootReadme(browser: Browser): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 680, height: 1240 } })
-  const sample = (await renderSamples()).find(({ name }) => name === 'digest-de')
-  if (sample === undefined) throw new Error('there is no German digest')
-  await showSample(page, sample)
-  await page.screenshot({ path: join(folder, 'readme.png') })
-  await page.close()
+  const samples = await renderSamples()
+  for (const [picture, name, width, height, colorScheme] of README_PICTURES) {
+    const page = await browser.newPage({ viewport: { width, height }, colorScheme })
+    const sample = samples.find((one) => one.name === name)
+    if (sample === undefined) throw new Error(`there is no ${name}`)
+    await showSample(page, sample)
+    await page.screenshot({ path: join(folder, picture) })
+    await page.close()
+  }
 }
 
 async function shootPages(browser: Browser): Promise<void> {
