@@ -1,6 +1,7 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { CourantError, reasonOf } from '../errors.ts'
+import { PreparingClient } from './prepared.ts'
 
 /** Where queries go: a pool, or the transaction one is in. */
 export type Database = Pick<
@@ -36,7 +37,7 @@ export async function openDatabase(
   holding: 'shared' | 'alone' = 'shared',
 ): Promise<OpenDatabase> {
   if (!url.startsWith(EMBEDDED_SCHEME))
-    return open({ connectionString: url, max: connections }, 'postgres', async () => {})
+    return open({ connectionString: url, max: connections, Client: PreparingClient }, 'postgres', async () => {})
   const { openEmbedded } = await import('./embedded.ts')
   const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length), holding)
   const config = { host: embedded.socketFolder, user: 'postgres', database: 'postgres', max: connections }

@@ -57,7 +57,7 @@ async function writeResults(
     ambiguous: outcome.ambiguous,
     untried: outcome.untried,
   }))
-  const held = await db.execute<{ id: number }>(sql`
+  const held = await db.execute<{ id: number }>(sql`/* prepared account */
     with result as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
         (share_id bigint, token integer, seq integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,

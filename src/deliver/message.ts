@@ -4,10 +4,18 @@ import { renderDigest } from '../digest/render.ts'
 import type { Templates } from '../digest/template.ts'
 import { readVariant, type VariantSource } from '../digest/variant.ts'
 import { composeDigest } from '../digest/view/compose.ts'
-import { type Reader, type ReaderFields, readerFields } from '../digest/view/reader.ts'
+import {
+  type Reader,
+  type ReaderFields,
+  type ReaderTiming,
+  readerFields,
+  type TimingFields,
+} from '../digest/view/reader.ts'
 import { envelopeAddress } from '../mail/address/address.ts'
+import { type Cover, openCover } from '../mail/cover.ts'
+import { type Content, fillContent } from '../mail/fill.ts'
 import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
-import { type Compiled, compileMessage, fillMessage } from '../mail/message.ts'
+import { type Compiled, compileMessage } from '../mail/message.ts'
 import { makeMarkers } from '../mail/slots.ts'
 import type { Envelope } from '../mail/smtp.ts'
 import { type LinkKeys, signLink } from '../subscribe/links.ts'
@@ -22,8 +30,8 @@ export type Stationery = {
   readonly inboundDomain: string | null
 }
 
-/** The octets of one delivery's mail, and its envelope. */
-export type Message = { readonly envelope: Envelope; readonly octets: Buffer; readonly editionAt: Temporal.Instant }
+/** One delivery's mail, and its envelope. */
+export type Message = { readonly envelope: Envelope; readonly content: Content; readonly editionAt: Temporal.Instant }
 
 /** Where readers of one variant differ. */
 const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
@@ -33,6 +41,7 @@ type SlotName = (typeof SLOTS)[number]
 export type CompiledVariant = {
   readonly source: VariantSource
   readonly subject: string
+  readonly cover: Cover
   readonly compiled: Compiled<SlotName>
 }
 
@@ -64,7 +73,7 @@ export async function compileSource(stationery: Stationery, source: VariantSourc
     markers,
     ['name'],
   )
-  return { source, subject: rendered.subject, compiled }
+  return { source, subject: rendered.subject, cover: openCover(edition.nonce), compiled }
 }
 
 /** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
@@ -86,23 +95,27 @@ function listHeaders(
   ]
 }
 
-/** Fills a compiled variant for one reader. The same delivery always gives the same Message-ID. */
+/**
+ * Fills a compiled variant for one reader; `sayTiming` may remember what it said to others. The same delivery always gives
+ * the same Message-ID.
+ */
 export function writeMessage(
   stationery: Stationery,
   variant: CompiledVariant,
   claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
+  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
 ): Message {
   const { edition, newsletter } = variant.source
-  const name = nameMessage(edition.publicId, edition.nonce, claimed.seq)
+  const name = nameMessage(edition.publicId, variant.cover, claimed.seq)
   const { reader } = claimed
-  const octets = fillMessage(
+  const content = fillContent(
     variant.compiled,
-    fieldsOf(stationery, variant.source, claimed.subscriptionId, reader),
+    fieldsOf(stationery, variant.source, claimed.subscriptionId, reader, sayTiming),
     { name: reader.name, address: reader.email },
     messageIdOf(name, newsletter.fromAddress),
   )
   const from = stationery.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, stationery.inboundDomain)
-  return { envelope: { from, to: envelopeAddress(reader.email).address }, octets, editionAt: edition.at }
+  return { envelope: { from, to: envelopeAddress(reader.email).address }, content, editionAt: edition.at }
 }
 
 /** What stands in the slots for one reader, their own unsubscribe links among it. */
@@ -111,12 +124,13 @@ export function fieldsOf(
   { digest, newsletter }: VariantSource,
   subscriptionId: number,
   reader: Reader,
+  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
 ): ReaderFields & { readonly unsubscribeMailto: string } {
   const token = signLink(linkKeys, 'unsubscribe', { id: subscriptionId, version: reader.tokenVersion })
   const answersTo =
     inboundDomain === null ? (newsletter.replyTo ?? newsletter.fromAddress) : `unsubscribe@${inboundDomain}`
   return {
-    ...readerFields({ ...reader, locale: digest.locale, at: digest.at }),
+    ...sayTiming({ ...reader, locale: digest.locale, at: digest.at }),
     name: reader.name ?? '',
     address: reader.email,
     unsubscribeUrl: `${baseUrl}/unsubscribe/${token}`,

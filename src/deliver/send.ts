@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { rememberReaderFields } from '../digest/view/reader.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Relay, relayName } from '../mail/relay/relay.ts'
@@ -108,6 +109,7 @@ export async function sendEdition(
  */
 function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
+  const sayTiming = rememberReaderFields()
   const compileOnce = (variantId: number): Promise<CompiledVariant> => {
     const known = compiled.get(variantId)
     if (known !== undefined) return known
@@ -122,7 +124,7 @@ function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claime
     try {
       const variant = await compileOnce(claimed.variantId)
       try {
-        return writeMessage(stationery, variant, claimed)
+        return writeMessage(stationery, variant, claimed, sayTiming)
       } catch (error) {
         log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.unwritten')
         return failUnwritten(reasonOf(error))

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createDecipheriv } from 'node:crypto'
 import { fromBase32, toBase32 } from './base32.ts'
+import type { Cover } from './cover.ts'
 
 const BLOCK = 16
 /** The return path's first letter, so that other mail to the inbound domain is told apart. */
@@ -9,13 +10,14 @@ const LETTER_PREFIX = 'n-'
 
 /**
  * The name of one message of a mailing: the mailing's public id and the message's number, encrypted with the mailing's
- * nonce (32 octets) as one AES block, in lower-case base32. The same message always has the same name, no reader sees a
- * sequential number, and whoever has the nonce reads it back. 43 characters, within the 64 of RFC 5321 §4.5.3.1.1.
+ * nonce (32 octets, `openCover`) as one AES block, in lower-case base32. The same message always has the same name, no
+ * reader sees a sequential number, and whoever has the nonce reads it back. 43 characters, within the 64 of RFC 5321
+ * §4.5.3.1.1.
  */
-export function nameMessage(publicId: string, nonce: Buffer, number: number): string {
+export function nameMessage(publicId: string, cover: Cover, number: number): string {
   const block = Buffer.alloc(BLOCK)
   block.writeUInt32BE(number, 0)
-  return `${publicId}-${toBase32(createCipheriv('aes-256-ecb', nonce, null).setAutoPadding(false).update(block))}`
+  return `${publicId}-${toBase32(cover(block))}`
 }
 
 /** The number in the second part of a message's name; null when the name was not made with this nonce. */

@@ -1,9 +1,10 @@
+import { fillMessage } from './fill.ts'
 import type { Mailbox } from './header.ts'
-import { compileMessage, fillMessage, type Parts } from './message.ts'
+import { compileMessage, type Parts } from './message.ts'
 
 /**
  * Writes a message to one mailbox: the octets that go over the wire, with CRLF line ends and no line beginning with a
- * dot. For mails that few get; what many get is compiled once and filled (`message.ts`). `messageId` stands with or
+ * dot. For mails that few get; what many get is compiled once and filled (`fill.ts`). `messageId` stands with or
  * without its angle brackets. Throws as `compileMessage` and `fillMessage` do.
  */
 export async function writeLetter(parts: Parts, to: Mailbox, messageId: string): Promise<Buffer> {

@@ -51,6 +51,19 @@ export function encodePiece(text: string): Buffer {
   return output.subarray(0, length)
 }
 
+/** Printable ASCII without `=` that fits a line, begins with no dot and ends with no blank. */
+const LITERAL = /^(?!\.)[ -<>-~]{0,74}[!-<>-~]$/
+
+/** Whether a value stays as it is. */
+export function isLiteral(text: string): boolean {
+  return LITERAL.test(text)
+}
+
+/** What `encodePiece` gives, as a text of ASCII: for short values, most of which stay as they are. */
+export function encodeValue(text: string): string {
+  return isLiteral(text) ? `${text}=\r\n` : encodePiece(text).toString('latin1')
+}
+
 /** How many octets the UTF-8 character beginning with `lead` has. */
 function octetsOfCharacter(lead: number): number {
   if (lead < 0x80) return 1

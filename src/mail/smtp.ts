@@ -10,7 +10,7 @@ import { type Broken, broken } from './smtp/verdict.ts'
 import { openWire, type Wire } from './smtp/wire.ts'
 
 export type { Envelope } from './smtp/envelope.ts'
-export { type Measure, measure } from './smtp/octets.ts'
+export { type Measure, measure, type Piece } from './smtp/octets.ts'
 export type { SmtpConnection } from './smtp/talk.ts'
 export type { Broken, Reply } from './smtp/verdict.ts'
 

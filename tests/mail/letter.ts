@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
+import { fillMessage } from '../../src/mail/fill.ts'
 import type { Mailbox } from '../../src/mail/header.ts'
-import { compileMessage, fillMessage, type Parts } from '../../src/mail/message.ts'
+import { compileMessage, type Parts } from '../../src/mail/message.ts'
 import { makeMarkers } from '../../src/mail/slots.ts'
 
 export const SLOTS = ['name', 'leave', 'date'] as const

@@ -18,8 +18,11 @@ export function findPostgres(): string | null {
   return versions.map((version) => join(DEBIAN, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb'))) ?? null
 }
 
-/** Starts a PostgreSQL in `folder`. As root it runs as the user `postgres`, since it refuses to run as root. */
-export async function startPostgres(folder: string): Promise<TestPostgres> {
+/**
+ * Starts a PostgreSQL in `folder`, with these settings (`name=value`) on top of the tests' own. As root it runs as the user
+ * `postgres`, since it refuses to run as root.
+ */
+export async function startPostgres(folder: string, further: readonly string[] = []): Promise<TestPostgres> {
   const bin = findPostgres()
   if (bin === null) throw new Error('PostgreSQL was not found; on Debian: apt-get install postgresql')
   const data = join(folder, 'postgres')
@@ -41,6 +44,7 @@ export async function startPostgres(folder: string): Promise<TestPostgres> {
     `unix_socket_directories=${data}`,
     'listen_addresses=',
     `port=${PORT}`,
+    ...further,
   ]
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
     ...owner,

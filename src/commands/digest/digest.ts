@@ -6,6 +6,7 @@ import { renderDigest } from '../../digest/render.ts'
 import { readTemplate } from '../../digest/template.ts'
 import { composeDigest } from '../../digest/view/compose.ts'
 import { CourantError } from '../../errors.ts'
+import { toBuffer } from '../../mail/fill.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { clockAt } from '../call/now.ts'
@@ -89,11 +90,8 @@ async function preview(context: CommandContext, slug: string | undefined, option
       }
       case 'eml': {
         const compiled = await compileSource(stationery, source)
-        return answer(
-          context,
-          options,
-          writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader }).octets,
-        )
+        const { content } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })
+        return answer(context, options, toBuffer(content))
       }
     }
   })

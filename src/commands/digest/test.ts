@@ -80,11 +80,11 @@ export async function sendTest(
   const compiled = await compileSource(stationery, markAsTest(preview, email !== null, isNew))
   // Nothing is known of this subscription and version, so the links of the mail act on nobody.
   const reader = { ...preview.reader, email: to, name: null, tokenVersion: 0 }
-  const { envelope, octets } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })
+  const { envelope, content } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })
   // Bounces of a test go to the sender: there is no delivery they could belong to.
-  await send(sender.relays, { envelope: { ...envelope, from: newsletter.fromAddress }, octets })
-  const { publicId, nonce } = compiled.source.edition
-  const messageId = messageIdOf(nameMessage(publicId, nonce, 0), newsletter.fromAddress)
+  await send(sender.relays, { envelope: { ...envelope, from: newsletter.fromAddress }, content })
+  const { publicId } = compiled.source.edition
+  const messageId = messageIdOf(nameMessage(publicId, compiled.cover, 0), newsletter.fromAddress)
   return { sent: true, to, subject: compiled.subject, messageId, articles }
 }
 
@@ -121,13 +121,13 @@ function markAsTest({ source, reader }: Preview, ofReader: boolean, isNew: boole
 
 async function send(
   relays: readonly Relay[],
-  { envelope, octets }: Pick<Message, 'envelope' | 'octets'>,
+  { envelope, content }: Pick<Message, 'envelope' | 'content'>,
 ): Promise<void> {
   const line = openLine(relays)
   try {
     const ready = await line.ready(1)
     if (ready.kind === 'unreachable') throw refused('No relay could be reached.', ready.trouble)
-    const reply = await ready.connections[0]?.send(envelope, octets)
+    const reply = await ready.connections[0]?.send(envelope, content.pieces)
     if (reply?.kind === 'accepted') return
     throw refused('The relay did not take the test mail.', reply?.text.replaceAll(envelope.to, '…'))
   } finally {

@@ -31,7 +31,7 @@ type ClaimedRow = {
   email: string
   name: string | null
   token_version: number
-  confirmed_at: string | null
+  confirmed_ms: number | null
   rhythm: Reader['rhythm']
   weekday: number | null
   hour: number | null
@@ -50,15 +50,17 @@ export async function claimDue(
   now: Temporal.Instant,
 ): Promise<readonly Claimed[]> {
   const at = now.toString()
-  const rows = await db.execute<ClaimedRow>(sql`
+  // The bounds are given and not read from `held`: else the range is walked from the edition's first delivery.
+  const rows = await db.execute<ClaimedRow>(sql`/* prepared claim */
     with held as (
-      select s.id, s.from_seq, s.to_seq from share s join edition e on e.id = s.edition_id
+      select s.id from share s join edition e on e.id = s.edition_id
       where s.id = ${lease.shareId} and s.token = ${lease.token} and e.state = 'sending'
         and (s.recalled_until is null or s.recalled_until <= ${at})
       for update of s
     ), due as (
-      select d.seq, d.state from delivery d, held
-      where d.edition_id = ${lease.editionId} and d.seq between held.from_seq and held.to_seq
+      select d.seq, d.state from delivery d
+      where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}
+        and exists (select from held)
         and (d.state = 'queued' or d.state = 'deferred' and d.retry_at <= ${at})
       order by d.seq limit ${most}
     ), claimed as (
@@ -72,7 +74,7 @@ export async function claimDue(
         deferred = s.deferred - (select count(*) from due where state = 'deferred')
       from held where s.id = held.id
     )
-    select c.*, s.state, p.email, p.name, s.token_version, s.confirmed_at, k.rhythm, k.weekday, k.hour, k.zone,
+    select c.*, s.state, p.email, p.name, s.token_version, (extract(epoch from s.confirmed_at) * 1000)::bigint as confirmed_ms, k.rhythm, k.weekday, k.hour, k.zone,
       exists (select from suppression x where x.email_hash = p.email_hash) as suppressed
     from claimed c
     join subscription s on s.id = c.subscription_id
@@ -82,7 +84,7 @@ export async function claimDue(
   return rows.rows.map((row) => read(row, lease))
 }
 
-/** How the readers of claimed deliveries stand now: by sequence, why each that may not be mailed may not. */
+/** How the readers of claimed deliveries stand now: by subscription, why each that may not be mailed may not. */
 export async function recheck(db: Database, claimed: readonly Claimed[]): Promise<ReadonlyMap<number, Refusal>> {
   const ids = `{${claimed.map((one) => one.subscriptionId).join(',')}}`
   const rows = await db.execute<{ id: number; state: SubscriptionState; suppressed: boolean }>(sql`
@@ -93,7 +95,7 @@ export async function recheck(db: Database, claimed: readonly Claimed[]): Promis
   const refused = claimed.flatMap((one) => {
     const known = standing.get(one.subscriptionId)
     const refusal = known === undefined ? refusalOf(null, false) : known
-    return refusal === null ? [] : [[one.seq, refusal] as const]
+    return refusal === null ? [] : [[one.subscriptionId, refusal] as const]
   })
   return new Map(refused)
 }
@@ -116,7 +118,7 @@ function read(row: ClaimedRow, lease: Lease): Claimed {
       email: row.email,
       name: row.name,
       tokenVersion: row.token_version,
-      since: row.confirmed_at === null ? null : Temporal.Instant.from(row.confirmed_at),
+      since: row.confirmed_ms === null ? null : Temporal.Instant.fromEpochMilliseconds(row.confirmed_ms),
       rhythm: row.rhythm,
       weekday: row.weekday,
       hour: row.hour,

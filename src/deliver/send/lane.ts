@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock, Temporal } from '../../clock.ts'
 import type { Relay } from '../../mail/relay/relay.ts'
 import { openSmtp, type SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
@@ -26,7 +26,13 @@ type Lane = {
 }
 
 /** A lane's connection, opened when there is something to send. */
-type Line = { connection: SmtpConnection | null; trouble: string | null; opened: boolean }
+type Line = {
+  connection: SmtpConnection | null
+  trouble: string | null
+  opened: boolean
+  /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
+  last: Promise<void> | null
+}
 
 /** How a lane ended: it had a connection, it never needed one, or no relay could be reached, in the relay's words. */
 export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: string }
@@ -35,53 +41,129 @@ export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'u
 const REOPEN_AFTER_MS = [250, 1000]
 
 /**
- * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. The
- * next message does not begin before the last one's outcome is committed, so a crash leaves at most one message a
- * connection in doubt. When stopped it finishes the message on the wire and leaves what else was claimed to the supply,
- * which gives it back.
+ * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
+ * message goes on the wire while the last one's outcome is being committed, but for its end, which waits for that: so a
+ * crash leaves at most one message a connection in doubt. When stopped it finishes the message on the wire and leaves what
+ * else was claimed to the supply, which gives it back.
  */
 export async function runLane(lane: Lane): Promise<LaneEnd> {
-  const line: Line = { connection: null, trouble: null, opened: false }
+  const line: Line = { connection: null, trouble: null, opened: false, last: null }
   const end = (): LaneEnd => ({ kind: line.opened ? 'served' : 'idle' })
   try {
     for (;;) {
       const claimed = await lane.supply.next()
-      if (claimed === null) {
+      if (claimed !== null) {
+        await serve(lane, line, claimed)
+        if (line.trouble !== null) return { kind: 'unreachable', trouble: line.trouble }
+        if (lane.signal.aborted) return end()
+      } else if (line.last !== null) {
+        // What was not sent may be due again.
+        await settleLast(line)
+      } else {
         await hangUp(line)
-        if (await lane.bench.sit()) continue
-        return end()
+        if (!(await lane.bench.sit())) return end()
       }
-      const outcome = await settle(lane, line, claimed)
-      if (outcome !== null) await lane.ledger.commit({ claimed, outcome })
-      else if (lane.signal.aborted) return end()
-      if (line.connection !== null && !line.connection.usable) await hangUp(line)
-      await lane.supply.done(claimed)
-      lane.onAccounted()
-      if (line.trouble !== null) return { kind: 'unreachable', trouble: line.trouble }
     }
   } finally {
     lane.bench.leave()
-    await hangUp(line)
+    await settleLast(line).finally(() => hangUp(line))
   }
 }
 
-/** Sends the delivery's message and says what becomes of it; null when stopped, or its share is no longer this worker's. */
-async function settle(lane: Lane, line: Line, claimed: Claimed): Promise<Outcome | null> {
-  if (claimed.refusal !== null) return refuse(claimed.refusal)
+/** What came of beginning a message: all of it but its end is on the wire, or there is none to send, or it is given back. */
+type Begun =
+  | { readonly kind: 'begun'; readonly connection: SmtpConnection; readonly editionAt: Temporal.Instant }
+  | { readonly kind: 'over'; readonly outcome: Outcome }
+  | { readonly kind: 'given back' }
+
+/** Sends the delivery's message, or says why not, and begins to commit what became of it; not when it is to be given back. */
+async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
+  const isAhead = line.last !== null
+  let begun = await begin(lane, line, claimed)
+  await settleLast(line)
+  if (isAhead && line.connection !== null && !line.connection.usable) {
+    // The connection ended with the message before, which is not this one's fault.
+    await hangUp(line)
+    begun = await begin(lane, line, claimed)
+  }
+  const sending = await finish(lane, line, claimed, begun)
+  if (sending === null) await lane.supply.done(claimed)
+  else line.last = account(lane, claimed, sending.outcome)
+}
+
+/** Ends the content of the message begun, once it is certain that its reader may get it and that its share is held. */
+async function finish(
+  lane: Lane,
+  line: Line,
+  claimed: Claimed,
+  begun: Begun,
+): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
+  if (begun.kind === 'given back') return null
+  if (begun.kind === 'over') return begun
+  const { connection, editionAt } = begun
+  // Begun may have been long ago: the relay took its time, or the commit.
+  const refused = await lookAgain(lane, claimed)
+  if (refused === null && !lane.signal.aborted && lane.supply.holds(claimed)) {
+    const reply = connection.finish()
+    const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
+    return { outcome: reply.then((said) => readReply(said, attempt, lane.clock.now())) }
+  }
+  await connection.abandon()
+  await hangUp(line)
+  return refused === null ? null : { outcome: refused }
+}
+
+/** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
+async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
+  if (claimed.refusal !== null) return over(refuse(claimed.refusal))
   const message = await lane.write(claimed)
-  if ('state' in message) return message
-  if (line.connection === null) await dial(line, lane)
-  if (lane.signal.aborted) return null
-  if (line.connection === null) return putBack('no relay could be reached', line.trouble)
+  if ('state' in message) return over(message)
   await lane.throttle()
+  if (line.connection !== null && !line.connection.usable) {
+    await settleLast(line)
+    await hangUp(line)
+  }
+  if (line.connection === null) await dial(line, lane)
+  if (lane.signal.aborted) return { kind: 'given back' }
+  const { connection } = line
+  if (connection === null) return over(putBack('no relay could be reached', line.trouble))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refusal = await lane.supply.refusalOf(claimed)
+  const refused = await lookAgain(lane, claimed)
+  if (refused !== null) return over(refused)
+  const { envelope, content, editionAt } = message
+  const reply = await connection.begin(envelope, content.measured)
+  if (reply !== null) {
+    const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
+    return over(readReply(reply, attempt, lane.clock.now()))
+  }
+  connection.write(content.pieces)
+  return { kind: 'begun', connection, editionAt }
+}
+
+const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
+
+/** What becomes of a delivery whose reader may not get it any more, or cannot be asked about; null where they may. */
+async function lookAgain({ supply }: Lane, claimed: Claimed): Promise<Outcome | null> {
+  const refusal = await supply.refusalOf(claimed)
   if (refusal === 'late') return putBack('the reader could not be looked at in time', null)
-  if (refusal !== null) return refuse(refusal)
-  if (lane.signal.aborted || !lane.supply.holds(claimed)) return null
-  const reply = await line.connection.send(message.envelope, message.octets)
-  const attempt = { attempts: claimed.attempts, editionAt: message.editionAt, jitter: Math.random() }
-  return readReply(reply, attempt, lane.clock.now())
+  return refusal === null ? null : refuse(refusal)
+}
+
+/** The promise may fail while the lane waits for something else; who waits for it next is told. */
+function account(lane: Lane, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
+  const accounted = (async () => {
+    await lane.ledger.commit({ claimed, outcome: await outcome })
+    await lane.supply.done(claimed)
+    lane.onAccounted()
+  })()
+  accounted.catch(() => {})
+  return accounted
+}
+
+async function settleLast(line: Line): Promise<void> {
+  const { last } = line
+  line.last = null
+  await last
 }
 
 async function dial(line: Line, { relay, signal }: Lane): Promise<void> {

@@ -88,12 +88,12 @@ export async function extendLeases(db: Database, owner: string, now: Temporal.In
 export async function abandonLease(db: Database, lease: Lease, now: Temporal.Instant): Promise<void> {
   await db.execute(sql`
     with held as (
-      select id, from_seq, to_seq from share where id = ${lease.shareId} and token = ${lease.token} for update
+      select id from share where id = ${lease.shareId} and token = ${lease.token} for update
     ), counted as (
       update share s set sending = 0 from held where s.id = held.id
     )
     update delivery d set state = 'queued', attempts = attempts - 1
-    from held where d.edition_id = ${lease.editionId} and d.seq between held.from_seq and held.to_seq and d.state = 'sending'`)
+    from held where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq} and d.state = 'sending'`)
   await releaseLease(db, lease, now)
 }
 
@@ -103,7 +103,7 @@ export async function releaseLease(db: Database, lease: Lease, now: Temporal.Ins
     update share s set owner = null, lease_until = null, due_at = (
       select min(case when d.state = 'deferred' then d.retry_at else ${now.toString()}::timestamptz end)
       from delivery d
-      where d.edition_id = ${lease.editionId} and d.seq between s.from_seq and s.to_seq
+      where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}
         and d.state in ('queued', 'sending', 'deferred')
     )
     where s.id = ${lease.shareId} and s.token = ${lease.token}`)

@@ -48,11 +48,14 @@ export function openSupply(
 ): Supply {
   const held = new Map<number, Held>()
   let current: Held | null = null
+  /** Oldest first. */
   let ready: Claimed[] = []
-  let claimedAtMs = 0
   /** When it was asked how the reader of a claimed delivery stands. */
   const checkedAtMs = new WeakMap<Claimed, number>()
   let refilling: Promise<void> | null = null
+  let refreshing: Promise<unknown> | null = null
+  /** There was no share to lease when last asked. */
+  let isDry = false
 
   const heartbeat = setInterval(async () => {
     const askedMs = clock.monotonicMs()
@@ -61,20 +64,33 @@ export function openSupply(
   }, HEARTBEAT_MS)
   heartbeat.unref()
 
+  /** Claims another chunk, of the next share where one has nothing due any more. */
   async function refill(): Promise<void> {
-    while (ready.length === 0 && !signal.aborted) {
+    while (!signal.aborted) {
       current ??= await take()
+      isDry = current === null
       if (current === null) return
       const askedMs = clock.monotonicMs()
-      ready = [...(await claimDue(db, current.lease, CHUNK, clock.now()))]
-      claimedAtMs = clock.monotonicMs()
-      for (const one of ready) checkedAtMs.set(one, askedMs)
-      current.open += ready.length
-      if (ready.length > 0) return
+      const claimed = await claimDue(db, current.lease, CHUNK, clock.now())
+      for (const one of claimed) checkedAtMs.set(one, askedMs)
+      ready.push(...claimed)
+      current.open += claimed.length
+      if (claimed.length > 0) return
       current.drained = true
       await leaveIfDone(current)
       current = null
     }
+  }
+
+  /** One at a time; who only claims ahead does not wait, and a failure is met again by whoever does. */
+  function startRefill(): Promise<void> {
+    if (refilling !== null) return refilling
+    const started = refill().finally(() => {
+      refilling = null
+    })
+    started.catch(() => {})
+    refilling = started
+    return started
   }
 
   async function take(): Promise<Held | null> {
@@ -92,35 +108,47 @@ export function openSupply(
     await releaseLease(db, one.lease, clock.now())
   }
 
-  /** Looks again at the readers of all that is ready, and in the same statement at those of `others` of the same share. */
+  /** Looks again at the readers of all that is ready, and in the same statement at those of `others`. */
   async function refresh(others: readonly Claimed[] = []): Promise<ReadonlyMap<number, Refusal>> {
     const askedMs = clock.monotonicMs()
     const looked = ready
     const refusals = await recheck(db, [...others, ...looked])
-    // Another chunk may be ready by now, or another look may have been quicker.
-    if (!ready.every((one) => looked.includes(one))) return refusals
-    ready = ready.map((one) => ({ ...one, refusal: refusals.get(one.seq) ?? one.refusal }))
-    claimedAtMs = clock.monotonicMs()
-    for (const one of ready) checkedAtMs.set(one, askedMs)
+    const isLooked = new Set(looked)
+    ready = ready.map((one) => {
+      // Another chunk may have been claimed meanwhile.
+      if (!isLooked.has(one)) return one
+      const told = { ...one, refusal: refusals.get(one.subscriptionId) ?? one.refusal }
+      checkedAtMs.set(told, askedMs)
+      return told
+    })
     return refusals
   }
 
+  const isStale = (one: Claimed) => clock.monotonicMs() - (checkedAtMs.get(one) ?? 0) > FRESH_MS
+
   async function prepare(): Promise<void> {
-    if (ready.length === 0) await refill()
-    else if (clock.monotonicMs() - claimedAtMs > FRESH_MS) await refresh()
+    if (ready[0] === undefined) await startRefill()
+    else {
+      refreshing ??= refresh().finally(() => {
+        refreshing = null
+      })
+      await refreshing
+    }
   }
 
   return {
     next: async () => {
-      while (ready.length === 0 || clock.monotonicMs() - claimedAtMs > FRESH_MS) {
-        refilling ??= prepare().finally(() => {
-          refilling = null
-        })
-        await refilling
-        if (signal.aborted) return null
+      while (!signal.aborted) {
+        const [first] = ready
+        if (first !== undefined && !isStale(first)) {
+          ready.shift()
+          if (ready.length < CHUNK / 2 && !isDry) void startRefill()
+          return first
+        }
+        await prepare()
         if (ready.length === 0 && current === null) return null
       }
-      return signal.aborted ? null : (ready.shift() ?? null)
+      return null
     },
     holds: ({ lease }) => clock.monotonicMs() < (held.get(lease.shareId)?.validUntilMs ?? 0) - MARGIN_MS,
     refusalOf: async (claimed) => {
@@ -130,9 +158,8 @@ export function openSupply(
       for (let looks = 0; refusal === null && clock.monotonicMs() - askedMs > FRESH_MS; looks += 1) {
         if (looks === MOST_LOOKS) return 'late'
         askedMs = clock.monotonicMs()
-        const isOfShare = ready.every(({ lease }) => lease === claimed.lease)
-        const refusals = await (isOfShare ? refresh([claimed]) : recheck(db, [claimed]))
-        refusal = refusals.get(claimed.seq) ?? null
+        const refusals = await refresh([claimed])
+        refusal = refusals.get(claimed.subscriptionId) ?? null
       }
       return refusal
     },
@@ -144,6 +171,7 @@ export function openSupply(
     },
     close: async () => {
       clearInterval(heartbeat)
+      await refilling?.catch(() => {})
       for (const one of held.values()) await abandonLease(db, one.lease, clock.now())
     },
   }

@@ -23,10 +23,11 @@ export async function deferRest(
     if (lease === null) return
     await db.execute(sql`
       with held as (
-        select id, from_seq, to_seq from share where id = ${lease.shareId} and token = ${lease.token} for update
+        select id from share where id = ${lease.shareId} and token = ${lease.token} for update
       ), due as (
-        select d.seq, d.state from delivery d, held
-        where d.edition_id = ${lease.editionId} and d.seq between held.from_seq and held.to_seq
+        select d.seq, d.state from delivery d
+        where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}
+          and exists (select from held)
           and (d.state = 'queued' or d.state = 'deferred' and d.retry_at <= ${now.toString()})
       ), counted as (
         update share s set deferred = s.deferred + (select count(*) from due where state = 'queued')

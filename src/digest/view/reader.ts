@@ -32,17 +32,60 @@ export type ReaderTiming = Pick<Reader, 'since' | 'rhythm' | 'weekday' | 'hour' 
   readonly at: Temporal.Instant
 }
 
+/** What of a reader's timing is said in a mail. */
+export type TimingFields = Pick<ReaderFields, 'date' | 'reason'>
+
 /** The masthead's date in the reader's zone, and the sentence that says why they get this mail. */
-export function readerFields(timing: ReaderTiming): Pick<ReaderFields, 'date' | 'reason'> {
+export function readerFields(timing: ReaderTiming): TimingFields {
   const { locale, zone, at, since } = timing
+  return { date: sayDate(at, zone, locale), reason: sayReason(timing, since && saySince(since, zone, locale)) }
+}
+
+/** Zones differ from UTC by whole quarters of an hour, so that all instants of one are the same day. */
+const QUARTER_MS = 15 * 60_000
+/** Days of three years for a few hundred choices; then it begins anew. */
+const MOST_KEPT = 20_000
+
+/**
+ * The same from memory where it was said before: many readers share rhythm, hour, zone and the day they came. It takes
+ * 1 µs instead of 60.
+ */
+export function rememberReaderFields(): (timing: ReaderTiming) => TimingFields {
+  const days = new Map<string, string>()
+  const said = new Map<string, TimingFields>()
+  return (timing) => {
+    const { locale, zone, at, since, rhythm, weekday, hour } = timing
+    const sinceMs = since?.epochMilliseconds
+    const day =
+      since === null || sinceMs === undefined
+        ? null
+        : remember(days, `${Math.floor(sinceMs / QUARTER_MS)} ${zone} ${locale}`, () => saySince(since, zone, locale))
+    const key = `${at.epochMilliseconds} ${locale} ${rhythm} ${weekday} ${hour} ${zone} ${day}`
+    return remember(said, key, () => ({ date: sayDate(at, zone, locale), reason: sayReason(timing, day) }))
+  }
+}
+
+function remember<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const old = known.get(key)
+  if (old !== undefined) return old
+  if (known.size >= MOST_KEPT) known.clear()
+  const made = make()
+  known.set(key, made)
+  return made
+}
+
+function sayReason(timing: ReaderTiming, since: string | null): string {
+  const { locale } = timing
   const when = sayWhen(timing)
-  const reason = since
-    ? phrase(locale, 'reader.reason', {
-        when,
-        since: sayDayWithYear(since.toZonedDateTimeISO(zone).toPlainDate(), locale),
-      })
-    : phrase(locale, 'reader.reasonUndated', { when })
-  return { date: sayDate(at, zone, locale), reason: wrap(reason) }
+  return wrap(
+    since === null
+      ? phrase(locale, 'reader.reasonUndated', { when })
+      : phrase(locale, 'reader.reason', { when, since }),
+  )
+}
+
+function saySince(since: Temporal.Instant, zone: string, locale: Locale): string {
+  return sayDayWithYear(since.toZonedDateTimeISO(zone).toPlainDate(), locale)
 }
 
 /** When editions come, as said in the middle of a sentence: `täglich um 7:00 (Europe/Berlin)`. */

@@ -122,6 +122,10 @@ function readableDomain(domain: string): string {
   return domainToUnicode(domainToASCII(domain))
 }
 
+/** What IDNA leaves as it is; the conversion costs 4 µs, twice a message. */
+const PLAIN_DOMAIN = /^(?!.*xn--)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]+$/
+
 function asciiDomain(domain: string): string {
+  if (PLAIN_DOMAIN.test(domain)) return domain
   return domainToASCII(domain) || domain.toLowerCase()
 }

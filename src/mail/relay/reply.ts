@@ -1,8 +1,12 @@
 /** How much of a relay's reply is worth keeping. */
 const LONGEST_TEXT = 500
 
+/** Nearly all replies: one line of ASCII whose words stand one blank apart. */
+const CLEAN = /^[!-~]+(?: [!-~]+)*$/
+
 /** The text of an SMTP reply in one line, without control characters, at most 500 characters. */
 export function cleanText(text: string): string {
+  if (text.length <= LONGEST_TEXT && CLEAN.test(text)) return text
   const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
   return [...line].slice(0, LONGEST_TEXT).join('')
 }

@@ -1,7 +1,7 @@
 import { type BeginStage, hearBegin, startMessage } from './begin.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
 import type { Said } from './hear.ts'
-import { endOf, type Measure, measure, type Tail, toWire } from './octets.ts'
+import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from './octets.ts'
 import type { Offer } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { type Broken, broken, type Refusal, type Reply, readVerdict } from './verdict.ts'
@@ -13,18 +13,18 @@ import type { Wire } from './wire.ts'
  *
  * A message goes out as a whole with `send`, or in parts, so that it can wait for the commit of the one before with all
  * but its end on the wire: `begin`, `write`, then `finish` or `abandon`. Octets must be those of a message with CRLF line
- * ends; they are not copied, and must stay as they are until there is a reply.
+ * ends; they are not copied and must not be changed, long ones never, since the next message may bring them again.
  */
 export type SmtpConnection = {
   /** All the parts in a row. */
-  readonly send: (envelope: Envelope, message: Uint8Array | readonly Uint8Array[]) => Promise<Reply>
+  readonly send: (envelope: Envelope, message: Piece | readonly Piece[]) => Promise<Reply>
   /**
    * Says who writes to whom, and ends with null once the relay waits for the content. Where the relay offers PIPELINING
    * the commands go out at once, even while `finish` of the message before still waits; elsewhere behind its reply.
    */
   readonly begin: (envelope: Envelope, measured: Measure) => Promise<Refusal | Broken | null>
   /** Sends octets of the content of the message begun; if that fails, `finish` says so. */
-  readonly write: (pieces: readonly Uint8Array[]) => void
+  readonly write: (pieces: readonly Piece[]) => void
   /** Ends the content, which makes the message the relay's, and ends with its reply. RFC 5321 §4.1.1.4. */
   readonly finish: () => Promise<Reply>
   /** Gives up the message begun, whose content is not ended, by closing the connection: so no relay may deliver it. */
@@ -50,6 +50,7 @@ const UNCLEAN: Refusal = {
 
 /** Talks on a wire whose relay is ready for messages. */
 export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpConnection {
+  const look = rememberPieces()
   let phase: 'idle' | 'beginning' | 'content' = 'idle'
   let tail: Tail = 'crlf'
   let unclean = false
@@ -83,9 +84,9 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     return step.reply
   }
 
-  function write(pieces: readonly Uint8Array[]): void {
+  function write(pieces: readonly Piece[]): void {
     if (phase !== 'content' || unclean) return
-    const wired = toWire(pieces, tail)
+    const wired = toWire(pieces, tail, look)
     unclean = wired === null
     if (wired === null) return
     tail = wired.tail
@@ -118,17 +119,13 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     await wire.end(ABANDONED)
   }
 
-  async function send(envelope: Envelope, message: Uint8Array | readonly Uint8Array[]): Promise<Reply> {
+  async function send(envelope: Envelope, message: Piece | readonly Piece[]): Promise<Reply> {
     if (finishing !== null) return broken('mail', BUSY)
-    const pieces = message instanceof Uint8Array ? [message] : message
+    const pieces = typeof message === 'string' || message instanceof Uint8Array ? [message] : message
     const refusal = await begin(envelope, measure(pieces))
     if (refusal !== null) return refusal
-    let reply = Promise.resolve<Reply>(broken('content', NOT_BEGUN))
-    wire.together(() => {
-      write(pieces)
-      reply = finish()
-    })
-    return reply
+    write(pieces)
+    return finish()
   }
 
   async function close(): Promise<void> {

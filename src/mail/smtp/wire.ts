@@ -1,13 +1,12 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type Heard, NOTHING_HEARD, readReplies, type Said } from './hear.ts'
+import { openWriting } from './writing.ts'
 
 /** A socket to a relay: what is said goes out in order, and each `hear` gets one reply in order. */
 export type Wire = {
-  /** Sends it all at once, without a copy. After the end nothing is sent. */
+  /** Sends it; what is said in one turn of the event loop goes out in one write. After the end nothing is sent. */
   readonly say: (pieces: readonly (string | Uint8Array)[]) => void
-  /** Runs `work` and sends what it said in one go. */
-  readonly together: (work: () => void) => void
   /**
    * The next reply. Its time runs from when it is next in turn, and is not prolonged by parts of it. What comes behind a
    * reply that is `last` is dropped unread until something is heard again. Never throws.
@@ -45,6 +44,8 @@ function newWire(plain: Socket): Wire {
   let socket = plain
   let heard = NOTHING_HEARD
   let listening = false
+  let outgoing: (string | Uint8Array)[] = []
+  const write = openWriting()
   let ended: string | null = null
   let timer: NodeJS.Timeout | undefined
   const waiting: Waiting[] = []
@@ -95,6 +96,12 @@ function newWire(plain: Socket): Wire {
     if (next !== undefined) timer = setTimeout(() => end(TOO_LONG), next.timeoutMs)
   }
 
+  function flush(): void {
+    const pieces = outgoing
+    outgoing = []
+    if (ended === null) write(socket, pieces)
+  }
+
   function end(why: string): void {
     if (ended !== null) return
     ended = why
@@ -107,15 +114,9 @@ function newWire(plain: Socket): Wire {
   return {
     say: (pieces) => {
       if (ended !== null) return
-      socket.cork()
-      for (const piece of pieces) socket.write(piece)
-      socket.uncork()
-    },
-    together: (work) => {
-      const on = socket
-      on.cork()
-      work()
-      on.uncork()
+      // Behind all that waits for nothing but promises: the end of one content and the envelope of the next, say.
+      if (outgoing.length === 0) process.nextTick(flush)
+      for (const piece of pieces) outgoing.push(piece)
     },
     hear: (timeoutMs, last = false) =>
       new Promise((resolve) => {

@@ -1,17 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { endOf, measure, type Tail, toWire } from '../../../src/mail/smtp/octets.ts'
+import { endOf, measure, type Piece, rememberPieces, type Tail, toWire } from '../../../src/mail/smtp/octets.ts'
 
 const buffers = (...texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'latin1'))
 
+const octetsOf = (pieces: readonly Piece[]) =>
+  Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
+
 /** The content as it goes on the wire, with its end, each group written for itself; null when one is refused. */
-function wire(groups: readonly (readonly Uint8Array[])[]): string | null {
+function wire(groups: readonly (readonly Piece[])[], look?: ReturnType<typeof rememberPieces>): string | null {
   let tail: Tail = 'crlf'
   let text = ''
   for (const group of groups) {
-    const wired = toWire(group, tail)
+    const wired = toWire(group, tail, look)
     if (wired === null) return null
-    text += Buffer.concat(wired.pieces).toString('latin1')
+    text += octetsOf(wired.pieces).toString('latin1')
     tail = wired.tail
   }
   return text + endOf(tail).toString('latin1')
@@ -59,6 +62,10 @@ describe('content', () => {
         const wired = wire([pieces])
         expect(wired).toBe(wire([[Buffer.from(whole, 'latin1')]]))
         expect(wired).toBe(wire(pieces.map((one) => [one])))
+        const asTexts = texts.map((parts) => parts.join(''))
+        const asOctets = asTexts.map((text) => Buffer.from(text))
+        expect(wire([asTexts])).toBe(wire([asOctets]))
+        expect(wire(asTexts.map((text, at) => (at % 2 === 0 ? [text] : [Buffer.from(text)])))).toBe(wire([asOctets]))
         if (wired === null) {
           expect(whole).toMatch(/(?:^|[^\r])\n\.|\r\./)
           return
@@ -76,14 +83,30 @@ describe('content', () => {
   it('is not copied where nothing has to change', () => {
     const pieces = buffers('Subject: x\r\n', '\r\nx\r\n')
     const wired = toWire(pieces, 'crlf')?.pieces ?? []
-    expect(wired.map((piece) => [piece.buffer, piece.byteOffset, piece.length])).toEqual(
-      pieces.map((piece) => [piece.buffer, piece.byteOffset, piece.length]),
-    )
+    const placeOf = (piece: Piece) =>
+      typeof piece === 'string' ? piece : [piece.buffer, piece.byteOffset, piece.length]
+    expect(wired.map(placeOf)).toEqual(pieces.map(placeOf))
+  })
+
+  it('that comes again, long and behind whatever end, goes out as it did the first time', () => {
+    const long = `${'x'.repeat(4096)}\r\n`
+    const starts = ['', '.', '\n.', '\r\n.']
+    const before = ['', 'a', 'a\r', 'a\n', 'a\r\n']
+    for (const start of starts) {
+      const look = rememberPieces()
+      const piece = Buffer.from(`${start}${long}`)
+      for (const text of [...before, ...before.toReversed()]) {
+        const group = [...(text === '' ? [] : [Buffer.from(text)]), piece]
+        expect(wire([group], look)).toBe(wire([group]))
+      }
+    }
   })
 
   it('is measured in octets, and for octets beyond ASCII', () => {
     expect(measure([])).toEqual({ octets: 0, eightBit: false })
     expect(measure(buffers('abc', 'de\r\n'))).toEqual({ octets: 7, eightBit: false })
     expect(measure([Buffer.from('abc'), Buffer.from('ü')])).toEqual({ octets: 5, eightBit: true })
+    expect(measure(['abc', 'ü'])).toEqual({ octets: 5, eightBit: true })
+    expect(measure(['abc', 'de\r\n'])).toEqual({ octets: 7, eightBit: false })
   })
 })

@@ -1,0 +1,97 @@
+import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header.ts'
+import type { Compiled, Piece } from './message.ts'
+import type { Measure, Piece as SmtpPiece } from './smtp/octets.ts'
+
+/**
+ * A message as it goes over the wire. What readers share is the same piece for all of them, so pieces must not be changed;
+ * what is theirs alone is a short text of a few hundred octets.
+ */
+export type Content = { readonly pieces: readonly SmtpPiece[]; readonly measured: Measure }
+
+/**
+ * Fills a compiled message for one reader: CRLF line ends, no line beginning with a dot, ASCII throughout unless the
+ * local part of the address is not.
+ *
+ * Values are raw: they are escaped in HTML and encoded here. In headers a value must be printable ASCII, else this
+ * throws `mail.header-value`. `messageId` stands with or without its angle brackets.
+ */
+export function fillContent<S extends string>(
+  compiled: Compiled<S>,
+  values: { readonly [K in S]: string },
+  to: Mailbox,
+  messageId: string,
+): Content {
+  const pieces: (Buffer | string)[] = []
+  let { octets, eightBit } = compiled
+  let short = ''
+  for (const piece of compiled.pieces) {
+    if (Buffer.isBuffer(piece)) {
+      if (short !== '') pieces.push(short)
+      short = ''
+      pieces.push(piece)
+    } else if (typeof piece === 'string') {
+      short += piece
+    } else {
+      const filled = fillPiece(compiled, piece, values, to, messageId)
+      // The other values are ASCII: quoted-printable, or checked.
+      if (piece.kind === 'to') eightBit ||= !ASCII.test(filled)
+      octets += piece.kind === 'to' ? Buffer.byteLength(filled) : filled.length
+      short += filled
+    }
+  }
+  if (short !== '') pieces.push(short)
+  return { pieces, measured: { octets, eightBit } }
+}
+
+const ASCII = /^\p{ASCII}*$/u
+
+/** All octets of a message. */
+export function toBuffer({ pieces }: Content): Buffer {
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
+}
+
+/** The same in one buffer, for what is not sent by the thousand. */
+export function fillMessage<S extends string>(...filling: Parameters<typeof fillContent<S>>): Buffer {
+  return toBuffer(fillContent(...filling))
+}
+
+function fillPiece<S extends string>(
+  { encode }: Compiled<S>,
+  piece: Exclude<Piece<S>, Buffer | string>,
+  values: { readonly [K in S]: string },
+  to: Mailbox,
+  messageId: string,
+): string {
+  switch (piece.kind) {
+    case 'to':
+      return writeTo(to)
+    case 'message-id':
+      checkHeaderValue('Message-ID', messageId)
+      return writeHeader('Message-ID', messageId.startsWith('<') ? messageId : `<${messageId}>`)
+    case 'header': {
+      const value = piece.value.map((part) => {
+        if (typeof part === 'string') return part
+        checkHeaderValue(piece.name, values[part.slot])
+        return values[part.slot]
+      })
+      return writeHeader(piece.name, value.join(''))
+    }
+    case 'text':
+      return encode(values[piece.slot])
+    case 'html':
+      return encode(escapeHtml(values[piece.slot]))
+  }
+}
+
+const HTML_ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escapeHtml(value: string): string {
+  if (!/[&<>"']/.test(value)) return value
+  return value.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character)
+}
