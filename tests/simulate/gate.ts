@@ -146,7 +146,7 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     const { member, client, text, run, settle, refuse } = request
     try {
       const value = await run()
-      if (/^begin/i.test(text) && client !== null) owner = { member, client }
+      if (/^begin/i.test(text) && client !== null) begun({ member, client })
       if (/^(commit|rollback$)/i.test(text)) owner = null
       meetsFate(request, 'after')
       whenThawed(member, () => (member.dead ? refuse(new Killed()) : settle(value)))
@@ -181,6 +181,12 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     waiting = others
     for (const { refuse } of its) refuse(new Killed())
     look()
+  }
+
+  /** Who died while the database began its transaction is not there to end it. */
+  function begun(transaction: NonNullable<typeof owner>): void {
+    owner = transaction
+    if (transaction.member.dead) void transaction.client.undo().then(free)
   }
 
   function free(): void {
