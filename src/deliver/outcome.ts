@@ -1,11 +1,17 @@
 import type { Temporal } from '../clock.ts'
+import { parseEnhanced, replyCode } from '../mail/relay/reply.ts'
+import type { SendStage } from '../mail/smtp/verdict.ts'
 import type { Reply } from '../mail/smtp.ts'
+import { CLASSES, type ReplyClass } from './outcome/class.ts'
+import { classifyReply } from './outcome/classify.ts'
+import type { Said } from './outcome/rule.ts'
 import type { Refusal } from './send/claim.ts'
 import { type Attempt, GIVE_UP_HOURS, nextTry } from './send/retry.ts'
 
 /** What becomes of a delivery: its next state, why, and whether the address is never to be mailed again. */
 export type Outcome = {
   readonly state: 'queued' | 'sent' | 'deferred' | 'failed' | 'suppressed' | 'skipped'
+  /** In plain words; `reply` is what the relay said. */
   readonly reason: string | null
   readonly reply: string | null
   readonly retryAt: Temporal.Instant | null
@@ -13,49 +19,28 @@ export type Outcome = {
   readonly ambiguous: boolean
   /** The mailbox itself refused for good. */
   readonly suppress: boolean
-  /** The relay could not be reached at all: no attempt at this message. */
+  /** The relay did not look at this message: no attempt at it. */
   readonly untried: boolean
+  /**
+   * What the relay said is about itself or about us, so that the next message may well hear it too: leave the connection,
+   * and wait before the next one.
+   */
+  readonly pausesRelay: boolean
 }
 
 /** A connection that breaks again and again on one message is that message's matter. */
 const MOST_BROKEN = 3
 
-/**
- * Enhanced codes by which a mailbox says that it is not there and never will be (RFC 3463 §3.2, §3.3). Everything else a
- * receiver refuses for good (content, policy, reputation, size) fails this delivery and leaves the reader alone.
- */
-const NO_SUCH_MAILBOX = ['5.1.0', '5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10', '5.2.1']
-/** Codes of refused recipients without an enhanced one. RFC 5321 §4.2.2. */
-const RECIPIENT_REFUSED = [550, 551, 553]
-
-/** Says what a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463. */
+/** Says what a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463, and `replies.txt`. */
 export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant): Outcome {
   switch (reply.kind) {
     case 'accepted':
       return { ...NOTHING, state: 'sent', reply: reply.text }
     case 'refused':
-      return {
-        ...NOTHING,
-        state: 'failed',
-        reason: 'refused by the receiver',
-        reply: reply.text,
-        suppress: isGone(reply),
-      }
     case 'deferred':
-      return retryLater(attempt, now, 'the receiver asked to come back later', reply.text)
+      return readRefusal(reply, attempt, now)
     case 'broken':
-      if (attempt.attempts < MOST_BROKEN)
-        return {
-          ...NOTHING,
-          state: 'queued',
-          reason: `the connection broke at ${reply.stage}`,
-          reply: reply.text,
-          ambiguous: reply.ambiguous,
-        }
-      return {
-        ...retryLater(attempt, now, `the connection broke at ${reply.stage}`, reply.text),
-        ambiguous: reply.ambiguous,
-      }
+      return readBroken(reply, attempt, now)
   }
 }
 
@@ -74,16 +59,64 @@ export function putBack(reason: string, reply: string | null): Outcome {
   return { ...NOTHING, state: 'queued', reason, reply, untried: true }
 }
 
-const NOTHING = { reason: null, reply: null, retryAt: null, ambiguous: false, suppress: false, untried: false } as const
-
-function isGone(reply: Extract<Reply, { kind: 'refused' | 'deferred' }>): boolean {
-  if (reply.enhanced !== null) return NO_SUCH_MAILBOX.includes(reply.enhanced)
-  return reply.stage === 'rcpt' && RECIPIENT_REFUSED.includes(reply.code)
+/** Another try later, or the end of it. */
+export function retryLater(
+  attempt: Attempt,
+  now: Temporal.Instant,
+  reason: string,
+  reply: string | null,
+  backoff = CLASSES.unknown.backoff,
+): Outcome {
+  return deferUntil(nextTry(attempt, backoff, now), reason, reply)
 }
 
-/** Another try later, or the end of it. */
-export function retryLater(attempt: Attempt, now: Temporal.Instant, reason: string, reply: string | null): Outcome {
-  const retryAt = nextTry(attempt, now)
+const NOTHING = {
+  reason: null,
+  reply: null,
+  retryAt: null,
+  ambiguous: false,
+  suppress: false,
+  untried: false,
+  pausesRelay: false,
+} as const
+
+type Refused = Extract<Reply, { kind: 'refused' | 'deferred' }>
+type Broken = Extract<Reply, { kind: 'broken' }>
+
+function readRefusal(reply: Refused, attempt: Attempt, now: Temporal.Instant): Outcome {
+  const name = classifyReply(reply)
+  const { words, backoff, suppresses } = CLASSES[name]
+  if (name === 'relay') return waitForRelay(reply.text, attempt, now)
+  // Though it was said for good: an operator has 48 hours to mend what failing a whole edition would not.
+  if (name === 'barred' || name === 'muddled')
+    return { ...retryLater(attempt, now, words, reply.text, backoff), pausesRelay: true }
+  if (reply.kind === 'deferred') return retryLater(attempt, now, words, reply.text, backoff)
+  return { ...NOTHING, state: 'failed', reason: words, reply: reply.text, suppress: suppresses }
+}
+
+function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Outcome {
+  const { stage, text, ambiguous } = reply
+  // Before MAIL nothing of this message was said yet.
+  if (stage === 'connect' || stage === 'greeting' || stage === 'auth') return waitForRelay(text, attempt, now)
+  if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(leaving(text, stage)))
+  const reason = `the connection broke at ${stage}`
+  if (attempt.attempts < MOST_BROKEN) return { ...NOTHING, state: 'queued', reason, reply: text, ambiguous }
+  return { ...retryLater(attempt, now, reason, text), ambiguous }
+}
+
+/** RFC 5321 §3.8: with 421 a relay leaves, and has taken nothing. */
+const leaving = (text: string, stage: SendStage): Said => ({ code: 421, enhanced: parseEnhanced(text), stage, text })
+
+/**
+ * A relay that leaves or has trouble of its own is no attempt at a message, but a message does not wait for it for ever;
+ * and it waits longer where the relay leaves because of a limit, say.
+ */
+function waitForRelay(text: string, attempt: Attempt, now: Temporal.Instant, name: ReplyClass = 'relay'): Outcome {
+  const { words, backoff } = CLASSES[name]
+  return { ...retryLater(attempt, now, words, text, backoff), untried: true, pausesRelay: true }
+}
+
+function deferUntil(retryAt: Temporal.Instant | null, reason: string, reply: string | null): Outcome {
   if (retryAt === null) return { ...NOTHING, state: 'failed', reason: `${reason}, for ${GIVE_UP_HOURS} hours`, reply }
   return { ...NOTHING, state: 'deferred', reason, reply, retryAt }
 }

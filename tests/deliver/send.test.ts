@@ -180,6 +180,7 @@ describe('a share taken over', () => {
       ambiguous: false,
       suppress: false,
       untried: false,
+      pausesRelay: false,
     } as const
     const refused = await accountResults(
       db,
@@ -204,6 +205,7 @@ describe('a share taken over', () => {
       ambiguous: false,
       suppress: false,
       untried: false,
+      pausesRelay: false,
     } as const
     const results = claimed.map((one) => ({ claimed: one, outcome }))
     expect(await accountResults(db, results, NOON)).toEqual([])

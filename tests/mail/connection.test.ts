@@ -102,7 +102,7 @@ describe('a connection', () => {
   it('gives up a relay that never replies to the content, in doubt', async () => {
     const relay = await sink()
     relay.hold()
-    const connection = await connect(relayAt(relay.url, { socketMs: 150 }))
+    const connection = await connect(relayAt(relay.url, { messageMs: 150 }))
     expect(await connection.send(TO, OCTETS)).toMatchObject({ kind: 'broken', stage: 'content', ambiguous: true })
     expect(connection.usable).toBe(false)
   })

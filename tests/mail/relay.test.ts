@@ -12,7 +12,7 @@ describe('parseRelay', () => {
       credentials: null,
       connections: 10,
       ratePerSecond: null,
-      timeouts: { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 300_000 },
+      timeouts: { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000 },
     })
   })
 

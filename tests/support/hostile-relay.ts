@@ -29,6 +29,8 @@ export type Script = {
   readonly lump?: number
   /** Says one octet at a time. */
   readonly drips?: boolean
+  /** Hears only the first of the commands that come together. */
+  readonly hearsOne?: boolean
   /** Drops what it has read and not looked at when it refuses something. */
   readonly discardsAfterError?: boolean
   /** For STARTTLS, or for TLS from the first octet. */
@@ -173,6 +175,7 @@ function converse(socket: Socket, script: Script, record: Kept, greets: boolean)
       const said = typeof answer === 'string' ? answer : ''
       if (verb === 'MAIL') refused = false
       if (verb === 'MAIL' || verb === 'RCPT') refused ||= /^[45]/.test(said)
+      if (script.hearsOne === true && verb !== 'content') rest = ''
       if (script.discardsAfterError === true && /^[45]/.test(said)) rest = ''
       if (verb === 'DATA' && said.startsWith('354')) content = ''
       speak(verb, answer)

@@ -1,4 +1,5 @@
 import type { Temporal } from '../../clock.ts'
+import type { Backoff } from '../outcome/class.ts'
 
 /** How a delivery stood when it was tried. */
 export type Attempt = {
@@ -11,13 +12,16 @@ export type Attempt = {
 
 /** A delivery is given up this long after its slot. */
 export const GIVE_UP_HOURS = 48
-const FIRST_WAIT_MINUTES = 5
-const LONGEST_WAIT_MINUTES = 240
+/** For this much of a wait those who were deferred together are spread. */
+const SPREAD = 0.5
 
-/** When a delivery that was deferred is tried again: after a wait that doubles each time. Null when it is given up. */
-export function nextTry(attempt: Attempt, now: Temporal.Instant): Temporal.Instant | null {
-  const minutes = Math.min(FIRST_WAIT_MINUTES * 2 ** (attempt.attempts - 1), LONGEST_WAIT_MINUTES)
-  const at = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter / 4)) })
+/**
+ * When a delivery that was deferred is tried again: after a wait that grows with each attempt, and up to half of it more
+ * by jitter. Null when that would be later than 48 hours after its slot: it is given up.
+ */
+export function nextTry(attempt: Attempt, backoff: Backoff, now: Temporal.Instant): Temporal.Instant | null {
+  const minutes = Math.min(backoff.first * backoff.growth ** (attempt.attempts - 1), backoff.longest)
+  const at = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter * SPREAD)) })
   const end = attempt.editionAt.add({ hours: GIVE_UP_HOURS })
   return at.epochMilliseconds > end.epochMilliseconds ? null : at
 }

@@ -19,7 +19,10 @@ export type Relay = {
   readonly timeouts: RelayTimeouts
 }
 
-/** In milliseconds: to connect, to the greeting, without a sign of life, and for one message from MAIL to its reply. */
+/**
+ * In milliseconds: to connect, to the greeting, without a sign of life, and for the relay to make up its mind about a
+ * message it has as a whole (RFC 5321 §4.5.3.2.6 says 10 minutes).
+ */
 export type RelayTimeouts = {
   readonly connectMs: number
   readonly greetingMs: number
@@ -27,7 +30,7 @@ export type RelayTimeouts = {
   readonly messageMs: number
 }
 
-const TIMEOUTS: RelayTimeouts = { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 300_000 }
+const TIMEOUTS: RelayTimeouts = { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000 }
 const CONNECTIONS = 10
 const MOST_CONNECTIONS = 1000
 const SHAPE = 'smtp[s]://user:password@host:port?connections=10&rate=50&tls=off|try|require'

@@ -21,3 +21,9 @@ export function parseEnhanced(text: string): string | null {
   const kind = text.match(/^([245])\d\d(?=[ -]|$)/)?.[1] ?? '[245]'
   return text.match(new RegExp(`(?:^|[\\s#([-])(${kind}\\.\\d{1,3}\\.\\d{1,3})(?![.\\d])`))?.[1] ?? null
 }
+
+/** The code that a relay's words begin with; null for words of our own. RFC 5321 §4.2. */
+export function replyCode(text: string): number | null {
+  const digits = /^[2-5]\d\d(?=[ -]|$)/.exec(text)?.[0]
+  return digits === undefined ? null : Number(digits)
+}

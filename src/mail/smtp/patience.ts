@@ -32,7 +32,10 @@ export const RFC_PATIENCE: Patience = {
   goodbyeMs: 2_000,
 }
 
-/** The standard's patience, no step of it longer than a relay's own timeouts allow. */
+/**
+ * The standard's patience, no step of it longer than a relay's own timeouts allow. Only the reply to the content is waited
+ * for as long as the whole message may take, however silent the relay: who gives up earlier sends it twice.
+ */
 export function patienceOf({ connectMs, greetingMs, socketMs, messageMs }: RelayTimeouts): Patience {
   const stepMs = Math.min(socketMs, messageMs)
   return {
@@ -44,7 +47,7 @@ export function patienceOf({ connectMs, greetingMs, socketMs, messageMs }: Relay
     rcptMs: Math.min(RFC_PATIENCE.rcptMs, stepMs),
     dataMs: Math.min(RFC_PATIENCE.dataMs, stepMs),
     contentMs: Math.min(RFC_PATIENCE.contentMs, stepMs),
-    finishMs: Math.min(RFC_PATIENCE.finishMs, stepMs),
+    finishMs: Math.min(RFC_PATIENCE.finishMs, messageMs),
     goodbyeMs: RFC_PATIENCE.goodbyeMs,
   }
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { parseRelay } from '../../../src/mail/relay/relay.ts'
 import { patienceOf, RFC_PATIENCE } from '../../../src/mail/smtp/patience.ts'
 
 it('patience is the standard’s where a relay’s timeouts allow it', () => {
@@ -9,8 +10,14 @@ it('patience is the standard’s where a relay’s timeouts allow it', () => {
 
 it('patience is never longer than a relay’s timeouts say', () => {
   const short = patienceOf({ connectMs: 10, greetingMs: 20, socketMs: 30, messageMs: 300 })
-  expect(short).toMatchObject({ connectMs: 10, encryptMs: 30, greetingMs: 20, helloMs: 30, mailMs: 30, finishMs: 30 })
+  expect(short).toMatchObject({ connectMs: 10, encryptMs: 30, greetingMs: 20, helloMs: 30, mailMs: 30, contentMs: 30 })
   const { helloMs, ...steps } = patienceOf({ connectMs: 10, greetingMs: 20, socketMs: 300, messageMs: 30 })
   expect(helloMs).toBe(300)
   expect(steps).toMatchObject({ mailMs: 30, rcptMs: 30, dataMs: 30, contentMs: 30, finishMs: 30 })
+})
+
+it('patience with a relay that has the whole content is as long as the message may take, however silent the relay', () => {
+  expect(patienceOf({ connectMs: 10, greetingMs: 20, socketMs: 30, messageMs: 300 }).finishMs).toBe(300)
+  expect(patienceOf(parseRelay('smtp://relay.test').timeouts).finishMs).toBe(10 * 60_000)
+  expect(patienceOf(parseRelay('smtp://relay.test').timeouts)).toMatchObject({ mailMs: 60_000, contentMs: 60_000 })
 })

@@ -1,0 +1,74 @@
+/** What a reply says about a delivery, as a word of `replies.txt`. */
+export type ReplyClass =
+  | 'gone'
+  | 'address'
+  | 'full'
+  | 'inactive'
+  | 'greylisted'
+  | 'limited'
+  | 'content'
+  | 'oversized'
+  | 'reputation'
+  | 'policy'
+  | 'receiver'
+  | 'barred'
+  | 'muddled'
+  | 'relay'
+  | 'unknown'
+
+/** How long to wait between tries, in minutes: `first`, then each time `growth` times as long, up to `longest`. */
+export type Backoff = { readonly first: number; readonly growth: number; readonly longest: number }
+
+type ClassFacts = {
+  /** The reason shown for a delivery. */
+  readonly words: string
+  /** Whose matter it is; only what is the reader's may ever count against them. */
+  readonly matter: 'reader' | 'message' | 'sender' | 'receiver' | 'relay'
+  /** Refused for good like this, the address is never mailed again. */
+  readonly suppresses: boolean
+  readonly backoff: Backoff
+}
+
+const DOUBLING: Backoff = { first: 5, growth: 2, longest: 240 }
+/** A greylist lets in whoever comes back after 5 to 15 minutes; who is still out after an hour meets something else. */
+const SOON: Backoff = { first: 5, growth: 1.5, longest: 60 }
+/** Coming back at once is what these complain about. */
+const SLOW: Backoff = { first: 30, growth: 2, longest: 240 }
+/** A relay that leaves is dialled again in a moment. */
+const MOMENT: Backoff = { first: 1, growth: 1, longest: 1 }
+/** Somebody has to tidy up first. */
+const HOURS: Backoff = { first: 120, growth: 2, longest: 360 }
+
+/** What follows from each class. */
+export const CLASSES: { readonly [name in ReplyClass]: ClassFacts } = {
+  gone: { words: 'the mailbox does not exist', matter: 'reader', suppresses: true, backoff: DOUBLING },
+  address: { words: 'the address is malformed', matter: 'reader', suppresses: true, backoff: DOUBLING },
+  full: { words: 'the mailbox is full', matter: 'reader', suppresses: false, backoff: HOURS },
+  inactive: { words: 'the mailbox is disabled', matter: 'reader', suppresses: false, backoff: HOURS },
+  greylisted: {
+    words: 'the receiver asked to come back soon (greylisting)',
+    matter: 'receiver',
+    suppresses: false,
+    backoff: SOON,
+  },
+  limited: { words: 'the receiver takes no more for now', matter: 'receiver', suppresses: false, backoff: SLOW },
+  content: { words: 'the content was refused', matter: 'message', suppresses: false, backoff: DOUBLING },
+  oversized: { words: 'the message is too large', matter: 'message', suppresses: false, backoff: DOUBLING },
+  reputation: {
+    words: 'the sender is blocked or not authenticated',
+    matter: 'sender',
+    suppresses: false,
+    backoff: SLOW,
+  },
+  policy: { words: 'the receiver’s policy forbids it', matter: 'sender', suppresses: false, backoff: DOUBLING },
+  receiver: { words: 'the receiver has trouble of its own', matter: 'receiver', suppresses: false, backoff: DOUBLING },
+  barred: { words: 'the relay does not let this sender send', matter: 'relay', suppresses: false, backoff: DOUBLING },
+  muddled: { words: 'the relay lost track of the dialogue', matter: 'relay', suppresses: false, backoff: DOUBLING },
+  relay: { words: 'the relay has trouble of its own', matter: 'relay', suppresses: false, backoff: MOMENT },
+  unknown: { words: 'refused for a reason that is not known', matter: 'message', suppresses: false, backoff: DOUBLING },
+}
+
+/** Whether the word is a class. */
+export function isReplyClass(word: string): word is ReplyClass {
+  return Object.hasOwn(CLASSES, word)
+}

@@ -1,0 +1,117 @@
+import type { Socket } from 'node:net'
+import { sql } from 'drizzle-orm'
+import { afterEach, expect } from 'vitest'
+import type { Database } from '../../src/db/client.ts'
+import { countEdition } from '../../src/deliver/counts.ts'
+import { type Sender, sendEdition } from '../../src/deliver/send.ts'
+import type { RelayTimeouts } from '../../src/mail/relay/relay.ts'
+import { handClock } from '../support/clock.ts'
+import { type HostileRelay, type Script, startHostileRelay } from '../support/hostile-relay.ts'
+import { planByHand } from '../support/planned.ts'
+import { senderTo } from '../support/sender.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+
+/** Long enough for a relay that answers, on a busy machine too. */
+const PATIENT = timeoutsOf(10_000)
+/** For relays that never will. */
+export const IMPATIENT = timeoutsOf(400)
+
+function timeoutsOf(ms: number): RelayTimeouts {
+  return { connectMs: ms, greetingMs: ms, socketMs: ms, messageMs: ms }
+}
+
+const relays: HostileRelay[] = []
+afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
+
+/** A relay that follows the script and closes with the test, and a sender to it over one connection. */
+export async function meet(
+  script: Script = {},
+  { options = '', login = '', timeouts = PATIENT } = {},
+): Promise<{ readonly relay: HostileRelay; readonly sender: Sender }> {
+  const relay = await startHostileRelay(script)
+  relays.push(relay)
+  return { relay, sender: await senderToPort(relay.port, { options, login, timeouts }) }
+}
+
+/** A sender over one connection to a relay that runs. */
+export async function senderToPort(
+  port: number,
+  { options = '', login = '', timeouts = PATIENT } = {},
+): Promise<Sender> {
+  const sender = await senderTo(`smtp://${login}127.0.0.1:${port}?connections=1${options}`)
+  return { ...sender, relays: sender.relays.map((relay) => ({ ...relay, timeouts })) }
+}
+
+/** Plans an edition for so many readers at noon. */
+export async function plan(db: Database, readers = 2): Promise<number> {
+  const world = await makeWorld(db)
+  await world.addReaders(readers)
+  await world.addArticles(1)
+  return planByHand(db, world)
+}
+
+/** Sends what is due of the edition some minutes after noon, and ends only when nothing more is. */
+export async function send(db: Database, sender: Sender, edition: number, minutes = 0): Promise<void> {
+  await sendEdition(db, sender, edition, handClock(NOON.add({ minutes })))
+}
+
+/** How a delivery stands; `wait` in seconds after noon. */
+export type Standing = {
+  readonly state: string
+  readonly reason: string | null
+  readonly reply: string | null
+  readonly attempts: number
+  readonly ambiguous: boolean
+  readonly wait: number | null
+}
+
+/** How the deliveries stand: the counters say the same, they sum up to what was planned, and each waits or has ended. */
+export async function look(db: Database, edition: number): Promise<readonly Standing[]> {
+  const { rows } = await db.execute<Standing>(sql`
+    select state, reason, reply, attempts, ambiguous,
+      extract(epoch from retry_at - ${NOON.toString()}::timestamptz)::float as wait
+    from delivery order by seq`)
+  const { planned, queued, sending, sent, deferred, failed, suppressed, skipped } = await countEdition(db, edition)
+  const countOf = (state: string) => rows.filter((row) => row.state === state).length
+  expect({ queued, sending, sent, deferred, failed, suppressed, skipped }).toEqual({
+    queued: 0,
+    sending: 0,
+    sent: countOf('sent'),
+    deferred: countOf('deferred'),
+    failed: countOf('failed'),
+    suppressed: 0,
+    skipped: 0,
+  })
+  expect(sent + deferred + failed).toBe(planned)
+  for (const { state, wait } of rows) expect(wait === null).toBe(state !== 'deferred')
+  return rows
+}
+
+/** All the readers' deliveries stand like this, and none of the readers is suppressed. */
+export async function expectAll(db: Database, edition: number, standing: Partial<Standing>): Promise<void> {
+  const rows = await look(db, edition)
+  expect(rows).toEqual(rows.map(() => expect.objectContaining(standing)))
+  expect(await suppressedBy(db)).toEqual([])
+}
+
+/** The replies that readers were suppressed for. */
+export async function suppressedBy(db: Database): Promise<readonly string[]> {
+  return (await db.execute<{ evidence: string }>(sql`select evidence from suppression`)).rows.map((row) => row.evidence)
+}
+
+/** Of a wait: so many minutes, and by jitter up to half as many more. */
+export function inMinutes(minutes: number): number {
+  return expect.toSatisfy((wait) => typeof wait === 'number' && wait >= minutes * 60 && wait <= minutes * 90 + 1)
+}
+
+/** Says less of a reply than it must in the time there is for one. */
+export function trickle(socket: Socket): void {
+  const octets = '250 2.0.0 taken'.split('')
+  const timer = setInterval(() => socket.write(octets.shift() ?? '.'), 100)
+  socket.on('close', () => clearInterval(timer))
+}
+
+/** The Message-ID of a content. */
+export function messageIdOf(content: string): string | undefined {
+  return /^Message-ID: .*$/im.exec(content)?.[0]
+}
