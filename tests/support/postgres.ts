@@ -5,7 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 
 /** A PostgreSQL of the tests' own behind a Unix socket, with an empty database `template`. */
-export type TestPostgres = { readonly socketFolder: string; readonly stop: () => Promise<void> }
+export type TestPostgres = {
+  readonly socketFolder: string
+  readonly stop: () => Promise<void>
+  /** Starts it again on the same data and waits until it answers, as `pg_ctl restart -m` would; `crash` is a machine that loses power. */
+  readonly restart: (how: 'fast' | 'immediate' | 'crash') => Promise<void>
+}
 
 const DEBIAN = '/usr/lib/postgresql'
 const USER = 'courant'
@@ -46,21 +51,32 @@ export async function startPostgres(folder: string, further: readonly string[] =
     `port=${PORT}`,
     ...further,
   ]
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
-    ...owner,
-    cwd: data,
-    stdio: 'ignore',
-  })
+  const start = () =>
+    spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
+      ...owner,
+      cwd: data,
+      stdio: 'ignore',
+    })
+  let server = start()
+  const end = (signal: NodeJS.Signals): Promise<void> =>
+    new Promise((settle) => {
+      server.once('exit', () => settle())
+      server.kill(signal)
+    })
   await createDatabase(postgresUrl(data, 'postgres'), 'template')
   return {
     socketFolder: data,
-    stop: () =>
-      new Promise((settle) => {
-        server.once('exit', () => settle())
-        server.kill('SIGINT')
-      }),
+    stop: () => end('SIGINT'),
+    restart: async (how) => {
+      await end(SIGNALS[how])
+      server = start()
+      await untilAnswers(postgresUrl(data, 'template'))
+    },
   }
 }
+
+/** What `pg_ctl stop -m` sends. */
+const SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', crash: 'SIGKILL' } as const
 
 /** The URL of one database of the PostgreSQL whose socket lies in `socketFolder`. */
 export function postgresUrl(socketFolder: string, database: string): string {
@@ -69,11 +85,17 @@ export function postgresUrl(socketFolder: string, database: string): string {
 
 /** Makes a database, as a copy of `template` where it is given; waits for a server that is only just starting. */
 export async function createDatabase(url: string, name: string, template?: string): Promise<void> {
+  await ask(url, `create database ${name}${template === undefined ? '' : ` template ${template}`}`)
+}
+
+const untilAnswers = (url: string): Promise<void> => ask(url, 'select')
+
+async function ask(url: string, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({ connectionString: url })
     try {
       await client.connect()
-      await client.query(`create database ${name}${template === undefined ? '' : ` template ${template}`}`)
+      await client.query(statement)
       return
     } catch (error) {
       if (attempt === 100) throw error
@@ -85,6 +107,6 @@ export async function createDatabase(url: string, name: string, template?: strin
 }
 
 function ownerOf(name: string): { uid: number; gid: number } {
-  const ask = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
-  return { uid: ask('-u'), gid: ask('-g') }
+  const read = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
+  return { uid: read('-u'), gid: read('-g') }
 }
