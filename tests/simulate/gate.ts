@@ -29,6 +29,8 @@ export type Member = {
   thawed: Promise<void> | null
   thaw: () => void
   onFrozen: () => void
+  /** What waits for the end of its transaction. */
+  atCommit: (() => void) | null
 }
 
 /** A connection that may be in a transaction; `undo` rolls that back and gives the connection away. */
@@ -49,7 +51,8 @@ type Request = Statement & {
 export type Gate = {
   /** Runs a statement when it is its turn. */
   readonly pass: (statement: Statement) => Promise<unknown>
-  readonly freeze: (member: Member) => void
+  /** Where the process is in a transaction, at its end; ends when it is thawed. */
+  readonly freeze: (member: Member) => Promise<void>
   readonly die: (member: Member) => void
   /** While its work goes on, nobody's statement is chosen before it has come with its own. */
   readonly enter: (member: Member) => void
@@ -81,6 +84,8 @@ function whenThawed({ thawed }: Member, run: () => void): void {
 export function openGate(clock: WorldClock, dice: Dice): Gate {
   let waiting: Request[] = []
   let owner: { readonly member: Member; readonly client: Client } | null = null
+  /** Whose transaction the database is just beginning. */
+  let beginner: Member | null = null
   const working = new Set<Member>()
   let busy = false
   let asked = false
@@ -125,7 +130,7 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     if (trap.does === 'freeze' && inTransaction) return
     member.trap = null
     if (trap.does === 'die') die(member)
-    else freeze(member)
+    else void freeze(member)
   }
 
   async function serveOne(request: Request): Promise<void> {
@@ -144,34 +149,50 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
 
   async function answer(request: Request): Promise<void> {
     const { member, client, text, run, settle, refuse } = request
+    if (/^begin/i.test(text)) beginner = member
     try {
       const value = await run()
       if (/^begin/i.test(text) && client !== null) begun({ member, client })
-      if (/^(commit|rollback$)/i.test(text)) owner = null
+      if (/^(commit|rollback$)/i.test(text)) ended(member)
       meetsFate(request, 'after')
       whenThawed(member, () => (member.dead ? refuse(new Killed()) : settle(value)))
     } catch (error) {
+      beginner = null
       refuse(error)
     }
   }
 
-  function freeze(member: Member): void {
+  function ended(member: Member): void {
+    owner = null
+    member.atCommit?.()
+    member.atCommit = null
+  }
+
+  async function freeze(member: Member): Promise<void> {
+    if (owner?.member === member || beginner === member)
+      await new Promise<void>((settle) => {
+        member.atCommit = settle
+      })
+    if (member.dead) return
     fates += 1
-    member.thawed = new Promise((thawed) => {
+    const thawed = new Promise<void>((thawed) => {
       member.thaw = () => {
         member.thawed = null
         thawed()
         look()
       }
     })
+    member.thawed = thawed
     member.onFrozen()
     look()
+    return thawed
   }
 
   function die(member: Member): void {
     if (member.dead) return
     fates += 1
     member.dead = true
+    member.atCommit?.()
     member.thaw()
     if (owner?.member === member) void owner.client.undo().then(free)
     const [its, others] = [
@@ -186,6 +207,7 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
   /** Who died while the database began its transaction is not there to end it. */
   function begun(transaction: NonNullable<typeof owner>): void {
     owner = transaction
+    beginner = null
     if (transaction.member.dead) void transaction.client.undo().then(free)
   }
 

@@ -23,16 +23,22 @@ export type Work<T> = { readonly ended: Promise<Ended<T>>; readonly frozen: Prom
 
 /** Starts a process; it meets its fate where the trap is, if there is one. */
 export function startProcess(name: string, pool: pg.Pool, gate: Gate, trap: Trap | null): Process {
-  const member: Member = { trap, statements: 0, dead: false, thawed: null, thaw: () => {}, onFrozen: () => {} }
+  const member: Member = {
+    trap,
+    statements: 0,
+    dead: false,
+    thawed: null,
+    thaw: () => {},
+    onFrozen: () => {},
+    atCommit: null,
+  }
   return {
     name,
     db: drizzle(guardPool(pool, gate, member), { casing: 'snake_case' }),
     isDead: () => member.dead,
     die: () => gate.die(member),
     freeze: async () => {
-      if (member.dead) return
-      gate.freeze(member)
-      await member.thawed
+      if (!member.dead) await gate.freeze(member)
     },
     thaw: () => member.thaw(),
     work: (run) => {

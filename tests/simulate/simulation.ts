@@ -81,7 +81,7 @@ async function playAll(world: World, acts: readonly Act[], days: number, onStep:
   }
   const all = [...acts, ...endOf(days)]
   for (const [index, act] of all.entries()) {
-    const wrong = await playAct(world, known, act)
+    const wrong = await unlessStuck(world, `step ${index + 1}`, playAct(world, known, act))
     await onStep(index + 1, act, world)
     if (wrong.length > 0) return reportOf(index + 1, { step: index + 1, act, wrong })
   }
@@ -92,6 +92,26 @@ async function playAll(world: World, acts: readonly Act[], days: number, onStep:
     ({ editionId, subId }) => `the delivery of edition ${editionId} to subscription ${subId} never ends`,
   )
   return reportOf(all.length, { step: all.length, act: last, wrong })
+}
+
+/** No statement takes so long by far. */
+const STUCK_MS = 60_000
+
+/** A world in which nobody comes to a statement any more would stand still for ever. */
+async function unlessStuck<T>({ gate }: World, where: string, playing: Promise<T>): Promise<T> {
+  let before = -1
+  let timer: NodeJS.Timeout | undefined
+  const stuck = new Promise<never>((_, refuse) => {
+    timer = setInterval(() => {
+      if (gate.statements() === before) refuse(new Error(`the world stands still in ${where}`))
+      before = gate.statements()
+    }, STUCK_MS)
+  })
+  try {
+    return await Promise.race([playing, stuck])
+  } finally {
+    clearInterval(timer)
+  }
 }
 
 const DAY = 86_400
