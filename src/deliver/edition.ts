@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { makePartition } from './partition/make.ts'
 import type { PlanOrder } from './plan/order.ts'
 
 /** An edition as planning knows it. */
@@ -17,8 +18,6 @@ export type Plan = { readonly edition: PlannedEdition | null; readonly created: 
 type EditionRow = { id: number; public_id: string; state: string; bound_entry_id: number }
 
 const COLUMNS = sql`id, public_id, state, bound_entry_id`
-/** Editions in one partition of `delivery`. */
-const EDITIONS_A_PARTITION = 1000
 
 /** The edition this order made before: by its slot or key, or an unkeyed one whose planner died. */
 export async function findPlanning(db: Database, order: PlanOrder): Promise<PlannedEdition | null> {
@@ -160,20 +159,6 @@ export async function finishEditions(
     where state = 'sending' and (${editionId}::bigint is null or id = ${editionId})
       and (${newsletterId}::bigint is null or newsletter_id = ${newsletterId})
       and not exists (select from share where edition_id = e.id and due_at is not null)`)
-}
-
-/** Makes the partition after the edition's own well before it is needed. */
-export async function makePartition(tx: Database, editionId: number): Promise<void> {
-  const next = Math.floor(editionId / EDITIONS_A_PARTITION) + 1
-  const [from, to] = [next * EDITIONS_A_PARTITION, (next + 1) * EDITIONS_A_PARTITION]
-  const name = `delivery_${next}`
-  const known = await tx.execute<{ known: boolean }>(sql`select to_regclass(${name}) is not null as known`)
-  if (known.rows[0]?.known) return
-  await tx.execute(
-    sql.raw(
-      `create table if not exists ${name} partition of delivery for values from (${from}) to (${to}) with (fillfactor = 50)`,
-    ),
-  )
 }
 
 function read(row: EditionRow | undefined): PlannedEdition | null {

@@ -5,12 +5,9 @@ import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { expireRequests } from '../subscribe/optin/expire.ts'
-import { queueReminders } from '../subscribe/optin/remind.ts'
 import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver.ts'
-import { beat, readBeat } from './heartbeat.ts'
+import { type House, keepHouse, NOTHING_KEPT } from './house.ts'
 import { NOTHING_PLANNED, type Planning, planDue } from './planning.ts'
-import { rewindDueTimes, wasSetBack } from './rewind.ts'
 
 export { deliverDue, planDue }
 
@@ -21,9 +18,6 @@ export type TickWork = {
   readonly log: Logger
 }
 
-/** What house-keeping did: reminders queued, requests that expired. */
-type House = { readonly reminders: number; readonly expired: number }
-
 /** What one pass did; `troubles` names the parts that failed, which kept none of the others from their work. */
 export type TickReport = House &
   Planning &
@@ -32,7 +26,6 @@ export type TickReport = House &
     readonly troubles: readonly { readonly part: string; readonly reason: string }[]
   }
 
-const NOTHING_KEPT: House = { reminders: 0, expired: 0 }
 const NOTHING_COLLECTED: Collected = { sources: 0, fetched: 0, unchanged: 0, failed: 0, held: 0, new: 0, updated: 0 }
 
 /**
@@ -52,24 +45,13 @@ export async function runTick(db: Database, work: TickWork, clock: Clock, signal
       return nothing
     }
   }
-  const house = await attempt('house', NOTHING_KEPT, () => keepHouse(db, clock))
+  const house = await attempt('house', NOTHING_KEPT, () => keepHouse(db, work.log, clock))
   const collected = await attempt('collect', NOTHING_COLLECTED, () => collectDue(db, work, clock))
   const planning = await attempt('plan', NOTHING_PLANNED, () => planDue(db, work, clock, signal))
   const delivery = await attempt('deliver', NOTHING_DELIVERED, () => deliverDue(db, work, clock, signal))
   const { trouble, ...delivered } = delivery
   if (trouble !== null) troubles.push({ part: 'deliver', reason: trouble })
   return { ...house, collected, ...planning, ...delivered, troubles }
-}
-
-/**
- * Says that the scheduler is alive, mends due times when the clock was set back, queues reminders of requests, and drops
- * requests that nobody confirmed.
- */
-export async function keepHouse(db: Database, clock: Clock): Promise<House> {
-  const now = clock.now()
-  if (wasSetBack(await readBeat(db), now)) await rewindDueTimes(db, now)
-  await beat(db, now)
-  return { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
 }
 
 /** Fetches the sources whose time has come, among them those of a newsletter whose slot is near. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { KEPT_DAYS } from '../../src/deliver/partition/drop.ts'
 import { composeDigest } from '../../src/digest/view/compose.ts'
 import { composeConfirmation } from '../../src/digest/view/confirmation.ts'
 import { articles, input, READER } from '../digest/sample.ts'
@@ -109,6 +110,14 @@ describe('docs/operating.md', () => {
     const events = inlineCodesOf(documentOf('docs/operating.md')).filter((code) => /^[a-z]+\.[a-z]+$/.test(code))
     expect(events.length).toBeGreaterThan(5)
     expect(events.filter((event) => !sources.includes(`'${event}')`))).toEqual([])
+  })
+})
+
+describe('how long is kept who got what', () => {
+  test('is said alike by the pages for operators, lawyers and readers', () => {
+    for (const page of ['docs/operating.md', 'docs/law.md', 'templates/pages/privacy.en.liquid'])
+      expect(read(page), page).toContain(`over for ${KEPT_DAYS} days`)
+    expect(read('templates/pages/privacy.de.liquid')).toContain(`seit ${KEPT_DAYS} Tagen`)
   })
 })
 

@@ -3,7 +3,6 @@ import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { toBase32 } from '../../mail/base32.ts'
-import { makePartition } from '../edition.ts'
 import { lockCohorts, moveDueTimes } from './cohorts.ts'
 import type { Slot, SlotOrder } from './order.ts'
 
@@ -32,7 +31,7 @@ export async function recordMissed(
 ): Promise<readonly Slot[]> {
   if (slots.length === 0) return []
   const rows = slots.map(({ rhythm, at }, n) => ({ n, rhythm, at: at.toString(), publicId: toBase32(randomBytes(10)) }))
-  const made = await db.execute<{ id: number; public_id: string }>(sql`
+  const made = await db.execute<{ public_id: string }>(sql`
     insert into edition
       (public_id, newsletter_id, rhythm, slot_at, state, reason, bound_entry_id, nonce, created_at, finished_at)
     select m."publicId", ${newsletterId}, m.rhythm, m.at, 'missed', ${reason}, 0, ${randomBytes(32)}, ${now.toString()},
@@ -40,10 +39,7 @@ export async function recordMissed(
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as m (n integer, rhythm text, at timestamptz, "publicId" text)
     order by m.n
     on conflict do nothing
-    returning id, public_id`)
-  const last = made.rows.at(-1)
-  // These ids count too: the partition after them must be there.
-  if (last !== undefined) await makePartition(db, last.id)
+    returning public_id`)
   const recorded = new Set(made.rows.map((row) => row.public_id))
   return slots.filter((_, n) => recorded.has(rows[n]?.publicId ?? ''))
 }

@@ -1,0 +1,29 @@
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { dropOldPartition } from '../deliver/partition/drop.ts'
+import { makePartitionsAhead } from '../deliver/partition/make.ts'
+import type { Logger } from '../log.ts'
+import { expireRequests } from '../subscribe/optin/expire.ts'
+import { queueReminders } from '../subscribe/optin/remind.ts'
+import { beat, readBeat } from './heartbeat.ts'
+import { rewindDueTimes, wasSetBack } from './rewind.ts'
+
+/** What house-keeping did: reminders queued, requests that expired. */
+export type House = { readonly reminders: number; readonly expired: number }
+
+export const NOTHING_KEPT: House = { reminders: 0, expired: 0 }
+
+/**
+ * Says that the scheduler is alive, mends due times when the clock was set back, queues reminders of requests, drops
+ * requests that nobody confirmed, makes room for the deliveries to come, and drops old ones.
+ */
+export async function keepHouse(db: Database, log: Logger, clock: Clock): Promise<House> {
+  const now = clock.now()
+  if (wasSetBack(await readBeat(db), now)) await rewindDueTimes(db, now)
+  await beat(db, now)
+  const house = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
+  await makePartitionsAhead(db)
+  const partition = await dropOldPartition(db, now)
+  if (partition !== null) log.info({ partition }, 'deliveries.dropped')
+  return house
+}

@@ -1,0 +1,32 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../src/clock.ts'
+import type { Database } from '../../src/db/client.ts'
+import { finishEditions } from '../../src/deliver/edition.ts'
+import { makePartition } from '../../src/deliver/partition/make.ts'
+
+/** The names of the partitions there are. */
+export async function readPartitions(db: Database): Promise<readonly string[]> {
+  const rows = await db.execute<{ name: string }>(sql`
+    select inhrelid::regclass::text as name from pg_inherits where inhparent = 'delivery'::regclass order by inhrelid`)
+  return rows.rows.map(({ name }) => name).toSorted()
+}
+
+/** Leaves the two partitions a migrated database has, whatever a test made or dropped. */
+export async function restorePartitions(db: Database): Promise<void> {
+  for (const name of await readPartitions(db)) await db.execute(sql.raw(`drop table ${name}`))
+  await db.transaction(async (tx) => {
+    for (const editionId of [0, 1000]) await makePartition(tx, editionId)
+  })
+}
+
+/** As if this id had been the last one taken: by an edition, or by a plan that was undone. */
+export async function takeIds(db: Database, last: number): Promise<void> {
+  await db.execute(sql`select setval('edition_id_seq', ${last})`)
+}
+
+/** As if all that is planned had been sent, and its editions had finished at `at`. */
+export async function endAll(db: Database, at: Temporal.Instant): Promise<void> {
+  await db.execute(sql`update delivery set state = 'sent', final_at = ${at.toString()}`)
+  await db.execute(sql`update share set sent = to_seq - from_seq + 1, due_at = null`)
+  await finishEditions(db, {}, at)
+}
