@@ -6,7 +6,6 @@ import type { Database } from '../db/client.ts'
 import { selectForGroups } from '../digest/select.ts'
 import { CourantError } from '../errors.ts'
 import { toBase32 } from '../mail/base32.ts'
-import { type Counts, countContents, countEdition, NONE } from './counts.ts'
 import {
   adoptOrphans,
   findPlanning,
@@ -17,8 +16,9 @@ import {
   type Plan,
   reopenPlanning,
 } from './edition.ts'
-import { readAudience, readSlices, type Slice } from './plan/audience.ts'
+import { readAudience, readSlices, readSpan, type Slice } from './plan/audience.ts'
 import { lockCohorts, moveDueTimes } from './plan/cohorts.ts'
+import { guidePlanner } from './plan/guide.ts'
 import type { PlanOrder } from './plan/order.ts'
 import { moveWatermarks } from './plan/watermark.ts'
 import { writeDeliveries } from './plan/write.ts'
@@ -48,40 +48,6 @@ export async function planEdition(db: Database, order: PlanOrder, clock: Clock):
   await finishEditions(db, { newsletterId: order.newsletterId }, clock.now())
   if (plan.edition === null) return plan
   return { edition: await openSending(db, plan.edition, clock.now()), created: plan.created }
-}
-
-/** What an order would plan, and for how many. */
-type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
-
-/** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
-export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock): Promise<Rehearsal> {
-  const { queued: _, sending: __, ...none } = NONE
-  const found: { rehearsal: Rehearsal } = { rehearsal: { ...none, articles: 0, variants: 0 } }
-  const undo = new Error('rehearsed')
-  try {
-    await db.transaction(async (tx) => {
-      // What a paused newsletter would send is worth knowing too; this is undone with the rest.
-      await tx.execute(
-        sql`update newsletter set state = 'active' where id = ${order.newsletterId} and state = 'paused'`,
-      )
-      let plan: Plan = { edition: null, created: false }
-      for (const slice of await readSlices(tx, order)) {
-        await lockOpenShares(tx, order.newsletterId, clock.now())
-        plan = await writeSlice(tx, order, slice, plan, clock.now())
-        await tx.execute(sql`drop table planned_reader, planned_group, planned_selection`)
-      }
-      if (plan.edition !== null) found.rehearsal = await readRehearsal(tx, plan.edition.id)
-      throw undo
-    })
-  } catch (error) {
-    if (error !== undo) throw error
-  }
-  return found.rehearsal
-}
-
-async function readRehearsal(tx: Database, editionId: number): Promise<Rehearsal> {
-  const { queued: _, sending: __, ...counts } = await countEdition(tx, editionId)
-  return { ...counts, ...(await countContents(tx, editionId)) }
 }
 
 /** Shares are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
@@ -122,7 +88,7 @@ async function isActive(tx: Database, newsletterId: number): Promise<boolean> {
 }
 
 /** Statement by statement: the bound is read after the cohorts are locked, the entries after the bound. */
-async function writeSlice(
+export async function writeSlice(
   tx: Database,
   order: PlanOrder,
   slice: Slice,
@@ -133,7 +99,9 @@ async function writeSlice(
   const known = order.slot === null ? soFar.edition : await findPlanning(tx, order)
   if (known !== null && !(await lockOpenEdition(tx, known.id))) return { ...soFar, edition: known }
   const boundEntryId = known?.boundEntryId ?? (await readBound(tx, order.newsletterId))
-  await readAudience(tx, order, slice, known?.id ?? null)
+  await guidePlanner(tx)
+  const span = await readSpan(tx, order, slice)
+  await readAudience(tx, order, slice, span, known?.id ?? null)
   const minArticles = order.slot === null ? 1 : order.minArticles
   const home = order.onlySubscriptionId === null && slice.home
   await selectForGroups(tx, { newsletterId: order.newsletterId, boundEntryId, minArticles }, home)
@@ -145,7 +113,7 @@ async function writeSlice(
     await reopenPlanning(tx, plan.edition.id)
     await writeDeliveries(tx, plan.edition.id, now)
   }
-  await moveWatermarks(tx, slice, order, boundEntryId)
+  await moveWatermarks(tx, slice, span, order, boundEntryId)
   return plan
 }
 

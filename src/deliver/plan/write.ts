@@ -14,30 +14,43 @@ export async function writeDeliveries(tx: Database, editionId: number, now: Temp
   await writeVariants(tx, editionId)
   await freezeArticles(tx, editionId)
   const firstSeq = await readNextSeq(tx, editionId)
+  // `left`, so that the planner does not begin at `variant`, of whose new rows it knows nothing yet. Groups are numbered by
+  // how many readers stand before them, since numbering readers takes longer than finding them.
   const written = await tx.execute(sql`
     insert into delivery
       (edition_id, seq, variant_id, subscription_id, subscriber_id, start_entry_id, state, attempts, first_tried_at, retry_at)
-    select ${editionId}, ${firstSeq - 1} + row_number() over (order by v.id, r.subscriber_id),
-      v.id, r.subscription_id, r.subscriber_id, r.since,
-      case when r.retry_at is null then 'queued' else 'deferred' end, r.attempts, r.first_tried_at, r.retry_at
-    from planned_reader r
-    join planned_group g on g.topics = r.topics and g.locale = r.locale and g.format = r.format and g.seen = r.seen
-      and g.since = r.since and not g.home
-    join planned_selection l on l.group_id = g.id and l.enough
-    join variant v on v.edition_id = ${editionId} and v.locale = l.locale and v.format = l.format
-      and v.entries_hash = l.entries_hash`)
+    select ${editionId}, n.seq, n.variant_id, n.subscription_id, n.subscriber_id, n.since,
+      case when o.retry_at is null then 'queued' else 'deferred' end, coalesce(o.attempts, 0), o.first_tried_at, o.retry_at
+    from (
+      select variant_id, since, ${firstSeq - 1} + coalesce(before, 0) + generate_subscripts(subscription_ids, 1) as seq,
+        unnest(subscription_ids) as subscription_id, unnest(subscriber_ids) as subscriber_id
+      from (
+        select l.*, v.id as variant_id, sum(cardinality(l.subscription_ids))
+          over (order by v.id rows between unbounded preceding and 1 preceding) as before
+        from planned_selection l left join variant v on v.edition_id = ${editionId} and v.locale = l.locale
+          and v.format = l.format and v.entries_hash = l.entries_hash
+        where l.enough
+      ) c
+    ) n
+    left join planned_open o on o.subscription_id = n.subscription_id and o.edition_id <> ${editionId}`)
   const count = written.rowCount ?? 0
   if (count === 0) return 0
-  await writeShares(tx, editionId, firstSeq, now)
+  await writeShares(tx, editionId, firstSeq, firstSeq + count - 1, now)
   await supersede(tx, editionId, firstSeq, now)
   return count
 }
 
+/** Those that are there already, but for the home's, are left alone: on conflict each would be written once more. */
 async function writeVariants(tx: Database, editionId: number): Promise<void> {
   await tx.execute(sql`
     insert into variant (edition_id, public_id, locale, format, entry_ids, entries_hash, home)
     select ${editionId}, replace(gen_random_uuid()::text, '-', ''), locale, format, entry_ids, entries_hash, bool_or(home)
-    from planned_selection where enough
+    from planned_selection l
+    where enough and (home or not exists (
+      select from variant v
+      where v.edition_id = ${editionId} and v.locale = l.locale and v.format = l.format
+        and v.entries_hash = l.entries_hash
+    ))
     group by locale, format, entry_ids, entries_hash
     order by locale, format, entries_hash
     on conflict (edition_id, locale, format, entries_hash) do update set home = variant.home or excluded.home`)
@@ -63,25 +76,44 @@ async function readNextSeq(tx: Database, editionId: number): Promise<number> {
   return rows.rows[0]?.next ?? 1
 }
 
-async function writeShares(tx: Database, editionId: number, firstSeq: number, now: Temporal.Instant): Promise<void> {
+/** The edition's own delivery `n` to the reader of `o`; `offset 0`, so that each is looked up and not all are read. */
+const takingOver = (editionId: number) => sql`
+  cross join lateral (
+    select seq, state, retry_at from delivery
+    where edition_id = ${editionId} and subscriber_id = o.subscriber_id offset 0
+  ) n`
+
+/** A share is due with the first of its deliveries; only of those that wait for another try has one to know when. */
+async function writeShares(
+  tx: Database,
+  editionId: number,
+  firstSeq: number,
+  lastSeq: number,
+  now: Temporal.Instant,
+): Promise<void> {
   await tx.execute(sql`
+    with range as (
+      select n as from_seq, least(n + ${DELIVERIES_A_SHARE} - 1, ${lastSeq}) as to_seq
+      from generate_series(${firstSeq}::integer, ${lastSeq}::integer, ${DELIVERIES_A_SHARE}::integer) n
+    ), deferred as (
+      select n.seq, n.retry_at from planned_open o ${takingOver(editionId)}
+      where n.seq >= ${firstSeq} and n.state = 'deferred'
+    )
     insert into share (edition_id, from_seq, to_seq, due_at, deferred)
-    select edition_id, min(seq), max(seq),
-      min(case state when 'queued' then ${now.toString()}::timestamptz else retry_at end),
-      count(*) filter (where state = 'deferred')
-    from delivery where edition_id = ${editionId} and seq >= ${firstSeq}
-    group by edition_id, (seq - ${firstSeq}) / ${DELIVERIES_A_SHARE}
-    order by min(seq)`)
+    select ${editionId}, r.from_seq, r.to_seq,
+      least(min(d.retry_at), case when count(d.seq) <= r.to_seq - r.from_seq then ${now.toString()}::timestamptz end),
+      count(d.seq)
+    from range r left join deferred d on d.seq between r.from_seq and r.to_seq
+    group by r.from_seq, r.to_seq order by r.from_seq`)
 }
 
 /** A reader has at most one open delivery: the older ones end here, in their rows and in their shares' counters. */
 async function supersede(tx: Database, editionId: number, firstSeq: number, now: Temporal.Instant): Promise<void> {
   await tx.execute(sql`
     with taken as (
-      select r.open_edition_id as edition_id, r.open_seq as seq, r.open_state as state
-      from planned_reader r
-      join delivery n on n.edition_id = ${editionId} and n.seq >= ${firstSeq} and n.subscriber_id = r.subscriber_id
-      where r.open_edition_id is not null
+      select o.edition_id, o.seq, o.state
+      from planned_open o ${takingOver(editionId)}
+      where n.seq >= ${firstSeq} and o.edition_id <> ${editionId}
     ), ended as (
       update delivery d set state = 'superseded', retry_at = null, final_at = ${now.toString()}
       from taken t where d.edition_id = t.edition_id and d.seq = t.seq
