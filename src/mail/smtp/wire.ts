@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type Ear, openEar } from './ear.ts'
 import { type Heard, NOTHING_HEARD, readReplies, type Said } from './hear.ts'
 import { openWriting } from './writing.ts'
 
@@ -31,16 +32,18 @@ const KEEP_ALIVE_MS = 30_000
 export async function openWire(host: string, port: number, timeoutMs: number): Promise<Wire | string> {
   // One address of many that does not answer may not use up the time of the others.
   const autoSelectFamilyAttemptTimeout = Math.max(250, Math.floor(timeoutMs / 10))
-  const socket = connect({ host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout })
+  const ear = openEar()
+  const { onread } = ear
+  const socket = connect({ host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, onread })
   const trouble = await settle(socket, 'connect', timeoutMs)
   if (trouble !== null) return trouble
   // Commands go out in the groups they belong to: Nagle could only delay them.
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  return newWire(socket)
+  return newWire(socket, ear)
 }
 
-function newWire(plain: Socket): Wire {
+function newWire(plain: Socket, ear: Ear): Wire {
   let socket = plain
   let heard = NOTHING_HEARD
   let listening = false
@@ -60,11 +63,14 @@ function newWire(plain: Socket): Wire {
   }
 
   function listen(): void {
-    if (!listening) socket.on('data', onData)
+    if (listening) return
     listening = true
+    if (socket === plain) ear.listen(plain, onData)
+    else socket.on('data', onData)
   }
 
   function stopListening(): void {
+    ear.close()
     socket.off('data', onData)
     listening = false
     heard = NOTHING_HEARD
