@@ -168,7 +168,7 @@ async function openWork(config: Config, log: Logger) {
     import('../collect/http/agent.ts'),
   ])
   return {
-    sender: await openSender(config, log),
+    sender: await openSender(config, log, true),
     collecting: { userAgent: makeUserAgent(config.baseUrl), allowPrivate: config.collectAllowPrivate },
     log,
   }

@@ -6,6 +6,8 @@ import { CourantError, reasonOf } from '../errors.ts'
 import { applyLook, type Look, lookKey } from './look/look.ts'
 import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from './markup/liquid.ts'
 import { compileMjml } from './markup/mjml.ts'
+import { runMjmlApart } from './markup/mjml-apart.ts'
+import { runMjml } from './markup/mjml-run.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
 export type MailTemplate = {
@@ -25,23 +27,24 @@ const OWN = fileURLToPath(new URL('../../templates/', import.meta.url))
 /** Parsed looks kept, at about 200 kB each: more newsletters than this parse again now and then (3 ms). */
 const LOOKS_KEPT = 64
 
+/** Where templates are; `apart` compiles them in a process of its own, for one that is to run long and small. */
+export type TemplateOptions = { readonly dir: string | null; readonly apart?: boolean }
+
 /** Reads and compiles all templates; a file of the same name under `dir` (TEMPLATES_DIR) is taken for ours. */
-export async function loadTemplates(options: { readonly dir: string | null }): Promise<Templates> {
-  const [digest, confirmation] = await Promise.all([
-    loadMail('digest', options.dir),
-    loadMail('confirmation', options.dir),
-  ])
+export async function loadTemplates(options: TemplateOptions): Promise<Templates> {
+  const [digest, confirmation] = await Promise.all([loadMail('digest', options), loadMail('confirmation', options)])
   return { digest, confirmation }
 }
 
-async function loadMail(kind: keyof Templates, dir: string | null): Promise<MailTemplate> {
+async function loadMail(kind: keyof Templates, { dir, apart = false }: TemplateOptions): Promise<MailTemplate> {
   const [html, text] = await Promise.all([
     readTemplate(`mail/${kind}.mjml`, dir),
     readTemplate(`mail/${kind}.txt`, dir),
   ])
   const engine = htmlEngine()
   parse(engine, html)
-  return { text: parse(textEngine(), text), htmlFor: rememberLooks(engine, html, await compileMjml(html)) }
+  const compiled = await compileMjml(html, apart ? runMjmlApart : runMjml)
+  return { text: parse(textEngine(), text), htmlFor: rememberLooks(engine, html, compiled) }
 }
 
 function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): MailTemplate['htmlFor'] {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { type Collected, collectSources } from '../collect/collect.ts'
+import type { Collected } from '../collect/collect.ts'
 import { findDueSources } from '../collect/source/sources.ts'
 import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
@@ -63,6 +63,8 @@ export async function collectDue(
   const now = clock.now()
   const sourceIds = await findDueSources(db, now)
   if (sourceIds.length === 0) return NOTHING_COLLECTED
+  // Of several workers one collects: the others need not load what reads feeds, 20 MB of memory.
+  const { collectSources } = await import('../collect/collect.ts')
   return collectSources(db, {
     ...work.collecting,
     sourceIds,

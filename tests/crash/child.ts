@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname
 const PRELOAD = new URL('./preload.ts', import.meta.url).pathname
-const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--import', PRELOAD]
+const FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=4',
+  '--heap-growing-percent=30',
+  '--import',
+  PRELOAD,
+]
 
 /** How a process is started. */
 export type Start = {

@@ -6,17 +6,17 @@ import type { Logger } from '../../log.ts'
 import { parseRelay } from '../../mail/relay/relay.ts'
 import { openLinkKeys } from '../../subscribe/links.ts'
 
-/** What messages are made with, by the configuration. */
-export async function openStationery(config: Config): Promise<Stationery> {
+/** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
+export async function openStationery(config: Config, apart = false): Promise<Stationery> {
   return {
-    templates: await loadTemplates({ dir: config.templatesDir }),
+    templates: await loadTemplates({ dir: config.templatesDir, apart }),
     baseUrl: config.baseUrl,
     linkKeys: openLinkKeys(config.secrets),
     inboundDomain: config.inboundDomain,
   }
 }
 
-/** What a worker sends with, by the configuration. */
-export async function openSender(config: Config, log: Logger): Promise<Sender> {
-  return { relays: config.relays.map((url) => parseRelay(url)), stationery: await openStationery(config), log }
+/** What a worker sends with, by the configuration; `apart` as for `loadTemplates`. */
+export async function openSender(config: Config, log: Logger, apart = false): Promise<Sender> {
+  return { relays: config.relays.map((url) => parseRelay(url)), stationery: await openStationery(config, apart), log }
 }

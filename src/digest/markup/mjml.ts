@@ -1,8 +1,7 @@
-import type mjml from 'mjml'
-import { CourantError, reasonOf } from '../../errors.ts'
 import { invalidTemplate, type TemplateFile } from './liquid.ts'
+import { type MjmlResult, runMjml } from './mjml-run.ts'
 
-type MjmlNode = Awaited<ReturnType<typeof mjml>>['json']
+type MjmlNode = Extract<MjmlResult, { kind: 'compiled' }>['json']
 
 const LIQUID = /\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g
 /** Comments of the author, but not Outlook's conditional ones. */
@@ -11,9 +10,12 @@ const COMMENT = /<!--(?!\[if|<!\[endif|>)[\s\S]*?-->/g
 /**
  * Compiles MJML to HTML, once for all variants: the Liquid in it is kept and still to be rendered. mjml drops Liquid
  * silently where it stands between its own tags, so each tag of the source must come out again; else, or when mjml's
- * strict validation finds fault, throws `template.invalid` with the line.
+ * strict validation finds fault, throws `template.invalid` with the line. `run` runs mjml, here or apart.
  */
-export async function compileMjml(file: TemplateFile): Promise<string> {
+export async function compileMjml(
+  file: TemplateFile,
+  run: (source: string) => Promise<MjmlResult> = runMjml,
+): Promise<string> {
   const source = file.source.replace(COMMENT, (comment) => comment.replace(/[^\n]/g, ''))
   const include = /<mj-include/.exec(source)
   if (include) {
@@ -23,19 +25,13 @@ export async function compileMjml(file: TemplateFile): Promise<string> {
       'mj-include is not read: write the part into the template.',
     )
   }
-  const { default: mjml2html } = await import('mjml')
-  try {
-    const { html, json } = await mjml2html(source, { validationLevel: 'strict', fonts: {}, keepComments: false })
-    requireWholeSections(file, json)
-    const compiled = html.replace(/\s*\n\s*/g, '\n').replace(/[ \t]{2,}/g, ' ')
-    requireEveryTag(file, source, compiled)
-    requireBalancedConditionals(file, compiled)
-    return compiled
-  } catch (cause) {
-    if (cause instanceof CourantError) throw cause
-    const { line, why } = readMjmlError(cause)
-    throw invalidTemplate(file, line, why, cause)
-  }
+  const made = await run(source)
+  if (made.kind === 'fault') throw invalidTemplate(file, made.line, made.why)
+  requireWholeSections(file, made.json)
+  const compiled = made.html.replace(/\s*\n\s*/g, '\n').replace(/[ \t]{2,}/g, ' ')
+  requireEveryTag(file, source, compiled)
+  requireBalancedConditionals(file, compiled)
+  return compiled
 }
 
 /** Throws `template.invalid` unless Outlook's conditional comments open and close in turn. */
@@ -86,10 +82,4 @@ function squeeze(tag: string): string {
 
 function lineAt(source: string, index: number): number {
   return source.slice(0, index).split('\n').length
-}
-
-function readMjmlError(error: unknown): { line: number | null; why: string } {
-  const first = error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : null
-  if (typeof first?.line === 'number') return { line: first.line, why: `<${first.tagName}>: ${first.message}.` }
-  return { line: null, why: reasonOf(error) }
 }
