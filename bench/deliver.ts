@@ -65,7 +65,12 @@ async function runCourant({ port }: BenchSink, { editionId }: BenchWorld, connec
 }
 
 async function runScript(script: string, words: readonly string[]): Promise<Round> {
-  const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', ...profiling(script)]
+  const flags = [
+    '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=4',
+    '--heap-growing-percent=30',
+    ...profiling(script),
+  ]
   const { stdout, stderr } = await run(process.execPath, [
     ...flags,
     join(import.meta.dirname, 'deliver', script),
