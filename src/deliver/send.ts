@@ -11,6 +11,7 @@ import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
 import { openBench } from './send/bench.ts'
+import { openBrake, type Trouble } from './send/brake.ts'
 import type { Claimed } from './send/claim.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
@@ -41,7 +42,8 @@ const LOOK_AGAIN_MS = 500
 
 /**
  * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
- * more is due or it is stopped. Where no relay can be reached the rest is deferred and the trouble is returned, else null.
+ * more is due or it is stopped. Where no relay can be reached, or none takes anything, the rest is deferred and the trouble is
+ * returned in the relay's words, else null.
  */
 export async function sendDue(
   db: Database,
@@ -57,7 +59,8 @@ export async function sendDue(
   const write = openWriter(db, sender)
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
-    const lane = { relay, throttle, supply, ledger, write, clock, bench, onAccounted, signal }
+    const brake = openBrake(clock, signal)
+    const lane = { relay, throttle, brake, supply, ledger, write, clock, bench, onAccounted, signal }
     return Array.from({ length: relay.connections }, () => lane)
   })
   const settled = await Promise.allSettled(lanes.map(runLane))
@@ -68,13 +71,13 @@ export async function sendDue(
   })
   const trouble = troubleOf(ends)
   if (trouble === null) return null
-  sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble }, 'relay.unreachable')
+  sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble: trouble.reply }, 'relay.unreachable')
   await deferRest(db, owner, editionId, trouble, clock.now())
-  return trouble
+  return trouble.reply
 }
 
 /** What kept every lane that had something to send from its relay; null where one of them got through. */
-function troubleOf(ends: readonly LaneEnd[]): string | null {
+function troubleOf(ends: readonly LaneEnd[]): Trouble | null {
   if (ends.some(({ kind }) => kind === 'served')) return null
   return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
 }

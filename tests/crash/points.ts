@@ -31,7 +31,7 @@ export const STATEMENTS = {
   account: /prepared account/,
   release: /update share s set owner = null, lease_until = null, due_at/,
   abandon: /set state = 'queued', attempts = attempts - 1/,
-  defer: /reason = 'no relay could be reached'/,
+  defer: /set state = 'deferred', retry_at = \$/,
   finish: /update edition e set state = 'finished'/,
   any: /^/,
 } as const

@@ -75,6 +75,19 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
 
 describe('a relay', () => {
   test.each([
+    ['550 5.7.1 Relaying denied', 'the relay does not let this sender send'],
+    ['452 4.3.1 Insufficient system storage', 'the relay has trouble of its own'],
+  ])('that says %s to one after another is left alone, with all that waits', async (reply, reason) => {
+    const edition = await plan(db, 30)
+    const { relay, sender } = await meet({ ...PIPELINING, answers: { MAIL: [`${reply}\r\n`] } })
+    await send(db, sender, edition)
+    await expectAll(db, edition, { state: 'deferred', reason, reply, ambiguous: false })
+    expect(relay.lines.filter((line) => line.startsWith('MAIL')).length).toBeLessThan(10)
+    await send(db, (await meet(PIPELINING)).sender, edition, 10)
+    await expectAll(db, edition, { state: 'sent' })
+  })
+
+  test.each([
     ['a mailbox that is gone', 'RCPT', '550 5.1.1 no such user', ['550 5.1.1 no such user']],
     ['a sender it does not know', 'MAIL', '550 5.1.1 no such user', []],
     ['spam', 'content', '554 5.7.1 Spam message rejected', []],

@@ -56,6 +56,8 @@ export async function sendNotices(
       const results = await sendRound({ db, sender, clock, signal, throttle }, ready)
       if (results.length === 0) break
       accepted += results.filter(({ outcome }) => outcome.state === 'sent').length
+      // A relay with trouble of its own is not asked with all that wait.
+      if (results.every(({ outcome }) => outcome.pausesRelay)) break
     }
   } finally {
     await line.close()

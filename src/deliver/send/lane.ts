@@ -1,9 +1,10 @@
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Relay } from '../../mail/relay/relay.ts'
-import { openSmtp, type SmtpConnection } from '../../mail/smtp.ts'
+import { openSmtp, type Reply, type SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import type { Bench } from './bench.ts'
+import type { Brake, Trouble } from './brake.ts'
 import type { Claimed } from './claim.ts'
 import type { Ledger } from './ledger.ts'
 import { rest, unlessStopped } from './rest.ts'
@@ -14,6 +15,7 @@ import type { Throttle } from './throttle.ts'
 type Lane = {
   readonly relay: Relay
   readonly throttle: Throttle
+  readonly brake: Brake
   readonly supply: Supply
   readonly ledger: Ledger
   /** The message, or what becomes of a delivery whose message cannot be made. */
@@ -28,17 +30,20 @@ type Lane = {
 /** A lane's connection, opened when there is something to send. */
 type Line = {
   connection: SmtpConnection | null
-  trouble: string | null
+  /** Its relay had trouble of its own. */
+  isBad: boolean
+  trouble: Trouble | null
   opened: boolean
   /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
   last: Promise<void> | null
 }
 
-/** How a lane ended: it had a connection, it never needed one, or no relay could be reached, in the relay's words. */
-export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: string }
+/** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
+export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: Trouble }
 
 /** Waits before a relay that could not be reached is tried again; after the last the lane gives up. */
 const REOPEN_AFTER_MS = [250, 1000]
+const UNREACHABLE = 'no relay could be reached'
 
 /**
  * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
@@ -47,7 +52,7 @@ const REOPEN_AFTER_MS = [250, 1000]
  * else was claimed to the supply, which gives it back.
  */
 export async function runLane(lane: Lane): Promise<LaneEnd> {
-  const line: Line = { connection: null, trouble: null, opened: false, last: null }
+  const line: Line = { connection: null, isBad: false, trouble: null, opened: false, last: null }
   const end = (): LaneEnd => ({ kind: line.opened ? 'served' : 'idle' })
   try {
     for (;;) {
@@ -72,7 +77,12 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
 
 /** What came of beginning a message: all of it but its end is on the wire, or there is none to send, or it is given back. */
 type Begun =
-  | { readonly kind: 'begun'; readonly connection: SmtpConnection; readonly editionAt: Temporal.Instant }
+  | {
+      readonly kind: 'begun'
+      readonly connection: SmtpConnection
+      readonly editionAt: Temporal.Instant
+      readonly begunMs: number
+    }
   | { readonly kind: 'over'; readonly outcome: Outcome }
   | { readonly kind: 'given back' }
 
@@ -100,13 +110,11 @@ async function finish(
 ): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
-  const { connection, editionAt } = begun
+  const { connection, editionAt, begunMs } = begun
   // Begun may have been long ago: the relay took its time, or the commit.
   const refused = await lookAgain(lane, claimed)
   if (refused === null && !lane.signal.aborted && lane.supply.holds(claimed)) {
-    const reply = connection.finish()
-    const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
-    return { outcome: reply.then((said) => readReply(said, attempt, lane.clock.now())) }
+    return { outcome: connection.finish().then((reply) => hear(lane, line, reply, { claimed, editionAt, begunMs })) }
   }
   await connection.abandon()
   await hangUp(line)
@@ -119,25 +127,40 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
   const message = await lane.write(claimed)
   if ('state' in message) return over(message)
   await lane.throttle()
-  if (line.connection !== null && !line.connection.usable) {
+  const trouble = await lane.brake.pass()
+  if (trouble !== null) {
+    line.trouble = trouble
+    return over(putBack(trouble.reason, trouble.reply))
+  }
+  if (line.connection !== null && (line.isBad || !line.connection.usable)) {
     await settleLast(line)
     await hangUp(line)
   }
   if (line.connection === null) await dial(line, lane)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
-  if (connection === null) return over(putBack('no relay could be reached', line.trouble))
+  if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
   const refused = await lookAgain(lane, claimed)
   if (refused !== null) return over(refused)
   const { envelope, content, editionAt } = message
+  const begunMs = lane.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
-  if (reply !== null) {
-    const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
-    return over(readReply(reply, attempt, lane.clock.now()))
-  }
+  if (reply !== null) return over(hear(lane, line, reply, { claimed, editionAt, begunMs }))
   connection.write(content.pieces)
-  return { kind: 'begun', connection, editionAt }
+  return { kind: 'begun', connection, editionAt, begunMs }
+}
+
+/** What a message was sent with. */
+type Sent = { readonly claimed: Claimed; readonly editionAt: Temporal.Instant; readonly begunMs: number }
+
+/** What a reply means for the delivery, and for its relay. */
+function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, editionAt, begunMs }: Sent): Outcome {
+  const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
+  const outcome = readReply(reply, attempt, clock.now())
+  line.isBad ||= outcome.pausesRelay
+  brake.hear(reply, outcome, begunMs)
+  return outcome
 }
 
 const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
@@ -175,11 +198,12 @@ async function dial(line: Line, { relay, signal }: Lane): Promise<void> {
     if (opened === null) return leave(dialled)
     if (!('kind' in opened)) {
       line.connection = opened
+      line.isBad = false
       line.trouble = null
       line.opened = true
       return
     }
-    line.trouble = opened.text
+    line.trouble = { reason: UNREACHABLE, reply: opened.text }
   }
 }
 

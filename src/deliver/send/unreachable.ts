@@ -1,20 +1,21 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import type { Trouble } from './brake.ts'
 import { leaseShare, releaseLease } from './lease.ts'
 
-/** A relay that could not be reached is tried again after this long. */
+/** A relay that takes nothing is tried again after this long. */
 const RELAY_WAIT_MINUTES = 5
 
 /**
- * Defers everything still due because no relay can be reached: a trouble of the relay, which counts against no reader
- * and is no attempt.
+ * Defers everything still due because no relay can be reached, or none takes anything: a trouble of the relay, which counts
+ * against no reader and is no attempt.
  */
 export async function deferRest(
   db: Database,
   owner: string,
   editionId: number | null,
-  trouble: string,
+  { reason, reply }: Trouble,
   now: Temporal.Instant,
 ): Promise<void> {
   const retryAt = now.add({ minutes: RELAY_WAIT_MINUTES }).toString()
@@ -33,7 +34,7 @@ export async function deferRest(
         update share s set deferred = s.deferred + (select count(*) from due where state = 'queued')
         from held where s.id = held.id
       )
-      update delivery d set state = 'deferred', retry_at = ${retryAt}, reason = 'no relay could be reached', reply = ${trouble}
+      update delivery d set state = 'deferred', retry_at = ${retryAt}, reason = ${reason}, reply = ${reply}
       from due where d.edition_id = ${lease.editionId} and d.seq = due.seq`)
     await releaseLease(db, lease, now)
   }

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { type Outcome, readReply } from '../../src/deliver/outcome.ts'
+import { openBrake } from '../../src/deliver/send/brake.ts'
+import { NEVER } from '../../src/deliver/send/rest.ts'
+import type { Reply } from '../../src/mail/smtp.ts'
+import { handClock } from '../support/clock.ts'
+import { NOON } from '../support/world.ts'
+
+const TAKEN: Reply = { kind: 'accepted', text: '250 2.0.0 taken' }
+const FULL: Reply = { kind: 'deferred', code: 452, enhanced: '4.3.1', text: '452 4.3.1 no room', stage: 'mail' }
+const NOBODY: Reply = { kind: 'refused', code: 550, enhanced: '5.1.1', text: '550 5.1.1 no such user', stage: 'rcpt' }
+const BROKEN: Reply = { kind: 'broken', stage: 'content', text: 'The connection was closed.', ambiguous: true }
+
+const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, editionAt: NOON, jitter: 0 }, NOON)
+
+/** A brake that heard these, each of a message begun when the last had ended, with no wait left. */
+function after(replies: readonly Reply[]) {
+  let ms = 0
+  const brake = openBrake({ ...handClock(NOON), monotonicMs: () => ms }, NEVER)
+  for (const reply of replies) {
+    ms += 10_000
+    brake.hear(reply, meaning(reply), ms)
+  }
+  ms += 10_000
+  return { brake, ms }
+}
+
+const times = (count: number, reply: Reply) => Array.from({ length: count }, () => reply)
+
+test('a relay without trouble is not held back from', async () => {
+  expect(await after(times(20, TAKEN)).brake.pass()).toBeNull()
+})
+
+test('a relay is given up after five troubles in a row, in its own words', async () => {
+  expect(await after(times(4, FULL)).brake.pass()).toBeNull()
+  expect(await after(times(5, FULL)).brake.pass()).toEqual({
+    reason: 'the relay has trouble of its own',
+    reply: '452 4.3.1 no room',
+  })
+})
+
+test('a connection that breaks five times in a row is its relay’s trouble', async () => {
+  expect(await after(times(4, BROKEN)).brake.pass()).toBeNull()
+  expect(await after(times(5, BROKEN)).brake.pass()).toMatchObject({ reply: 'The connection was closed.' })
+})
+
+test('one message that it takes, or refuses for its reader’s sake, is a new beginning', async () => {
+  for (const good of [TAKEN, NOBODY])
+    expect(await after([...times(4, FULL), good, ...times(4, FULL)]).brake.pass()).toBeNull()
+})
+
+test('what was under way on other connections meets the same trouble, which counts once', async () => {
+  const { brake, ms } = after(times(4, FULL))
+  for (let connection = 0; connection < 20; connection += 1) brake.hear(FULL, meaning(FULL), ms - 11_000)
+  expect(await brake.pass()).toBeNull()
+})
