@@ -15,7 +15,7 @@ import { startWorker } from './soak/worker.ts'
  * PostgreSQL to the fast sink: how its memory and its pace are from the first tenth to the last, and how many dead rows lie
  * about. `npm run bench -- soak [readers] [connections]`
  */
-const [readers = 1_000_000, connections = 40] = process.argv.slice(2).map(Number)
+const [readers = 1_000_000, connections = 20] = process.argv.slice(2).map(Number)
 const PORT = 2528
 
 const postgres = await openBenchPostgres()

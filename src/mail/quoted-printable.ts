@@ -19,7 +19,7 @@ const SOFT_BREAK = Buffer.from('=\r\n')
 export function encodePiece(text: string): Buffer {
   const input = Buffer.from(text.replace(/\r\n?|\n/g, '\r\n'), 'utf8')
   // At worst each octet takes three, and a soft break of three stands after each 63 (no character is longer than 12).
-  const output = Buffer.allocUnsafe(input.length * 3 + Math.ceil((input.length * 3) / 63) * 3 + 3)
+  const output = openScratch(input.length * 3 + Math.ceil((input.length * 3) / 63) * 3 + 3)
   let length = 0
   let column = 0
   for (let at = 0; at < input.length; ) {
@@ -48,7 +48,15 @@ export function encodePiece(text: string): Buffer {
     at += octets
   }
   if (column > 0) length += SOFT_BREAK.copy(output, length)
-  return output.subarray(0, length)
+  return Buffer.from(output.subarray(0, length))
+}
+
+/** A long body is written here first: cut out of as much as it might have taken, it would keep three times its memory. */
+let scratch = Buffer.alloc(0)
+
+function openScratch(size: number): Buffer {
+  if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(size)
+  return scratch
 }
 
 /** Printable ASCII without `=` that fits a line, begins with no dot and ends with no blank. */

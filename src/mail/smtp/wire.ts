@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type Ear, openEar } from './ear.ts'
 import { type Heard, NOTHING_HEARD, readReplies, type Said } from './hear.ts'
-import { openWriting } from './writing.ts'
+import { writePieces } from './writing.ts'
 
 /** A socket to a relay: what is said goes out in order, and each `hear` gets one reply in order. */
 export type Wire = {
@@ -48,7 +48,6 @@ function newWire(plain: Socket, ear: Ear): Wire {
   let heard = NOTHING_HEARD
   let listening = false
   let outgoing: (string | Uint8Array)[] = []
-  const write = openWriting()
   let ended: string | null = null
   let timer: NodeJS.Timeout | undefined
   const waiting: Waiting[] = []
@@ -105,7 +104,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
   function flush(): void {
     const pieces = outgoing
     outgoing = []
-    if (ended === null) write(socket, pieces)
+    if (ended === null) writePieces(socket, pieces)
   }
 
   function end(why: string): void {

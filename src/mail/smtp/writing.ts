@@ -2,33 +2,41 @@ import type { Writable } from 'node:stream'
 
 /** A message of 77 KB with its commands fits. */
 const ROOM = 131_072
+/** A write that a relay takes at once gives its room back at once, so few serve all connections of a process. */
+const MOST_ROOMS = 8
+const rooms: Buffer[] = []
+let made = 0
 
 /**
- * Opens a way to write pieces at once. Node takes 2 to 3 µs for each piece of a write, and a message has a dozen, most of
- * them short: so they are copied into one buffer, which is used again and again, and written as one. What does not fit, or
- * comes before the last has left, goes out piece by piece.
+ * Writes pieces at once. Node takes 2 to 3 µs for each piece of a write, and a message has a dozen, most of them short: so
+ * they are copied into one buffer, which is used again and again, and written as one. What does not fit, or comes while
+ * all rooms wait for relays, goes out piece by piece.
  */
-export function openWriting(): (to: Writable, pieces: readonly (string | Uint8Array)[]) => void {
-  let room: Buffer | null = null
-  let isFree = true
-  const free = () => {
-    isFree = true
+export function writePieces(to: Writable, pieces: readonly (string | Uint8Array)[]): void {
+  const [first] = pieces
+  if (first === undefined) return
+  if (pieces.every((piece) => typeof piece === 'string')) to.write(pieces.join(''))
+  else if (pieces.length === 1) to.write(first)
+  else if (!writeAsOne(to, pieces)) {
+    to.cork()
+    for (const piece of pieces) to.write(piece)
+    to.uncork()
   }
-  return (to, pieces) => {
-    const [first] = pieces
-    if (first === undefined) return
-    if (pieces.every((piece) => typeof piece === 'string')) to.write(pieces.join(''))
-    else if (pieces.length === 1) to.write(first)
-    else if (isFree && boundOf(pieces) <= ROOM) {
-      room ??= Buffer.allocUnsafeSlow(ROOM)
-      isFree = false
-      to.write(room.subarray(0, copy(pieces, room)), free)
-    } else {
-      to.cork()
-      for (const piece of pieces) to.write(piece)
-      to.uncork()
-    }
-  }
+}
+
+function writeAsOne(to: Writable, pieces: readonly (string | Uint8Array)[]): boolean {
+  if (boundOf(pieces) > ROOM) return false
+  const room = rooms.pop() ?? makeRoom()
+  if (room === null) return false
+  // Called back when it has left, and when it never will.
+  to.write(room.subarray(0, copy(pieces, room)), () => rooms.push(room))
+  return true
+}
+
+function makeRoom(): Buffer | null {
+  if (made === MOST_ROOMS) return null
+  made += 1
+  return Buffer.allocUnsafeSlow(ROOM)
 }
 
 /** Octets the pieces have at most: UTF-8 takes three for a unit of a JavaScript string. */
