@@ -12,7 +12,7 @@ import { openBenchPostgres } from './postgres.ts'
  * Postfix's smtp-source with 20 sessions; a plain nodemailer pool with 10 connections; and Courant with 20 and 40
  * connections, from queued rows on PostgreSQL to committed sent rows. Needs Postfix, PostgreSQL and a C compiler.
  */
-const READERS = Number(process.argv[2] ?? 20_000)
+const READERS = Number(process.argv[2] ?? 40_000)
 const ROUNDS = Number(process.argv[3] ?? 3)
 const PLAIN_MESSAGES = 1500
 const OCTETS = 76_000
@@ -68,7 +68,8 @@ async function runScript(script: string, words: readonly string[]): Promise<Roun
   const flags = [
     '--disable-warning=ExperimentalWarning',
     '--max-semi-space-size=4',
-    '--heap-growing-percent=30',
+    '--heap-growing-percent=20',
+    '--v8-pool-size=2',
     ...profiling(script),
   ]
   const { stdout, stderr } = await run(process.execPath, [

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=4 --heap-growing-percent=30
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=4 --heap-growing-percent=20 --v8-pool-size=2
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 

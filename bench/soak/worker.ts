@@ -10,7 +10,12 @@ export type BenchWorker = {
 }
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts')
-const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--heap-growing-percent=30']
+const FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=4',
+  '--v8-pool-size=2',
+  '--heap-growing-percent=20',
+]
 
 /** Starts `courant serve --roles worker` as `npm start` would. */
 export function startWorker(databaseUrl: string, relayUrl: string): BenchWorker {

@@ -57,6 +57,8 @@ async function writeResults(
     ambiguous: outcome.ambiguous,
     untried: outcome.untried,
   }))
+  // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all shares there ever were.
+  const shareIds = `{${[...new Set(rows.map((row) => row.share_id))].join(',')}}`
   const held = await db.execute<{ id: number }>(sql`/* prepared account */
     with result as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
@@ -64,7 +66,7 @@ async function writeResults(
          untried boolean)
     ), held as (
       select s.id from share s
-      where (s.id, s.token) in (select share_id, token from result)
+      where s.id = any(${shareIds}::bigint[]) and (s.id, s.token) in (select share_id, token from result)
       order by s.id for update
     ), written as (
       update delivery d set
@@ -87,7 +89,7 @@ async function writeResults(
           count(*) filter (where state = 'skipped') as skipped
         from written group by share_id
       ) c
-      where s.id = c.share_id
+      where s.id = any(${shareIds}::bigint[]) and s.id = c.share_id
     )
     select id from held`)
   return new Set(held.rows.map((row) => row.id))

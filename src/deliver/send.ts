@@ -11,14 +11,14 @@ import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
 import { openBench } from './send/bench.ts'
-import { openBrake, type Trouble } from './send/brake.ts'
 import type { Claimed } from './send/claim.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
+import { openBrake, type Trouble } from './send/line/brake.ts'
+import { openThrottle } from './send/line/throttle.ts'
 import { NEVER, rest } from './send/rest.ts'
 import { openSupply } from './send/supply.ts'
-import { openThrottle } from './send/throttle.ts'
 import { deferRest } from './send/unreachable.ts'
 
 /** What a worker sends with. */
@@ -37,7 +37,7 @@ type Sending = {
 }
 
 /** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
-const VARIANTS_KEPT = 16
+const VARIANTS_KEPT = 8
 const LOOK_AGAIN_MS = 500
 
 /**

@@ -5,7 +5,8 @@ const PRELOAD = new URL('./preload.ts', import.meta.url).pathname
 const FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--max-semi-space-size=4',
-  '--heap-growing-percent=30',
+  '--heap-growing-percent=20',
+  '--v8-pool-size=2',
   '--import',
   PRELOAD,
 ]

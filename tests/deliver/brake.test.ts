@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Outcome, readReply } from '../../src/deliver/outcome.ts'
-import { openBrake } from '../../src/deliver/send/brake.ts'
+import { openBrake } from '../../src/deliver/send/line/brake.ts'
 import { NEVER } from '../../src/deliver/send/rest.ts'
 import type { Reply } from '../../src/mail/smtp.ts'
 import { handClock } from '../support/clock.ts'

@@ -50,7 +50,9 @@ export async function claimDue(
   now: Temporal.Instant,
 ): Promise<readonly Claimed[]> {
   const at = now.toString()
-  // The bounds are given and not read from `held`: else the range is walked from the edition's first delivery.
+  // The bounds are given and not read from `held`: else the range is walked from the edition's first delivery. And each reader
+  // is looked up (`offset 0`): PostgreSQL takes fifty rows of a partition for millions, and would read all readers, 0.8 s
+  // instead of 2 ms at a million. Nor are they millions to it (`limit`), for which it would compile the statement each time.
   const rows = await db.execute<ClaimedRow>(sql`/* prepared claim */
     with held as (
       select s.id from share s join edition e on e.id = s.edition_id
@@ -74,12 +76,14 @@ export async function claimDue(
         deferred = s.deferred - (select count(*) from due where state = 'deferred')
       from held where s.id = held.id
     )
-    select c.*, s.state, p.email, p.name, s.token_version, (extract(epoch from s.confirmed_at) * 1000)::bigint as confirmed_ms, k.rhythm, k.weekday, k.hour, k.zone,
-      exists (select from suppression x where x.email_hash = p.email_hash) as suppressed
-    from claimed c
-    join subscription s on s.id = c.subscription_id
-    join subscriber p on p.id = s.subscriber_id
-    join cohort k on k.id = s.cohort_id
+    select c.*, r.* from (select * from claimed limit 1000) c
+    cross join lateral (
+      select s.state, p.email, p.name, s.token_version, (extract(epoch from s.confirmed_at) * 1000)::bigint as confirmed_ms,
+        k.rhythm, k.weekday, k.hour, k.zone,
+        (select count(*) from (select from suppression x where x.email_hash = p.email_hash limit 1) one) > 0 as suppressed
+      from subscription s join subscriber p on p.id = s.subscriber_id join cohort k on k.id = s.cohort_id
+      where s.id = c.subscription_id offset 0
+    ) r
     order by c.seq`)
   return rows.rows.map((row) => read(row, lease))
 }

@@ -1,15 +1,15 @@
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Relay } from '../../mail/relay/relay.ts'
-import { openSmtp, type Reply, type SmtpConnection } from '../../mail/smtp.ts'
+import type { Reply, SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import type { Bench } from './bench.ts'
-import type { Brake, Trouble } from './brake.ts'
 import type { Claimed } from './claim.ts'
 import type { Ledger } from './ledger.ts'
-import { rest, unlessStopped } from './rest.ts'
+import type { Brake, Trouble } from './line/brake.ts'
+import { dial, hangUp, type Line, settleLast, UNREACHABLE } from './line/line.ts'
+import type { Throttle } from './line/throttle.ts'
 import type { Supply } from './supply.ts'
-import type { Throttle } from './throttle.ts'
 
 /** What one connection works with. */
 type Lane = {
@@ -27,23 +27,8 @@ type Lane = {
   readonly signal: AbortSignal
 }
 
-/** A lane's connection, opened when there is something to send. */
-type Line = {
-  connection: SmtpConnection | null
-  /** Its relay had trouble of its own. */
-  isBad: boolean
-  trouble: Trouble | null
-  opened: boolean
-  /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
-  last: Promise<void> | null
-}
-
 /** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
 export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: Trouble }
-
-/** Waits before a relay that could not be reached is tried again; after the last the lane gives up. */
-const REOPEN_AFTER_MS = [250, 1000]
-const UNREACHABLE = 'no relay could be reached'
 
 /**
  * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
@@ -136,7 +121,7 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
     await settleLast(line)
     await hangUp(line)
   }
-  if (line.connection === null) await dial(line, lane)
+  if (line.connection === null) await dial(line, lane.relay, lane.signal)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
   if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
@@ -181,38 +166,4 @@ function account(lane: Lane, claimed: Claimed, outcome: Outcome | Promise<Outcom
   })()
   accounted.catch(() => {})
   return accounted
-}
-
-async function settleLast(line: Line): Promise<void> {
-  const { last } = line
-  line.last = null
-  await last
-}
-
-async function dial(line: Line, { relay, signal }: Lane): Promise<void> {
-  for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
-    await rest(waitMs, signal)
-    if (signal.aborted) return
-    const dialled = openSmtp(relay)
-    const opened = await unlessStopped(dialled, signal)
-    if (opened === null) return leave(dialled)
-    if (!('kind' in opened)) {
-      line.connection = opened
-      line.isBad = false
-      line.trouble = null
-      line.opened = true
-      return
-    }
-    line.trouble = { reason: UNREACHABLE, reply: opened.text }
-  }
-}
-
-/** Nobody waits for this connection any more; if it comes about all the same, it is closed. */
-function leave(dialled: ReturnType<typeof openSmtp>): void {
-  void dialled.then((opened) => ('kind' in opened ? undefined : opened.close()))
-}
-
-async function hangUp(line: Line): Promise<void> {
-  await line.connection?.close()
-  line.connection = null
 }

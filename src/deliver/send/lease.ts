@@ -80,7 +80,10 @@ export async function hasDueShare(db: Database, now: Temporal.Instant): Promise<
 /** Prolongs the owner's leases and returns the ids of the shares it still holds. */
 export async function extendLeases(db: Database, owner: string, now: Temporal.Instant): Promise<ReadonlySet<number>> {
   const held = await db.execute<{ id: number }>(sql`
-    update share set lease_until = ${leaseEnd(now)} where owner = ${owner} and due_at is not null returning id`)
+    update share set lease_until = ${leaseEnd(now)}
+    where edition_id = any(array(select id from edition where state in ('planning', 'sending', 'paused', 'held')))
+      and owner = ${owner} and due_at is not null
+    returning id`)
   return new Set(held.rows.map((row) => row.id))
 }
 

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Trouble } from './brake.ts'
 import { leaseShare, releaseLease } from './lease.ts'
+import type { Trouble } from './line/brake.ts'
 
 /** A relay that takes nothing is tried again after this long. */
 const RELAY_WAIT_MINUTES = 5

@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts'
-import { rest } from './rest.ts'
+import type { Clock } from '../../../clock.ts'
+import { rest } from '../rest.ts'
 
 /** Resolves when the next message may go, or at once when the sending is stopped. */
 export type Throttle = () => Promise<void>

@@ -1,7 +1,7 @@
-import type { Clock } from '../../clock.ts'
-import type { Reply } from '../../mail/smtp.ts'
-import type { Outcome } from '../outcome.ts'
-import { rest } from './rest.ts'
+import type { Clock } from '../../../clock.ts'
+import type { Reply } from '../../../mail/smtp.ts'
+import type { Outcome } from '../../outcome.ts'
+import { rest } from '../rest.ts'
 
 /** Holds a worker back from a relay that has trouble of its own, over all its connections. */
 export type Brake = {

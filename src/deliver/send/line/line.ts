@@ -1,0 +1,56 @@
+import type { Relay } from '../../../mail/relay/relay.ts'
+import { openSmtp, type SmtpConnection } from '../../../mail/smtp.ts'
+import { rest, unlessStopped } from '../rest.ts'
+import type { Trouble } from './brake.ts'
+
+/** A lane's connection, opened when there is something to send. */
+export type Line = {
+  connection: SmtpConnection | null
+  /** Its relay had trouble of its own. */
+  isBad: boolean
+  trouble: Trouble | null
+  opened: boolean
+  /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
+  last: Promise<void> | null
+}
+
+/** Waits before a relay that could not be reached is tried again; after the last the lane gives up. */
+const REOPEN_AFTER_MS = [250, 1000]
+export const UNREACHABLE = 'no relay could be reached'
+
+/** Waits until the outcome of the last message is committed. */
+export async function settleLast(line: Line): Promise<void> {
+  const { last } = line
+  line.last = null
+  await last
+}
+
+/** Opens its connection, or leaves it with the trouble. */
+export async function dial(line: Line, relay: Relay, signal: AbortSignal): Promise<void> {
+  for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
+    await rest(waitMs, signal)
+    if (signal.aborted) return
+    const dialled = openSmtp(relay)
+    const opened = await unlessStopped(dialled, signal)
+    if (opened === null) return leave(dialled)
+    if (!('kind' in opened)) {
+      line.connection = opened
+      line.isBad = false
+      line.trouble = null
+      line.opened = true
+      return
+    }
+    line.trouble = { reason: UNREACHABLE, reply: opened.text }
+  }
+}
+
+/** Nobody waits for this connection any more; if it comes about all the same, it is closed. */
+function leave(dialled: ReturnType<typeof openSmtp>): void {
+  void dialled.then((opened) => ('kind' in opened ? undefined : opened.close()))
+}
+
+/** Says goodbye, if there is anybody to say it to. */
+export async function hangUp(line: Line): Promise<void> {
+  await line.connection?.close()
+  line.connection = null
+}
