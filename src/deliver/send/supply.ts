@@ -127,8 +127,12 @@ export function openSupply(
   const isStale = (one: Claimed) => clock.monotonicMs() - (checkedAtMs.get(one) ?? 0) > FRESH_MS
 
   async function prepare(): Promise<void> {
-    if (ready[0] === undefined) await startRefill()
-    else {
+    if (ready[0] === undefined) {
+      const begunBefore = refilling !== null
+      await startRefill()
+      // It may have looked just before a delivery of this very lane was queued again.
+      if (begunBefore && ready[0] === undefined) await startRefill()
+    } else {
       refreshing ??= refresh().finally(() => {
         refreshing = null
       })

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import type { Database } from '../../src/db/client.ts'
+import { NEVER } from '../../src/deliver/send/rest.ts'
+import { openSupply } from '../../src/deliver/send/supply.ts'
+import { handClock } from '../support/clock.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+
+const { db } = await freshDatabase()
+
+/** The same database; the answer to the first transaction comes only when it is let go. */
+function holdFirst(real: Database) {
+  const [answered, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let count = 0
+  const transaction = async (...args: Parameters<Database['transaction']>) => {
+    count += 1
+    const isFirst = count === 1
+    const value = await real.transaction(...args)
+    if (!isFirst) return value
+    answered.resolve()
+    await held.promise
+    return value
+  }
+  const holding = new Proxy(real, {
+    get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name)),
+  })
+  return { db: holding, answered: answered.promise, letGo: held.resolve }
+}
+
+test('whoever joins a look that began before something was due looks again', async () => {
+  const world = await makeWorld(db)
+  await world.addArticles(1)
+  await world.addReaders(1)
+  const holding = holdFirst(db)
+  const supply = openSupply(holding.db, 'worker', null, handClock(NOON), NEVER)
+  const early = supply.next()
+  await holding.answered
+  await planByHand(db, world, handClock(NOON))
+  const late = supply.next()
+  holding.letGo()
+  const found = [await early, await late]
+  expect(found.filter((one) => one !== null)).toHaveLength(1)
+  await supply.close()
+})
