@@ -123,7 +123,8 @@ describe('wake-ups', () => {
     await one.wake('plan')
     const left = await opened[0]?.pool.query(`select
       (select count(*) from pg_prepared_statements) as statements,
-      (select count(*) from pg_locks where locktype = 'advisory') as locks,
+      (select count(*) from pg_locks join pg_database on oid = database and datname = current_database()
+        where locktype = 'advisory') as locks,
       (select count(*) from pg_listening_channels()) as channels`)
     expect(left?.rows).toEqual([{ statements: 0, locks: 0, channels: 0 }])
   })
