@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import type { MjmlResult } from './mjml-run.ts'
 
-const PROGRAM = new URL('./mjml-program.ts', import.meta.url).pathname
+const PROGRAM = fileURLToPath(new URL('./mjml-program.ts', import.meta.url))
 const FLAGS = ['--disable-warning=ExperimentalWarning']
 
 /**
@@ -13,6 +14,8 @@ const FLAGS = ['--disable-warning=ExperimentalWarning']
 export async function runMjmlApart(source: string): Promise<MjmlResult> {
   const child = spawn(process.execPath, [...FLAGS, PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
+  // One that dies early says so by its exit code.
+  child.stdin.on('error', () => {})
   child.stdin.end(source)
   const said = await text(child.stdout)
   const [code] = await ended
