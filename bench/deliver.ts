@@ -12,9 +12,9 @@ import { openBenchPostgres } from './postgres.ts'
  * Postfix's smtp-source with 20 sessions; a plain nodemailer pool with 10 connections; and Courant with 20 and 40
  * connections, from queued rows on PostgreSQL to committed sent rows. Needs Postfix, PostgreSQL and a C compiler.
  */
-const READERS = Number(process.argv[2] ?? 40_000)
+const READERS = Number(process.argv[2] ?? 80_000)
 const ROUNDS = Number(process.argv[3] ?? 3)
-const PLAIN_MESSAGES = 1500
+const PLAIN_MESSAGES = 3000
 const OCTETS = 76_000
 const run = promisify(execFile)
 

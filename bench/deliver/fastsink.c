@@ -13,14 +13,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LINE 1024
 #define ROOM 262144
 #define REPLIES 4096
+/* A whole message and the next one fit, so that clients write them in one go and are answered at once. */
+#define WINDOW 1000000
 
+/* What was read and not yet understood: a line, or what may be the beginning of a content's end. */
 struct client {
   int fd, in_content, length;
-  char octets[ROOM];
+  char rest[LINE];
 };
 
+/* Of all clients, so that it stays in the processor's cache. */
+static char room[LINE + ROOM];
 static volatile long taken;
 
 static void end(int signal) {
@@ -42,13 +48,27 @@ static void greet(int epoll, int listener) {
   if (write(fd, "220 fastsink ESMTP\r\n", 20) < 0) perror("greet");
 }
 
+/* The first end of a content, or null: looked for in blocks that compilers make a few vector instructions of. */
+static char *find_end(char *at, char *end) {
+  while (end - at >= 5) {
+    long places = end - at - 4 < 64 ? end - at - 4 : 64;
+    char likely = places < 64;
+    if (places == 64)
+      for (int i = 0; i < 64; i++) likely |= (at[i + 1] == '\n') & (at[i + 2] == '.');
+    char *dot = likely ? memmem(at, places + 4, "\r\n.\r\n", 5) : 0;
+    if (dot) return dot;
+    at += places;
+  }
+  return 0;
+}
+
 /* Answers every whole line and every end of a content that is there. Returns 0 once the client said QUIT. */
-static int answer(struct client *client) {
-  char *at = client->octets, *end = at + client->length, replies[REPLIES];
+static int answer(struct client *client, char *end) {
+  char *at = room, replies[REPLIES];
   int said = 0, stays = 1;
   while (stays && said < REPLIES - 128) {
     if (client->in_content) {
-      char *dot = memmem(at, end - at, "\r\n.\r\n", 5);
+      char *dot = find_end(at, end);
       if (!dot) {
         if (end - at > 4) at = end - 4;
         break;
@@ -71,15 +91,17 @@ static int answer(struct client *client) {
   }
   if (said && write(client->fd, replies, said) < 0) return 0;
   client->length = end - at;
-  if (at != client->octets) memmove(client->octets, at, client->length);
+  if (client->length > LINE) return 0;
+  memcpy(client->rest, at, client->length);
   return stays;
 }
 
 int main(int count, char **words) {
-  int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0);
+  int one = 1, window = WINDOW, listener = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0);
   struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   place.sin_port = htons(count > 1 ? atoi(words[1]) : 2525);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
   if (bind(listener, (void *)&place, sizeof place) || listen(listener, 1024)) return perror("fastsink"), 1;
   signal(SIGTERM, end);
   signal(SIGPIPE, SIG_IGN);
@@ -93,9 +115,9 @@ int main(int count, char **words) {
         greet(epoll, listener);
         continue;
       }
-      int length = read(client->fd, client->octets + client->length, ROOM - client->length);
-      client->length += length > 0 ? length : 0;
-      if (length > 0 && answer(client)) continue;
+      memcpy(room, client->rest, client->length);
+      int length = read(client->fd, room + client->length, ROOM);
+      if (length > 0 && answer(client, room + client->length + length)) continue;
       close(client->fd);
       free(client);
     }
