@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { and, desc, eq } from 'drizzle-orm'
+import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { share } from '../db/schema/share.ts'
-import { countEdition } from '../deliver/counts.ts'
+import { countEdition } from '../deliver/look/counts.ts'
+import { type Reason, reasonsOf } from '../deliver/look/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
@@ -26,7 +28,7 @@ export function registerEdition(program: Command, context: CommandContext): void
   group
     .command('show')
     .argument('<id>', ID)
-    .description('state, slot, counts by state, shares')
+    .description('state, slot, counts by state and why, when it goes on, shares')
     .action((id: string) => context.withDatabase((db) => show(db, context, id)))
   group
     .command('pause')
@@ -100,13 +102,27 @@ async function show(db: Database, context: CommandContext, id: string): Promise<
     })
   const counts = await countEdition(db, found.id)
   const shares = await db.select().from(share).where(eq(share.editionId, found.id)).orderBy(share.id).limit(10_000)
+  const reasons = await reasonsOf(db, found.id)
+  // One that is paused or held goes on when it is told to.
+  const nextDueAt = found.state === 'sending' ? earliest(shares.map(({ dueAt }) => dueAt)) : null
   const lines = Object.entries(counts).filter(([, count]) => count > 0)
   const text = [
     `Edition ${found.id} of ${found.newsletter}: ${found.state}${found.reason === null ? '' : ` (${found.reason})`}`,
     `${found.articles} articles in ${found.variants} variants, ${shares.length} shares`,
     ...lines.map(([state, count]) => `  ${state} ${count}`),
+    ...reasons.map(sayReason),
+    ...(nextDueAt === null ? [] : [`next due ${nextDueAt}`]),
   ].join('\n')
-  context.print({ ...found, counts, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
+  context.print({ ...found, counts, reasons, nextDueAt, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
+}
+
+function sayReason({ state, deliveries, reason, ambiguous, reply }: Reason): string {
+  const doubt = ambiguous > 0 ? `, ${ambiguous} of them may have arrived` : ''
+  return `${deliveries} ${state}${doubt}: ${reason}${reply === null ? '' : ` (${reply})`}`
+}
+
+function earliest(instants: readonly (Temporal.Instant | null)[]): Temporal.Instant | null {
+  return instants.filter((one) => one !== null).toSorted(Temporal.Instant.compare)[0] ?? null
 }
 
 async function pause(db: Database, context: CommandContext, id: string): Promise<void> {

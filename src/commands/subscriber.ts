@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { type Delivered, readHistory } from '../deliver/look/history.ts'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
@@ -102,12 +103,21 @@ function registerShow(group: Command, context: CommandContext): void {
     .command('show <email>')
     .description('all that is kept of one reader, with the evidence of consent')
     .action(async (email: string) => {
-      const reader = await context.withDatabase((db) => readReader(db, email))
+      const reader = await context.withDatabase(async (db) => ({
+        ...(await readReader(db, email)),
+        deliveries: await readHistory(db, email),
+      }))
       const standing = reader.suppressed === null ? [] : [`suppressed: ${reader.suppressed.reason}`]
       const subscriptions = reader.subscriptions.map((one) => `${lineOf(one)}\t${one.nextSlotAt ?? ''}`)
       const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.ip, one.evidence].join('\t'))
-      context.print(reader, [...standing, ...subscriptions, ...consent].join('\n'))
+      const deliveries = reader.deliveries.map(lineOfDelivery)
+      context.print(reader, [...standing, ...subscriptions, ...consent, ...deliveries].join('\n'))
     })
+}
+
+function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, finalAt }: Delivered): string {
+  const why = reason === null ? null : `${reason}${reply === null ? '' : ` (${reply})`}`
+  return [retryAt ?? finalAt, `edition ${edition}`, newsletter, state, why].filter((part) => part !== null).join('\t')
 }
 
 function registerImport(group: Command, context: CommandContext): void {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { pauseEdition, resumeEdition } from '../../src/deliver/control.ts'
-import { countEdition } from '../../src/deliver/counts.ts'
+import { countEdition } from '../../src/deliver/look/counts.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
 import { withdrawArticles } from '../../src/deliver/withdraw.ts'

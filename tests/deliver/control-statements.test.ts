@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cancelEdition } from '../../src/deliver/control/cancel.ts'
-import { countEdition } from '../../src/deliver/counts.ts'
+import { countEdition } from '../../src/deliver/look/counts.ts'
 import { withdrawArticles } from '../../src/deliver/withdraw.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'

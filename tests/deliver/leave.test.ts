@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { countEdition } from '../../src/deliver/counts.ts'
+import { countEdition } from '../../src/deliver/look/counts.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { leave } from '../../src/subscribe/leaving/leave.ts'
 import { undoLeave } from '../../src/subscribe/leaving/undo.ts'

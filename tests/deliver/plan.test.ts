@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { countEdition } from '../../src/deliver/counts.ts'
+import { countEdition } from '../../src/deliver/look/counts.ts'
 import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { rehearsePlan } from '../../src/deliver/plan/rehearse.ts'
 import { planEdition } from '../../src/deliver/plan.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
-import { countEdition } from '../../src/deliver/counts.ts'
+import { countEdition } from '../../src/deliver/look/counts.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { Database } from '../db/client.ts'
+import type { Database } from '../../db/client.ts'
 
 /** An edition's deliveries by state: the sums of its shares' counters, so that nobody counts rows. */
 export type Counts = {

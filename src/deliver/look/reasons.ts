@@ -1,0 +1,47 @@
+import { and, count, desc, eq, gte, isNotNull, lte, sql } from 'drizzle-orm'
+import type { Database } from '../../db/client.ts'
+import { type DeliveryState, delivery } from '../../db/delivery.ts'
+import { share } from '../../db/schema/share.ts'
+
+/** Why deliveries of an edition stand as they do, in Courant's words. */
+export type Reason = {
+  readonly state: DeliveryState
+  readonly reason: string
+  readonly deliveries: number
+  /** Of them, those a relay may have taken although it never said so. */
+  readonly ambiguous: number
+  /** What a relay said to one of them, word for word; null where none was asked. */
+  readonly reply: string | null
+}
+
+const MOST_REASONS = 50
+
+/**
+ * The reasons there are, the most frequent first. Reads deliveries of those shares alone whose counters say that not all
+ * of them are sent: none of an edition that went well. Of one that is old nothing is known any more.
+ */
+export async function reasonsOf(db: Database, editionId: number): Promise<readonly Reason[]> {
+  const deliveries = count()
+  return db
+    .select({
+      state: delivery.state,
+      reason: sql<string>`${delivery.reason}`,
+      deliveries,
+      ambiguous: sql<number>`count(*) filter (where ${delivery.ambiguous})`,
+      reply: sql<string | null>`min(${delivery.reply})`,
+    })
+    .from(share)
+    .innerJoin(
+      delivery,
+      and(
+        eq(delivery.editionId, editionId),
+        gte(delivery.seq, share.fromSeq),
+        lte(delivery.seq, share.toSeq),
+        isNotNull(delivery.reason),
+      ),
+    )
+    .where(and(eq(share.editionId, editionId), sql`${share.sent} <= ${share.toSeq} - ${share.fromSeq}`))
+    .groupBy(delivery.state, delivery.reason)
+    .orderBy(desc(deliveries), delivery.state, delivery.reason)
+    .limit(MOST_REASONS)
+}
