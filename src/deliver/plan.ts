@@ -5,7 +5,7 @@ import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { selectForGroups } from '../digest/select.ts'
 import { CourantError } from '../errors.ts'
-import { toBase32 } from '../mail/base32.ts'
+import { toBase32 } from '../mail/encoding/base32.ts'
 import {
   adoptOrphans,
   findPlanning,

@@ -1,6 +1,6 @@
 import { createDecipheriv } from 'node:crypto'
-import { fromBase32, toBase32 } from './base32.ts'
 import type { Cover } from './cover.ts'
+import { fromBase32, toBase32 } from './encoding/base32.ts'
 
 const BLOCK = 16
 /** The return path's first letter, so that other mail to the inbound domain is told apart. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromBase32, toBase32 } from '../../src/mail/base32.ts'
 import { openCover } from '../../src/mail/cover.ts'
+import { fromBase32, toBase32 } from '../../src/mail/encoding/base32.ts'
 import { messageIdOf, nameMessage, readMessageNumber, returnPathOf } from '../../src/mail/identity.ts'
 
 test('base32 gives back what it was given, in either case', () => {

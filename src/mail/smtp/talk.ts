@@ -1,10 +1,10 @@
 import { type BeginStage, hearBegin, startMessage } from './begin.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
-import type { Said } from './hear.ts'
 import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from './octets.ts'
 import type { Offer } from './offer.ts'
 import type { Patience } from './patience.ts'
 import { type Broken, broken, type Refusal, type Reply, readVerdict } from './verdict.ts'
+import type { Said } from './wire/hear.ts'
 import type { Wire } from './wire.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { cleanText, parseEnhanced } from '../relay/reply.ts'
-import type { ServerReply } from './hear.ts'
+import type { ServerReply } from './wire/hear.ts'
 
 /**
  * What came of a message.

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { type Ear, openEar } from './ear.ts'
-import { type Heard, NOTHING_HEARD, readReplies, type Said } from './hear.ts'
-import { writePieces } from './writing.ts'
+import { type Ear, openEar } from './wire/ear.ts'
+import { type Heard, NOTHING_HEARD, readReplies, type Said } from './wire/hear.ts'
+import { writePieces } from './wire/writing.ts'
 
 /** A socket to a relay: what is said goes out in order, and each `hear` gets one reply in order. */
 export type Wire = {
