@@ -57,6 +57,12 @@ describe('sanitising', () => {
     expect(sanitiseHtml(`${'<b>'.repeat(5000)}x < y<script`, BASE)).toBe('x &lt; y&lt;script')
   })
 
+  test('ends elements that one which is dropped kept from ending', () => {
+    const html = sanitiseHtml('<p>a<unknown><table><tr><td>b</td></tr></table>', BASE)
+    expect(html).toBe('<p>a</p><table><tr><td>b</td></tr></table><p></p>')
+    expect(sanitiseHtml(html, BASE)).toBe(html)
+  })
+
   test('changes nothing the second time', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }), (pieces) => {
