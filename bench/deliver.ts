@@ -3,6 +3,7 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { systemClock } from '../src/clock.ts'
+import { FLAGS } from '../tests/support/flags.ts'
 import { type BenchSink, startFastSink, startSmtpSink } from './deliver/sinks.ts'
 import { type BenchWorld, countSent, planBenchWorld, queueAgain } from './deliver/world.ts'
 import { openBenchPostgres } from './postgres.ts'
@@ -65,13 +66,7 @@ async function runCourant({ port }: BenchSink, { editionId }: BenchWorld, connec
 }
 
 async function runScript(script: string, words: readonly string[]): Promise<Round> {
-  const flags = [
-    '--disable-warning=ExperimentalWarning',
-    '--max-semi-space-size=4',
-    '--heap-growing-percent=20',
-    '--v8-pool-size=2',
-    ...profiling(script),
-  ]
+  const flags = [...FLAGS, ...profiling(script)]
   const { stdout, stderr } = await run(process.execPath, [
     ...flags,
     join(import.meta.dirname, 'deliver', script),

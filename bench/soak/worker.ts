@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { FLAGS } from '../../tests/support/flags.ts'
 
 /** A worker in a process of its own. */
 export type BenchWorker = {
@@ -10,12 +11,6 @@ export type BenchWorker = {
 }
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts')
-const FLAGS = [
-  '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=4',
-  '--v8-pool-size=2',
-  '--heap-growing-percent=20',
-]
 
 /** Starts `courant serve --roles worker` as `npm start` would. */
 export function startWorker(databaseUrl: string, relayUrl: string): BenchWorker {

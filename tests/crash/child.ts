@@ -1,15 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { FLAGS } from '../support/flags.ts'
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname
 const PRELOAD = new URL('./preload.ts', import.meta.url).pathname
-const FLAGS = [
-  '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=4',
-  '--heap-growing-percent=20',
-  '--v8-pool-size=2',
-  '--import',
-  PRELOAD,
-]
+const WORDS = [...FLAGS, '--import', PRELOAD]
 
 /** How a process is started. */
 export type Start = {
@@ -45,7 +39,7 @@ process.on('exit', () => {
 
 /** Starts the command line as a user has it, but for the fault points and the clock. */
 export function startChild({ words, environment, shiftMs, crashAt }: Start): Child {
-  const child = spawn(process.execPath, [...FLAGS, CLI, ...words], {
+  const child = spawn(process.execPath, [...WORDS, CLI, ...words], {
     env: {
       PATH: process.env.PATH,
       LOG_LEVEL: 'warn',

@@ -1,12 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { FLAGS } from './flags.ts'
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname
-const FLAGS = [
-  '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=4',
-  '--heap-growing-percent=20',
-  '--v8-pool-size=2',
-]
 
 /** What a command said and how it ended. */
 export type Ended = {
