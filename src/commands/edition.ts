@@ -6,7 +6,7 @@ import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { share } from '../db/schema/share.ts'
 import { countEdition } from '../deliver/look/counts.ts'
-import { type Reason, reasonsOf } from '../deliver/look/reasons.ts'
+import { type Reason, reasonsOf, sayWhy } from '../deliver/look/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
@@ -116,9 +116,9 @@ async function show(db: Database, context: CommandContext, id: string): Promise<
   context.print({ ...found, counts, reasons, nextDueAt, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
 }
 
-function sayReason({ state, deliveries, reason, ambiguous, reply }: Reason): string {
-  const doubt = ambiguous > 0 ? `, ${ambiguous} of them may have arrived` : ''
-  return `${deliveries} ${state}${doubt}: ${reason}${reply === null ? '' : ` (${reply})`}`
+function sayReason(one: Reason): string {
+  const doubt = one.ambiguous > 0 ? `, ${one.ambiguous} of them may have arrived` : ''
+  return `${one.deliveries} ${one.state}${doubt}: ${sayWhy(one)}`
 }
 
 function earliest(instants: readonly (Temporal.Instant | null)[]): Temporal.Instant | null {

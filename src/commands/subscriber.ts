@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Delivered, readHistory } from '../deliver/look/history.ts'
+import { sayWhy } from '../deliver/look/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
@@ -116,8 +117,8 @@ function registerShow(group: Command, context: CommandContext): void {
 }
 
 function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, finalAt }: Delivered): string {
-  const why = reason === null ? null : `${reason}${reply === null ? '' : ` (${reply})`}`
-  return [retryAt ?? finalAt, `edition ${edition}`, newsletter, state, why].filter((part) => part !== null).join('\t')
+  const why = reason === null ? '' : sayWhy({ reason, reply })
+  return [retryAt ?? finalAt, `edition ${edition}`, newsletter, state, why].join('\t')
 }
 
 function registerImport(group: Command, context: CommandContext): void {

@@ -14,6 +14,11 @@ export type Reason = {
   readonly reply: string | null
 }
 
+/** A reason with the relay's words behind it. */
+export function sayWhy({ reason, reply }: Pick<Reason, 'reason' | 'reply'>): string {
+  return reply === null ? reason : `${reason} (${reply})`
+}
+
 const MOST_REASONS = 50
 
 /**
