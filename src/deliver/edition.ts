@@ -143,8 +143,8 @@ export async function openAbandoned(db: Database, before: Temporal.Instant, now:
 }
 
 /**
- * Sets editions finished, of all, of a newsletter's or the one, none of whose shares has anything left to do. The caller
- * says where to look; that an edition is finished is derived from the rows of its shares.
+ * Finishes each edition that is sending and has no share that is due any more: of all newsletters, of one, or one edition
+ * alone.
  */
 export async function finishEditions(
   db: Database,

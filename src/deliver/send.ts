@@ -113,7 +113,7 @@ export async function sendEdition(
 function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
   const sayTiming = rememberReaderFields()
-  const inTurn = takeTurns()
+  const inTurn = fewAtOnce()
   const compileOnce = (variantId: number): Promise<CompiledVariant> => {
     const known = compiled.get(variantId)
     if (known !== undefined) return known
@@ -148,7 +148,7 @@ const AT_ONCE = 2
  * Runs few at once: a variant takes a megabyte until it is compiled, and forty of them, one for each connection, keep 30 MB
  * that are never given back (`npm run bench -- soak`).
  */
-function takeTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+function fewAtOnce(): <T>(work: () => Promise<T>) => Promise<T> {
   const queues: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve())
   let turn = 0
   return (work) => {
