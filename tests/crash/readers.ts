@@ -15,9 +15,11 @@ export async function populate(db: Database, readers: number): Promise<void> {
   await world.addReaders(Math.floor(third / 2), { cohortId: later })
   await world.addReaders(third - Math.floor(third / 2), { cohortId: later, locale: 'en' })
   await world.addReaders(readers - 2 * third, { cohortId: plain, format: 'plain' })
-  // The hours by the clock are half a day away, so that none comes up in a round.
+  // The hours by the clock are half a day away, so that none comes up in a round. Each cohort is a part of its own meanwhile,
+  // since one may get the hour that another still has.
+  await db.execute(sql`update cohort set part = id`)
   await db.execute(sql`
-    update cohort set members = ${PRETENDED_MEMBERS},
+    update cohort set members = ${PRETENDED_MEMBERS}, part = 0,
       hour = (extract(hour from now() at time zone 'Europe/Berlin')::integer + 12 + id::integer) % 24`)
 }
 
