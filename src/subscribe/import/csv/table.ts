@@ -1,94 +1,92 @@
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { pipeline } from 'node:stream'
-import { CsvError, type Info, parse } from 'csv-parse'
-import { CourantError, reasonOf } from '../../errors.ts'
+import { type Encoding, readLines } from './encoding.ts'
+import type { InputFile } from './input.ts'
+import type { Line } from './lines.ts'
+import { isBlank, RecordReader, type TableRow } from './records.ts'
 
-/** One record of a CSV file; `line` is the line it starts in, counted from 1. */
-export type TableRow = { readonly line: number; readonly cells: readonly string[] }
-
-/** A CSV file being read: its header, its delimiter, and its rows as a stream. */
-export type Table = {
-  readonly header: readonly string[]
+/** A CSV file whose header is known; its rows can be read more than once. */
+export type Table<Header> = {
+  readonly header: Header
+  /** The names of the columns as they stand there. */
+  readonly names: readonly string[]
   readonly delimiter: string
-  readonly rows: AsyncIterable<TableRow>
-  /** Octets read so far, and of the whole file. */
-  readonly readBytes: () => number
-  readonly totalBytes: number
-  readonly close: () => void
+  /** All rows in order, some hundred at a time, without those that say nothing. */
+  readonly rows: () => AsyncGenerator<readonly TableRow[], undefined>
 }
 
-const DELIMITERS = [',', ';', '\t']
-/** A header is shorter. */
-const HEAD_BYTES = 64 * 1024
-/** A record this long is a quotation mark that is never closed. */
-const LONGEST_RECORD = 1_000_000
+/** What a header says, and which of its columns is that of the address; null for a line that is no header. */
+type ReadHeader<Header extends { readonly email: number }> = (names: readonly string[]) => Header | null
+
+type Found<Header> = Pick<Table<Header>, 'header' | 'names' | 'delimiter'> & { readonly lastLine: number }
+
+const DELIMITERS = [',', ';', '\t', '|']
+/** `sep=;` tells spreadsheets what separates the cells; some programs put it into quotation marks. */
+const SEPARATOR_LINE = /^[\p{Cf}\s]*"?\s*sep\s*=(\\t|.)?/iu
+/** A header may have line breaks in its names, but not many. */
+const HEADER_LINES = 20
 
 /**
- * Opens a CSV file in UTF-8, with or without byte order mark, delimited by comma, semicolon or tab as its header is.
- *
- * @throws CourantError `import.file` when there is none, `import.csv` (while reading, too) when it is not CSV.
+ * Finds the header of a table, which is the first line that says anything, and with it what separates the cells: what
+ * a line `sep=;` before it names, or the character that makes most of it.
  */
-export async function openTable(file: string): Promise<Table> {
-  const { head, totalBytes } = await readHead(file)
-  const delimiter = findDelimiter(head)
-  const source = createReadStream(file)
-  const parser = parse({
-    bom: true,
-    delimiter,
-    info: true,
-    max_record_size: LONGEST_RECORD,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_records_with_empty_values: true,
-    skip_empty_lines: true,
-  })
-  // What fails in the source fails the parser, where whoever iterates meets it.
-  pipeline(source, parser, () => {})
-  const rows = readRows(parser)
-  const first = await rows.next()
-  const header = first.done ? [] : first.value.cells
-  return { header, delimiter, rows, readBytes: () => source.bytesRead, totalBytes, close: () => source.destroy() }
-}
-
-async function readHead(file: string): Promise<{ head: string; totalBytes: number }> {
-  try {
-    await using handle = await open(file)
-    const { size } = await handle.stat()
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
-    return { head: buffer.toString('utf8', 0, bytesRead), totalBytes: size }
-  } catch (cause) {
-    throw new CourantError('import.file', {
-      what: `The file ${file} cannot be read.`,
-      why: reasonOf(cause),
-      todo: 'Name a CSV file that exists.',
-      cause,
-    })
-  }
-}
-
-/** The one that stands most often in the first line; columns' names have none of them. */
-function findDelimiter(head: string): string {
-  const line = head.replace(/^\uFEFF?\s*/, '').split(/[\r\n]/, 1)[0] ?? ''
-  const counts = DELIMITERS.map((delimiter) => ({ delimiter, count: line.split(delimiter).length }))
-  return counts.reduce((most, one) => (one.count > most.count ? one : most)).delimiter
-}
-
-async function* readRows(
-  records: AsyncIterable<{ record: string[]; info: Info }>,
-): AsyncGenerator<TableRow, undefined> {
-  try {
-    for await (const { record, info } of records) {
-      const inner = record.reduce((lines, cell) => lines + cell.split('\n').length - 1, 0)
-      yield { line: info.lines - inner, cells: record.map((cell) => cell.trim()) }
+export async function openTable<Header extends { readonly email: number }>(
+  file: InputFile,
+  encoding: Encoding,
+  readHeader: ReadHeader<Header>,
+): Promise<Table<Header> | null> {
+  const found = findHeader(await readTop(file, encoding), readHeader)
+  if (found === null) return null
+  const { lastLine, ...head } = found
+  const layout = { delimiter: found.delimiter, columns: found.names.length, email: found.header.email }
+  async function* rows(): AsyncGenerator<readonly TableRow[], undefined> {
+    const reader = new RecordReader(layout)
+    const says = ({ cells, flaw }: TableRow) => flaw !== null || !cells.every(isBlank)
+    for await (const lines of readLines(file, encoding)) {
+      const below = (lines[0]?.number ?? 0) > lastLine ? lines : lines.filter(({ number }) => number > lastLine)
+      yield reader.push(below).filter(says)
     }
-  } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause
-    throw new CourantError('import.csv', {
-      what: `The file is not CSV from line ${Number(cause.lines ?? 0)} on.`,
-      why: `${cause.code}. Rows before it may be imported already.`,
-      todo: 'Correct that line (a quotation mark may not be closed) and import the whole file again: that does no harm.',
-      cause,
-    })
+    yield reader.end().filter(says)
   }
+  return { ...head, rows }
+}
+
+/** The first lines from the first that says anything. */
+async function readTop(file: InputFile, encoding: Encoding): Promise<readonly Line[]> {
+  const top: Line[] = []
+  for await (const lines of readLines(file, encoding))
+    for (const line of lines) {
+      if (top.length > 0 || !isBlank(line.text)) top.push(line)
+      if (top.length > HEADER_LINES) return top
+    }
+  return top
+}
+
+function findHeader<Header extends { readonly email: number }>(
+  top: readonly Line[],
+  readHeader: ReadHeader<Header>,
+): Found<Header> | null {
+  const separator = SEPARATOR_LINE.exec(top[0]?.text ?? '')
+  const named = separator === null ? [] : [separator[1] === '\\t' ? '\t' : (separator[1] ?? ',')]
+  const lines = separator === null ? top : top.slice(1)
+  const tries = [...new Set([...named.filter((mark) => mark !== '"'), ...DELIMITERS])]
+  const found = tries.flatMap((delimiter) => tryDelimiter(lines, delimiter, readHeader) ?? [])
+  const most = found.reduce<Found<Header> | null>(
+    (best, one) => (best === null || one.names.length > best.names.length ? one : best),
+    null,
+  )
+  return found.find(({ delimiter }) => delimiter === named[0]) ?? most
+}
+
+function tryDelimiter<Header extends { readonly email: number }>(
+  lines: readonly Line[],
+  delimiter: string,
+  readHeader: ReadHeader<Header>,
+): Found<Header> | null {
+  const reader = new RecordReader({ delimiter, columns: Number.POSITIVE_INFINITY, email: -1 })
+  for (const line of lines.slice(0, HEADER_LINES)) {
+    const [row] = reader.push([line])
+    if (row === undefined || (row.flaw === null && row.cells.every(isBlank))) continue
+    const header = row.flaw === null ? readHeader(row.cells) : null
+    return header && { header, names: row.cells, delimiter, lastLine: line.number }
+  }
+  return null
 }
