@@ -1,5 +1,5 @@
 import { Temporal } from '../../clock.ts'
-import { checkAddress } from '../../mail/address/address.ts'
+import { cleanAddress } from '../../mail/address/address.ts'
 import { readChoice } from '../choice/choice.ts'
 import type { Rhythm } from '../choice/slots.ts'
 import type { Enrolment } from '../enrol/candidate.ts'
@@ -33,7 +33,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
   const cells = cellsOf(row, header)
   const state = readState(header.stateColumns, row.cells)
   const newsletter = findMeant(cells.newsletter, shelf)
-  const { address, reason } = checkAddress(cleanAddress(cells.email))
+  const { address, reason } = cleanAddress(visibleOf(cells.email))
   const choice = readChoice(cells)
   const topics = splitTopics(cells.topics)
   const locale = readLocale(cells.locale)
@@ -113,7 +113,7 @@ function whyNotNewsletter(cells: RowCells, newsletter: Newsletter | null, rhythm
 /** What nobody sees and no address has: marks of direction, joiners, soft hyphens, byte order marks, selectors. */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 
-const cleanAddress = (cell: string) => cell.replace(INVISIBLE, '').trim()
+const visibleOf = (cell: string) => cell.replace(INVISIBLE, '')
 
 /** A name as one line; joiners stay, without which some scripts and emoji are not what they are. */
 function readName({ name, firstName, lastName }: RowCells): string {
