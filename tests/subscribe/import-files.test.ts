@@ -62,6 +62,7 @@ describe('encodings', () => {
     ['Mac Roman', 'email,name\ra@x.example,Jürgen Groß\rb@x.example,Käthe Höß\r', 'macintosh'],
     ['Windows-1251', 'email,name\na@x.example,Иван Петров\nb@x.example,Анна Жукова\n', 'windows-1251'],
     ['IBM 850', 'email;name\r\na@x.example;Jürgen Groß\r\nb@x.example;Käthe Möller\r\n', 'ibm850'],
+    ['Windows-1252', 'email,name\na@x.example,O’Brien\nb@x.example,D’Angelo\n', 'windows-1252'],
     ['Windows-1252', 'email,name\na@x.example,Zoë O´Brien – „Zoe“\nb@x.example,Señor Müller 5 €\n', 'windows-1252'],
   ])('may be %s: %s', async (_, text, encoding) => {
     const read = text

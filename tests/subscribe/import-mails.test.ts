@@ -65,6 +65,13 @@ describe('the number said before an import', () => {
     expect(forecast).toMatchObject({ rows: 5, added: 0, pending: 1, known: 2, rejected: 2, asked: 1 })
   })
 
+  test('leaves out who is not to be mailed by a later row', async () => {
+    const forecast = await foretell(
+      'email,status\na@x.example,active\nb@x.example,active\nc@x.example,\nA@x.example,bounced\n',
+    )
+    expect(forecast).toMatchObject({ rows: 4, pending: 2, rejected: 2, asked: 2 })
+  })
+
   test('is one mail for a reader of several newsletters, and one row for each address, a thousand rows apart too', async () => {
     await addTagblatt(db, { slug: 'zwei' })
     const rows = Array.from({ length: 1_200 }, (_, index) => `r${index}@x.example,tagblatt`)

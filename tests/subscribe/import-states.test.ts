@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { readHeader } from '../../src/subscribe/import/header.ts'
 import { readState } from '../../src/subscribe/import/state.ts'
 import { freshDatabase } from '../support/fresh.ts'
-import { addTagblatt, freshTagblatt } from './fixtures.ts'
+import { addTagblatt, count, freshTagblatt } from './fixtures.ts'
 import { counts, openImportFolder, PROOF, readAll, readRejects } from './importing.ts'
 
 const { db } = await freshDatabase()
@@ -135,6 +135,37 @@ describe('an import of readers with states', () => {
     ])
     const corrected = readRejects(result).join('\n').replace(';Gold;', ';aktiv;')
     expect(await importText(corrected)).toMatchObject({ rows: 2, pending: 1, rejected: 1 })
+  })
+
+  test('rejects all rows of a reader whom one row says nobody may mail, before it too and a thousand rows away', async () => {
+    const far = Array.from({ length: 1_100 }, (_, index) => `r${index}@x.example,subscribed`)
+    const text = [
+      'email,status',
+      'A@x.example,subscribed',
+      'b@x.example,subscribed',
+      'a@x.example,cleaned',
+      ...far,
+      'b@x.example,bounced',
+    ]
+    const result = await importText(`${text.join('\n')}\n`)
+    expect(result).toMatchObject({ rows: 1_104, pending: 1_100, rejected: 4 })
+    expect(
+      readRejects(result)
+        .slice(1)
+        .map((reject) => reject.split(',').slice(0, 2).join(' ')),
+    ).toEqual([
+      '2 Another row of the file says that this reader is not to be mailed.',
+      '3 Another row of the file says that this reader is not to be mailed.',
+      '4 The column “status” says “cleaned”: this reader is not to be mailed.',
+      '1105 The column “status” says “bounced”: this reader is not to be mailed.',
+    ])
+    expect(await count(db, `subscriber where email_key in ('a@x.example', 'b@x.example')`)).toBe(0)
+  })
+
+  test('takes who left one newsletter into another', async () => {
+    await addTagblatt(db, { slug: 'zwei' })
+    const text = 'email,newsletter,state\na@x.example,tagblatt,left\na@x.example,zwei,pending\n'
+    expect(await importText(text)).toMatchObject({ rows: 2, pending: 1, rejected: 1 })
   })
 
   test('rejects of rejects keep one line and one reason', async () => {

@@ -3,6 +3,7 @@ import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CourantError } from '../../src/errors.ts'
+import { SeenNames } from '../../src/subscribe/import/seen.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { freshTagblatt } from './fixtures.ts'
 import { openImportFolder } from './importing.ts'
@@ -134,6 +135,19 @@ describe('stray quotation marks', () => {
       }),
       { numRuns: 1_000 },
     )
+  })
+})
+
+describe('names that came already', () => {
+  test('are known as a set would know them', () => {
+    const seen = new SeenNames()
+    const names = Array.from({ length: 30_000 }, (_, index) => `${index % 20_000} reader@x.example`)
+    const known = new Set<string>()
+    for (const name of names) {
+      expect(seen.add(name)).toBe(!known.has(name))
+      known.add(name)
+    }
+    expect(seen.count).toBe(20_000)
   })
 })
 

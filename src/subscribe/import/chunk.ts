@@ -14,40 +14,54 @@ export type Count = 'added' | 'updated' | 'unchanged' | 'duplicates' | 'pending'
 /** What became of a row, and why where it was rejected. */
 export type RowOutcome = { readonly row: TableRow; readonly count: Count; readonly reason: string | null }
 
-/** Some thousand rows as read: those that are wrong, and the readers of the others, each with all their rows. */
-export type ReadChunk = { readonly rejected: readonly RowOutcome[]; readonly readers: readonly ChunkReader[] }
+/** Some thousand rows as read: those that are rejected, and the readers of the others, each with all their rows. */
+export type ReadChunk = {
+  readonly rejected: readonly RowOutcome[]
+  readonly readers: readonly ChunkReader[]
+  /** Readers of whom this chunk is the first to say that they are not to be mailed. */
+  readonly unwanted: readonly string[]
+}
 type ChunkReader = {
   /** Newsletter and address. */
   readonly key: string
-  readonly emailKey: string
   readonly wish: Enrolment
   readonly rows: readonly TableRow[]
 }
 
+const UNWANTED_ELSEWHERE = 'Another row of the file says that this reader is not to be mailed.'
 const REASONS: Readonly<Record<Refusal, string>> = {
   suppressed: 'Nothing is sent to this address: it bounced, complained, was erased or was blocked.',
   left: 'This reader left the newsletter; they come back by subscribing themselves.',
   rhythm: RHYTHM_NOT_OFFERED,
 }
 
-/** Reads rows, and puts those of one reader together; `withheld`: no reader is to be asked for confirmation now. */
-export function readChunk(rows: readonly TableRow[], read: (row: TableRow) => ReadRow, withheld = false): ReadChunk {
+/** How rows become wishes; `unwanted` are the readers whom a row of the file says nobody may mail, by their keys. */
+type Reading = {
+  readonly read: (row: TableRow) => ReadRow
+  readonly unwanted: SeenNames
+  readonly withheld: boolean
+}
+
+/** Reads rows, and puts those of one reader together. Who is unwanted in one row is so in all. */
+export function readChunk(rows: readonly TableRow[], { read, unwanted, withheld }: Reading): ReadChunk {
   const all = rows.map((row) => ({ row, ...read(row) }))
-  const rejected = all.flatMap(({ row, wrong }): RowOutcome[] =>
-    wrong === null ? [] : [{ row, count: 'rejected', reason: wrong }],
-  )
-  const wishes = all.flatMap(({ row, wish }) =>
-    wish === null ? [] : [{ row, wish, emailKey: addressKey(wish.address) }],
-  )
-  const groups = Map.groupBy(wishes, ({ wish, emailKey }) => `${wish.newsletterId} ${emailKey}`)
-  const readers = [...groups].map(([key, group]) => ({
+  const wrong = all.flatMap(({ row, wrong }) => (wrong === null ? [] : outcomesOf([row], 'rejected', wrong)))
+  const found = all
+    .flatMap(({ unwanted }) => (unwanted === null ? [] : [keyOf(unwanted)]))
+    .filter((key) => unwanted.add(key))
+  const wishes = all.flatMap(({ row, wish }) => (wish === null ? [] : [{ row, wish }]))
+  const groups = [...Map.groupBy(wishes, ({ wish }) => keyOf(wish))].map(([key, group]) => ({
     key,
-    emailKey: group[0]?.emailKey ?? '',
     wish: { ...group.map(({ wish }) => wish).reduce(joined), withheld },
     rows: group.map(({ row }) => row),
   }))
-  return { rejected, readers }
+  const [excluded, readers] = [true, false].map((is) => groups.filter(({ key }) => unwanted.has(key) === is))
+  const rejected = (excluded ?? []).flatMap((group) => outcomesOf(group.rows, 'rejected', UNWANTED_ELSEWHERE))
+  return { rejected: [...wrong, ...rejected], readers: readers ?? [], unwanted: found }
 }
+
+const keyOf = ({ newsletterId, address }: Pick<Enrolment, 'newsletterId' | 'address'>) =>
+  `${newsletterId} ${addressKey(address)}`
 
 /** Stores a chunk in one transaction, and tells what became of its rows in their order. */
 export async function storeChunk(
@@ -67,6 +81,10 @@ export async function storeChunk(
   return [...rejected, ...outcomes].sort((a, b) => a.row.line - b.row.line)
 }
 
+/** How a row is foretold to count. */
+export const FORECAST_COUNTS = ['added', 'pending', 'known', 'duplicates', 'rejected'] as const
+export type ForecastCount = (typeof FORECAST_COUNTS)[number]
+
 /** What storing a chunk would come to; `addresses` are those that would get a mail that asks to confirm. */
 export async function forecastChunk(
   db: Database,
@@ -81,20 +99,18 @@ export async function forecastChunk(
   )
   const counts = { added: 0, pending: 0, known: 0, duplicates: 0, rejected: rejected.length }
   const addresses: string[] = []
-  readers.forEach(({ key, emailKey, rows }, index) => {
+  readers.forEach(({ key, wish, rows }, index) => {
     const { kind, isAsked } = forecasts[index] ?? { kind: 'refused', isAsked: false }
     if (kind === 'refused') counts.rejected += rows.length
     else if (!seen.add(key)) counts.duplicates += rows.length
     else {
       counts[kind === 'active' ? 'added' : kind] += 1
       counts.duplicates += rows.length - 1
-      if (isAsked) addresses.push(emailKey)
+      if (isAsked) addresses.push(addressKey(wish.address))
     }
   })
   return { counts, addresses }
 }
-type ForecastCount = 'added' | 'pending' | 'known' | 'duplicates' | 'rejected'
-
 /** Two rows of one reader as if worked off in turn: the first decides on consent, the later one's words replace. */
 function joined(first: Enrolment, later: Enrolment): Enrolment {
   return {

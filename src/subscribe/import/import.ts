@@ -8,6 +8,7 @@ import { openTable } from './csv/table.ts'
 import { type Header, KNOWN_COLUMNS, readHeader } from './header.ts'
 import { forecastRows, type ImportForecast, type ImportResult, storeRows } from './passes.ts'
 import type { Shelf } from './row.ts'
+import { SeenNames } from './seen.ts'
 
 /** A CSV file, and the newsletter of rows that name none (null: the only one there is). */
 type ImportOrder = { readonly file: string; readonly newsletter: string | null }
@@ -47,8 +48,9 @@ export async function importSubscribers(
     watch.onRead({ unknown: table.header.unknown, guessed: guessedOf(encoding) })
     const shelf = await readShelf(db, order, table.header)
     const job = { db, file, table, shelf, clock, onProgress: watch.onProgress }
-    const mails = await watch.accept(await forecastRows(job))
-    return await storeRows(job, mails)
+    const unwanted = new SeenNames()
+    const mails = await watch.accept(await forecastRows(job, unwanted))
+    return await storeRows(job, unwanted, mails)
   } finally {
     await file.close()
   }

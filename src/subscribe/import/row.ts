@@ -15,10 +15,13 @@ type RowCells = Readonly<Record<Column, string>>
 /** What a row may refer to: newsletters by slug, and the one meant where a row names none. */
 export type Shelf = { readonly bySlug: ReadonlyMap<string, Newsletter>; readonly meant: Newsletter | null }
 
-/** A row read: a wish to subscribe, or why it cannot be one. */
+/** A row read: a wish to subscribe, or why it cannot be one, and whom it says is not to be mailed. */
 export type ReadRow =
-  | { readonly wish: Enrolment; readonly wrong: null }
-  | { readonly wish: null; readonly wrong: string }
+  | { readonly wish: Enrolment; readonly wrong: null; readonly unwanted: null }
+  | { readonly wish: null; readonly wrong: string; readonly unwanted: Unwanted | null }
+
+/** A reader whose row says that they get no mail of a newsletter. */
+type Unwanted = Pick<Enrolment, 'newsletterId' | 'address'>
 
 const LONGEST = { name: 200, topic: 100, evidence: 10_000 }
 const MOST_TOPICS = 100
@@ -29,7 +32,7 @@ export const RHYTHM_NOT_OFFERED = 'The newsletter does not offer this rhythm.'
  * its reader has not confirmed, it stays pending.
  */
 export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Temporal.Instant): ReadRow {
-  if (row.flaw !== null) return { wish: null, wrong: row.flaw }
+  if (row.flaw !== null) return { wish: null, wrong: row.flaw, unwanted: null }
   const cells = cellsOf(row, header)
   const state = readState(header.stateColumns, row.cells)
   const newsletter = findMeant(cells.newsletter, shelf)
@@ -48,7 +51,9 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
     cells.confirmedAt !== '' && confirmedAt === null ? 'confirmedAt takes a time such as 2025-03-31T12:00:00Z.' : null,
     confirmedAt !== null && Temporal.Instant.compare(confirmedAt, now) > 0 ? 'confirmedAt lies in the future.' : null,
   ].filter((sentence) => sentence !== null)
-  if (wrong.length > 0 || address === null || newsletter === null) return { wish: null, wrong: wrong.join(' ') }
+  const isKnown = address !== null && newsletter !== null
+  const unwanted = state.kind === 'unwanted' && isKnown ? { newsletterId: newsletter.id, address } : null
+  if (wrong.length > 0 || !isKnown) return { wish: null, wrong: wrong.join(' '), unwanted }
   const isProven = confirmedAt !== null && cells.evidence !== '' && state.kind !== 'unconfirmed'
   const wish = {
     newsletterId: newsletter.id,
@@ -61,7 +66,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
     by: 'import',
     confirmed: isProven ? { evidence: cells.evidence, at: confirmedAt } : null,
   } as const
-  return { wish, wrong: null }
+  return { wish, wrong: null, unwanted: null }
 }
 
 function cellsOf({ cells }: TableRow, { places }: Header): RowCells {

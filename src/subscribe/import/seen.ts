@@ -15,9 +15,11 @@ export class SeenNames {
 
   /** Whether the name comes for the first time. */
   add(name: string): boolean {
-    const digest = hash('sha1', name, 'buffer')
-    // A place whose first half is 0 is free.
-    return this.#put(digest.readUInt32LE(0) | 1, digest.readUInt32LE(4))
+    return this.#put(markOf(name))
+  }
+
+  has(name: string): boolean {
+    return this.#slots[2 * this.#placeOf(markOf(name))] !== 0
   }
 
   /** How many different names have come. */
@@ -25,31 +27,43 @@ export class SeenNames {
     return this.#count
   }
 
-  #put(high: number, low: number): boolean {
-    const marked = high >>> 0
+  /** Where a name is, or would be. */
+  #placeOf({ high, low }: Mark): number {
     const mask = this.#slots.length / 2 - 1
     let place = low & mask
-    for (; this.#slots[2 * place] !== 0; place = (place + 1) & mask)
-      if (this.#slots[2 * place] === marked && this.#slots[2 * place + 1] === low) return false
-    this.#count += 1
-    if (this.#isFull()) return true
-    this.#slots[2 * place] = marked
-    this.#slots[2 * place + 1] = low
-    if (this.#count > LOAD * (mask + 1) && mask + 1 < MOST_PLACES) this.#grow()
-    return true
+    while (this.#slots[2 * place] !== 0 && (this.#slots[2 * place] !== high || this.#slots[2 * place + 1] !== low))
+      place = (place + 1) & mask
+    return place
   }
 
-  #isFull(): boolean {
-    return this.#count > LOAD * MOST_PLACES
+  #put(mark: Mark): boolean {
+    const place = this.#placeOf(mark)
+    if (this.#slots[2 * place] !== 0) return false
+    this.#count += 1
+    if (this.#count > LOAD * MOST_PLACES) return true
+    this.#slots[2 * place] = mark.high
+    this.#slots[2 * place + 1] = mark.low
+    if (this.#count > (LOAD * this.#slots.length) / 2) this.#grow()
+    return true
   }
 
   #grow(): void {
     const old = this.#slots
+    if (old.length >= 2 * MOST_PLACES) return
     this.#slots = new Uint32Array(2 * old.length)
     this.#count = 0
     for (let at = 0; at < old.length; at += 2) {
-      const high = old[at] ?? 0
-      if (high !== 0) this.#put(high, old[at + 1] ?? 0)
+      const mark = { high: old[at] ?? 0, low: old[at + 1] ?? 0 }
+      if (mark.high !== 0) this.#put(mark)
     }
   }
+}
+
+/** 64 bits of a name's hash. */
+type Mark = { readonly high: number; readonly low: number }
+
+function markOf(name: string): Mark {
+  const digest = hash('sha1', name, 'buffer')
+  // A place whose first half is 0 is free.
+  return { high: (digest.readUInt32LE(0) | 1) >>> 0, low: digest.readUInt32LE(4) }
 }

@@ -13,7 +13,6 @@ export type Encoding =
   | { readonly kind: 'octets'; readonly fallback: OctetEncoding | null }
 
 const HEAD_BYTES = 1_024
-/** Text of lines that are no UTF-8, looked at to guess what they are. */
 const SAMPLE_CHARACTERS = 64 * 1024
 
 /**
@@ -27,10 +26,7 @@ export async function findEncoding(file: InputFile): Promise<Encoding> {
   refuseOtherFormats(file.path, head)
   const wide = findWide(head)
   if (wide !== null) return { kind: 'wide', name: wide }
-  let sample = ''
-  for await (const lines of splitOctets(file))
-    for (const { text } of lines)
-      if (sample.length < SAMPLE_CHARACTERS && readUtf8(text) === null) sample += `${text.slice(0, HEAD_BYTES)}\n`
+  const sample = await sampleOthers(file)
   return { kind: 'octets', fallback: sample === '' ? null : guessEncoding(sample) }
 }
 
@@ -40,6 +36,17 @@ export async function* readLines(file: InputFile, encoding: Encoding): AsyncGene
   else
     for await (const lines of splitOctets(file))
       yield lines.map((line) => ({ ...line, text: readUtf8(line.text) ?? decodeOctets(line.text, encoding.fallback) }))
+}
+
+/** Lines that are no UTF-8, as many as are enough to guess what they are. */
+async function sampleOthers(file: InputFile): Promise<string> {
+  let sample = ''
+  for await (const lines of splitOctets(file))
+    for (const { text } of lines) {
+      if (readUtf8(text) === null) sample += `${text.slice(0, HEAD_BYTES)}\n`
+      if (sample.length > SAMPLE_CHARACTERS) return sample
+    }
+  return sample
 }
 
 async function readHead(file: InputFile): Promise<Buffer> {

@@ -56,6 +56,7 @@ function judge(text: string): { score: number; isPlausible: boolean } {
 
 function rate(before: string, character: string, after: string): number {
   const isInWord = /\p{L}/u.test(before) && /\p{L}/u.test(after)
+  if (isInWord && /[’‘´]/.test(character)) return 0
   if (!/\p{L}/u.test(character)) return PUNCTUATION.test(character) && !isInWord ? 0 : -2
   if (/\p{Lu}/u.test(character) && /\p{L}/u.test(before) && /\p{Ll}/u.test(before + after)) return -2
   if (/\p{Script=Cyrillic}/u.test(character)) return /[a-z]/i.test(before + after) ? -2 : 1
