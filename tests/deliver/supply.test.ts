@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { NEVER } from '../../src/deliver/send/rest.ts'
@@ -8,6 +9,7 @@ import { planByHand } from '../support/planned.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
 const { db } = await freshDatabase()
+const SILENT = pino({ level: 'silent' })
 
 /** The same database; the answer to the first transaction comes only when it is let go. */
 function holdFirst(real: Database) {
@@ -33,7 +35,7 @@ test('whoever joins a look that began before something was due looks again', asy
   await world.addArticles(1)
   await world.addReaders(1)
   const holding = holdFirst(db)
-  const supply = openSupply(holding.db, 'worker', null, handClock(NOON), NEVER)
+  const supply = openSupply(holding.db, 'worker', null, handClock(NOON), NEVER, SILENT)
   const early = supply.next()
   await holding.answered
   await planByHand(db, world, handClock(NOON))

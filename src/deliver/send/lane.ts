@@ -65,7 +65,7 @@ type Begun =
   | {
       readonly kind: 'begun'
       readonly connection: SmtpConnection
-      readonly editionAt: Temporal.Instant
+      readonly giveUpFrom: Temporal.Instant
       readonly begunMs: number
     }
   | { readonly kind: 'over'; readonly outcome: Outcome }
@@ -95,15 +95,16 @@ async function finish(
 ): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
-  const { connection, editionAt, begunMs } = begun
+  const { connection, giveUpFrom, begunMs } = begun
   // Begun may have been long ago: the relay took its time, or the commit.
-  const refused = await lookAgain(lane, claimed)
-  if (refused === null && !lane.signal.aborted && lane.supply.holds(claimed)) {
-    return { outcome: connection.finish().then((reply) => hear(lane, line, reply, { claimed, editionAt, begunMs })) }
+  const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
+  if (ended.refusal === null && ended.value !== null) {
+    const sent = { claimed, giveUpFrom, begunMs }
+    return { outcome: ended.value.then((reply) => hear(lane, line, reply, sent)) }
   }
   await connection.abandon()
   await hangUp(line)
-  return refused === null ? null : { outcome: refused }
+  return ended.refusal === null ? null : { outcome: refuse(ended.refusal) }
 }
 
 /** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
@@ -126,22 +127,22 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
   const { connection } = line
   if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refused = await lookAgain(lane, claimed)
-  if (refused !== null) return over(refused)
-  const { envelope, content, editionAt } = message
+  const refusal = await lane.supply.refusalOf(claimed)
+  if (refusal !== null) return over(refuse(refusal))
+  const { envelope, content, giveUpFrom } = message
   const begunMs = lane.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
-  if (reply !== null) return over(hear(lane, line, reply, { claimed, editionAt, begunMs }))
+  if (reply !== null) return over(hear(lane, line, reply, { claimed, giveUpFrom, begunMs }))
   connection.write(content.pieces)
-  return { kind: 'begun', connection, editionAt, begunMs }
+  return { kind: 'begun', connection, giveUpFrom, begunMs }
 }
 
 /** What a message was sent with. */
-type Sent = { readonly claimed: Claimed; readonly editionAt: Temporal.Instant; readonly begunMs: number }
+type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
 
 /** What a reply means for the delivery, and for its relay. */
-function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, editionAt, begunMs }: Sent): Outcome {
-  const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
+function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
+  const attempt = { attempts: claimed.attempts, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
   line.isBad ||= outcome.pausesRelay
   brake.hear(reply, outcome, begunMs)
@@ -149,13 +150,6 @@ function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, editi
 }
 
 const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
-
-/** What becomes of a delivery whose reader may not get it any more, or cannot be asked about; null where they may. */
-async function lookAgain({ supply }: Lane, claimed: Claimed): Promise<Outcome | null> {
-  const refusal = await supply.refusalOf(claimed)
-  if (refusal === 'late') return putBack('the reader could not be looked at in time', null)
-  return refusal === null ? null : refuse(refusal)
-}
 
 /** The promise may fail while the lane waits for something else; who waits for it next is told. */
 function account(lane: Lane, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
