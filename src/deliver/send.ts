@@ -11,9 +11,9 @@ import { type Relay, relayName } from '../mail/relay/relay.ts'
 import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
-import { openBench } from './send/bench.ts'
 import type { Claimed } from './send/claim.ts'
 import { DATABASE_AWAY_MS } from './send/held-shares.ts'
+import { IdleTracker } from './send/idle.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
@@ -56,13 +56,13 @@ export async function sendDue(
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const supply = openSupply(db, owner, editionId, clock, signal, sender.log)
-  const bench = openBench(sum(sender.relays.map((relay) => relay.connections)), clock, signal)
-  const ledger = openLedger(db, clock, bench.working, signal, sender.log)
+  const idle = new IdleTracker(clock, signal)
+  const ledger = openLedger(db, clock, () => idle.working, signal, sender.log)
   const write = openWriter(db, sender, clock, signal)
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
     const brake = openBrake(clock, signal)
-    const lane = { relay, throttle, brake, supply, ledger, write, clock, bench, onAccounted, signal }
+    const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
     return Array.from({ length: relay.connections }, () => lane)
   })
   const settled = await Promise.allSettled(lanes.map(runLane))
@@ -169,8 +169,6 @@ function fewAtOnce(): <T>(work: () => Promise<T>) => Promise<T> {
     return mine
   }
 }
-
-const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
 
 async function holdEdition(db: Database, editionId: number, reason: string): Promise<void> {
   await db.execute(

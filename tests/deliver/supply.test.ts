@@ -11,21 +11,21 @@ import { makeWorld, NOON } from '../support/world.ts'
 const { db } = await freshDatabase()
 const SILENT = pino({ level: 'silent' })
 
-/** The same database; the answer to the first transaction comes only when it is let go. */
+/** The same database; the answer to the first statement comes only when it is let go. */
 function holdFirst(real: Database) {
   const [answered, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let count = 0
-  const transaction = async (...args: Parameters<Database['transaction']>) => {
+  const execute = async (...args: Parameters<Database['execute']>) => {
     count += 1
     const isFirst = count === 1
-    const value = await real.transaction(...args)
+    const value = await real.execute(...args)
     if (!isFirst) return value
     answered.resolve()
     await held.promise
     return value
   }
   const holding = new Proxy(real, {
-    get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name)),
+    get: (target, name) => (name === 'execute' ? execute : Reflect.get(target, name)),
   })
   return { db: holding, answered: answered.promise, letGo: held.resolve }
 }

@@ -3,11 +3,11 @@ import type { Relay } from '../../mail/relay/relay.ts'
 import type { Reply, SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
-import type { Bench } from './bench.ts'
 import type { Claimed } from './claim.ts'
+import type { IdleTracker } from './idle.ts'
 import type { Ledger } from './ledger.ts'
 import type { Brake, Trouble } from './line/brake.ts'
-import { dial, hangUp, type Line, settleLast, UNREACHABLE } from './line/line.ts'
+import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './line/line.ts'
 import type { Throttle } from './line/throttle.ts'
 import type { Supply } from './supply.ts'
 
@@ -21,7 +21,7 @@ type Lane = {
   /** The message, or what becomes of a delivery whose message cannot be made. */
   readonly write: (claimed: Claimed) => Promise<Message | Outcome>
   readonly clock: Clock
-  readonly bench: Bench
+  readonly idle: IdleTracker
   readonly onAccounted: () => void
   /** Once it is aborted, no message is begun. */
   readonly signal: AbortSignal
@@ -37,12 +37,14 @@ export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'u
  * else was claimed to the supply, which gives it back.
  */
 export async function runLane(lane: Lane): Promise<LaneEnd> {
-  const line: Line = { connection: null, isBad: false, trouble: null, opened: false, last: null }
+  const line = newLine()
+  const seat = lane.idle.join()
   const end = (): LaneEnd => ({ kind: line.opened ? 'served' : 'idle' })
   try {
     for (;;) {
       const claimed = await lane.supply.next()
       if (claimed !== null) {
+        lane.idle.resume(seat)
         await serve(lane, line, claimed)
         if (line.trouble !== null) return { kind: 'unreachable', trouble: line.trouble }
         if (lane.signal.aborted) return end()
@@ -51,11 +53,11 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
         await settleLast(line)
       } else {
         await hangUp(line)
-        if (!(await lane.bench.sit())) return end()
+        if (!(await lane.idle.wait(seat))) return end()
       }
     }
   } finally {
-    lane.bench.leave()
+    lane.idle.leave(seat)
     await settleLast(line).finally(() => hangUp(line))
   }
 }
@@ -75,15 +77,27 @@ type Begun =
 async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
   const isAhead = line.last !== null
   let begun = await begin(lane, line, claimed)
-  await settleLast(line)
+  if (!(await isSettled(line))) {
+    await passOn(lane, line, claimed, begun)
+    await settleLast(line)
+    if (begun.kind !== 'over') return
+  }
   if (isAhead && line.connection !== null && !line.connection.usable) {
     // The connection ended with the message before, which is not this one's fault.
     await hangUp(line)
     begun = await begin(lane, line, claimed)
   }
   const sending = await finish(lane, line, claimed, begun)
-  if (sending === null) await lane.supply.done(claimed)
-  else line.last = account(lane, claimed, sending.outcome)
+  if (sending === null) await lane.supply.giveBack(claimed)
+  else line.last = account(lane, line, claimed, sending.outcome)
+}
+
+/** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
+async function passOn(lane: Lane, line: Line, claimed: Claimed, begun: Begun): Promise<void> {
+  if (begun.kind === 'over') return
+  if (begun.kind === 'begun') await begun.connection.abandon()
+  await hangUp(line)
+  await lane.supply.giveBack(claimed)
 }
 
 /** Ends the content of the message begun, once it is certain that its reader may get it and that its share is held. */
@@ -152,9 +166,9 @@ function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveU
 const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
 
 /** The promise may fail while the lane waits for something else; who waits for it next is told. */
-function account(lane: Lane, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
+function account(lane: Lane, line: Line, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
   const accounted = (async () => {
-    await lane.ledger.commit({ claimed, outcome: await outcome })
+    await lane.ledger.commit({ claimed, outcome: await outcome }, () => line.onStuck())
     await lane.supply.done(claimed)
     lane.onAccounted()
   })()

@@ -1,4 +1,4 @@
-import { and, asc, eq, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, lte, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { share } from '../../db/schema/share.ts'
@@ -19,6 +19,8 @@ export const HEARTBEAT_MS = 5_000
 /** Nothing is sent in the last seconds of a lease. */
 export const MARGIN_MS = 2_000
 
+type LeasedRow = { id: number; edition_id: number; from_seq: number; to_seq: number; token: number }
+
 /**
  * Leases the due share that is next in turn, or null when there is none. What a worker whose lease ran out had claimed is
  * queued again: at most what was on its connections is sent twice, with the same Message-ID.
@@ -29,28 +31,53 @@ export async function leaseShare(
   editionId: number | null,
   now: Temporal.Instant,
 ): Promise<Lease | null> {
+  const next = nextDue(editionId, now)
+  const found = await db.execute<LeasedRow & { stale: boolean }>(sql`
+    with next as (${next}), leased as (
+      update share s set ${leaseTo(owner, now)} from next where s.id = next.id and next.sending = 0
+      returning s.id, s.token
+    )
+    select next.id, next.edition_id, next.from_seq, next.to_seq, leased.token, leased.id is null as stale
+    from next left join leased on leased.id = next.id`)
+  const row = found.rows[0]
+  if (row === undefined) return null
+  return row.stale ? takeOver(db, owner, next, now) : readLease(row)
+}
+
+/** Leases a share whose last holder is gone, in the transaction that queues again what that one had claimed. */
+async function takeOver(db: Database, owner: string, next: SQL, now: Temporal.Instant): Promise<Lease | null> {
   return db.transaction(async (tx) => {
-    const due = await tx.execute<{ id: number; edition_id: number; sending: number }>(sql`
-      select s.id, s.edition_id, s.sending
-      from share s join edition e on e.id = s.edition_id
-      where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
-        and (s.lease_until is null or s.lease_until <= ${now.toString()})
-        and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
-      order by e.rhythm is distinct from 'instant', s.due_at, s.id
-      limit 1
-      for update of s skip locked`)
-    const next = due.rows[0]
-    if (next === undefined) return null
-    if (next.sending > 0) await requeueSending(tx, next.edition_id, [next.id])
-    const leased = await tx.execute<{ from_seq: number; to_seq: number; token: number }>(sql`
-      update share set owner = ${owner}, token = token + 1, lease_until = ${leaseEnd(now)}, recalled_until = null
-      where id = ${next.id}
-      returning from_seq, to_seq, token`)
+    const [stale] = (await tx.execute<{ id: number; edition_id: number; sending: number }>(next)).rows
+    if (stale === undefined) return null
+    if (stale.sending > 0) await requeueSending(tx, stale.edition_id, [stale.id])
+    const leased = await tx.execute<LeasedRow>(sql`
+      update share s set ${leaseTo(owner, now)} where id = ${stale.id}
+      returning id, edition_id, from_seq, to_seq, token`)
     const row = leased.rows[0]
-    if (row === undefined) return null
-    return { shareId: next.id, editionId: next.edition_id, fromSeq: row.from_seq, toSeq: row.to_seq, token: row.token }
+    return row === undefined ? null : readLease(row)
   })
 }
+
+const nextDue = (editionId: number | null, now: Temporal.Instant) => sql`
+  select s.id, s.edition_id, s.from_seq, s.to_seq, s.sending
+  from share s join edition e on e.id = s.edition_id
+  where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
+    and (s.lease_until is null or s.lease_until <= ${now.toString()})
+    and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
+  order by e.rhythm is distinct from 'instant', s.due_at, s.id
+  limit 1
+  for update of s skip locked`
+
+const leaseTo = (owner: string, now: Temporal.Instant) =>
+  sql`owner = ${owner}, token = s.token + 1, lease_until = ${leaseEnd(now)}, recalled_until = null`
+
+const readLease = (row: LeasedRow): Lease => ({
+  shareId: row.id,
+  editionId: row.edition_id,
+  fromSeq: row.from_seq,
+  toSeq: row.to_seq,
+  token: row.token,
+})
 
 /**
  * After the clock was set back: leases and recalls last no longer than they would from now on. A living worker prolongs its

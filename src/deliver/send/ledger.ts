@@ -11,12 +11,17 @@ export type Ledger = {
   /**
    * Resolves once the outcome is committed, or refused because the share was taken over. A commit that fails is repeated for
    * as long as the process lives, so that nothing a relay has accepted is forgotten; fails only when the sending was stopped
-   * and a lease's time has passed since.
+   * and a lease's time has passed since. `onStuck` is told when it has failed several times.
    */
-  readonly commit: (result: Result) => Promise<void>
+  readonly commit: (result: Result, onStuck?: () => void) => Promise<void>
 }
 
-type Entry = { readonly result: Result; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+type Entry = {
+  readonly result: Result
+  readonly onStuck: () => void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
 
 /** An outcome waits this long for those of other connections, little beside what a message takes on the wire. */
 const GATHER_MS = 10
@@ -25,6 +30,8 @@ const ENOUGH = 0.8
 /** What fails for a reason that does not pass by itself is repeated less often, after so many tries. */
 const TRIES_IN_A_ROW = 8
 const LONG_WAIT_MS = 30_000
+/** After so many failures, a second in all, what waits for the commit is left to others. */
+const STUCK_AFTER = 5
 
 /**
  * Opens a ledger for as many connections as `lanes` says are at work. A group is committed when four fifths of them wait
@@ -63,9 +70,9 @@ export function openLedger(db: Database, clock: Clock, lanes: () => number, sign
   }
 
   return {
-    commit: (result) =>
+    commit: (result, onStuck = () => {}) =>
       new Promise((resolve, reject) => {
-        waiting.push({ result, resolve, reject })
+        waiting.push({ result, onStuck, resolve, reject })
         gather()
       }),
   }
@@ -107,12 +114,13 @@ class Repeater {
     let error = failure
     for (let failures = 1; ; failures += 1) {
       if (failures === 1 || failures % TRIES_IN_A_ROW === 0) this.#say(entries.length, error)
+      if (failures === STUCK_AFTER) for (const entry of entries) entry.onStuck()
       if (this.#isOver()) {
         for (const entry of entries) entry.reject(error)
         return
       }
-      const isLong = failures >= TRIES_IN_A_ROW && !isTransient(error)
-      await this.#clock.sleep(isLong ? LONG_WAIT_MS : waitMs(failures), isLong ? this.#signal : undefined)
+      const isLong = failures >= TRIES_IN_A_ROW && !isTransient(error) && !this.#signal.aborted
+      await (isLong ? this.#clock.sleep(LONG_WAIT_MS, this.#signal) : this.#clock.sleep(waitMs(failures)))
       try {
         await commitGroup(this.#db, entries, this.#clock)
         return

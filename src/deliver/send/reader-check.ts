@@ -93,25 +93,28 @@ export class ReaderCheck {
     if (this.#late > 0) this.#log.info({ lateAnswers: this.#late }, 'database.slow_answers')
   }
 
-  /** One transaction at a time serves all that wait for it. */
+  /** One look at a time serves all that wait for it; the next need not wait until its transaction has ended. */
   async #lockWaiting(): Promise<void> {
     if (this.#locking) return
     this.#locking = true
-    while (this.#waiting.length > 0) {
-      const waiting = this.#waiting.splice(0)
-      const decided = new Set<Waiting>()
-      try {
-        const lock = () =>
-          this.#lock(
-            waiting.filter((one) => !decided.has(one)),
-            decided,
-          )
-        await retryTransient(this.#clock, lock, { forMs: DATABASE_AWAY_MS })
-      } catch (error) {
-        for (const one of waiting) if (!decided.has(one)) one.fail(error)
-      }
+    const waiting = this.#waiting.splice(0)
+    const decided = new Set<Waiting>()
+    try {
+      const lock = () =>
+        this.#lock(
+          waiting.filter((one) => !decided.has(one)),
+          decided,
+        )
+      await retryTransient(this.#clock, lock, { forMs: DATABASE_AWAY_MS })
+    } catch (error) {
+      for (const one of waiting) if (!decided.has(one)) one.fail(error)
     }
+    if (decided.size === 0) this.#next()
+  }
+
+  #next(): void {
     this.#locking = false
+    if (this.#waiting.length > 0) void this.#lockWaiting()
   }
 
   async #lock(waiting: readonly Waiting[], decided: Set<Waiting>): Promise<void> {
@@ -124,6 +127,7 @@ export class ReaderCheck {
         decided.add(one)
         one.act(this.#known.get(one.claimed)?.refusal ?? null)
       }
+      this.#next()
     })
   }
 

@@ -17,8 +17,10 @@ export type Supply = {
    * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
    */
   readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<Allowed<T | null>>
-  /** The delivery is recorded, or given back since its message was not ended. */
+  /** The delivery's outcome is recorded. */
   readonly done: (claimed: Claimed) => Promise<void>
+  /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
+  readonly giveBack: (claimed: Claimed) => Promise<void>
   /** Gives back what was claimed and is in nobody's hands. */
   readonly close: () => Promise<void>
 }
@@ -68,6 +70,10 @@ export function openSupply(
         return act()
       }),
     done: (claimed) => shares.settle(claimed),
+    giveBack: async (claimed) => {
+      if (signal.aborted || !shares.holds(claimed.lease)) await shares.settle(claimed)
+      else claims.ready.unshift(claimed)
+    },
     close: async () => {
       await claims.settled()
       await shares.close()
