@@ -39,6 +39,8 @@ export type ImportResult = Readonly<Record<Count, number>> & {
 
 /** Rows a transaction: the embedded engine takes a third of a second for them, and everybody else waits so long. */
 const CHUNK_ROWS = 1_000
+/** Nobody waits for a page: a server may restart within the ten seconds that these take. */
+const MOST_TRIES = 10
 
 /**
  * Goes through all rows and says what storing them would do; changes nothing. `unwanted` is given the readers whom a row
@@ -114,7 +116,7 @@ async function* chunksOf({ table, file, onProgress }: Job): AsyncGenerator<reado
 /** Does work on the database, again while it fails for a reason that may pass; `storedLine` is 0 where nothing is stored. */
 async function repeated<T>(clock: Clock, storedLine: number, work: () => Promise<T>): Promise<T> {
   try {
-    return await retryTransient(clock, work)
+    return await retryTransient(clock, work, { mayRepeat: (tries) => tries < MOST_TRIES })
   } catch (cause) {
     throw new CourantError('import.stopped', {
       what: `The import stopped: ${storedLine > 0 ? `rows up to line ${storedLine} of the file are stored` : 'nothing was stored'}.`,
