@@ -159,7 +159,7 @@ async function startWeb(
     readHealth: () => readHealth(db, clock.now()),
     ...extras,
   })
-  return listen(app, config.port)
+  return listen(app, config.port, config.host)
 }
 
 async function openWork(config: Config, log: Logger) {
