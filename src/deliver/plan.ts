@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
@@ -74,7 +73,7 @@ async function planSlice(
     if (clock.monotonicMs() - startMs > order.waitMs) throw busy()
     recall.asked = true
     await recallShares(db, order.newsletterId, clock.now())
-    await pause(ASK_AGAIN_MS)
+    await clock.sleep(ASK_AGAIN_MS)
   }
 }
 

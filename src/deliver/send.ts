@@ -17,7 +17,7 @@ import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
 import { openBrake, type Trouble } from './send/line/brake.ts'
 import { openThrottle } from './send/line/throttle.ts'
-import { NEVER, rest } from './send/rest.ts'
+import { NEVER } from './send/rest.ts'
 import { openSupply } from './send/supply.ts'
 import { deferRest } from './send/unreachable.ts'
 
@@ -54,7 +54,7 @@ export async function sendDue(
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const supply = openSupply(db, owner, editionId, clock, signal)
-  const bench = openBench(sum(sender.relays.map((relay) => relay.connections)), signal)
+  const bench = openBench(sum(sender.relays.map((relay) => relay.connections)), clock, signal)
   const ledger = openLedger(db, clock, bench.working)
   const write = openWriter(db, sender)
   const lanes = sender.relays.flatMap((relay) => {
@@ -102,7 +102,7 @@ export async function sendEdition(
     if (trouble !== null || signal.aborted) return
     const until = await heldUntil(db, editionId, clock.now())
     if (until === null) return
-    await rest(LOOK_AGAIN_MS, signal)
+    await clock.sleep(LOOK_AGAIN_MS, signal)
   }
 }
 

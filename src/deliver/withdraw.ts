@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../clock.ts'
 import { type HiddenArticle, type Hiding, hideArticles } from '../collect/hide.ts'
@@ -90,7 +89,7 @@ async function withdrawFrom(
       if (step === 'recall') recalled = true
       else if (step === 'busy') {
         if (clock.monotonicMs() - startMs > WAIT_FOR_SHARES_MS) throw busy()
-        await pause(ASK_AGAIN_MS)
+        await clock.sleep(ASK_AGAIN_MS)
       } else {
         done.moved += step.moved
         done.skipped += step.skipped

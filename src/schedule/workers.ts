@@ -4,7 +4,7 @@ import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
 import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { hasDueShare } from '../deliver/send/lease.ts'
-import { rest, unlessStopped } from '../deliver/send/rest.ts'
+import { unlessStopped } from '../deliver/send/rest.ts'
 import { reasonOf } from '../errors.ts'
 import { collectDue, deliverDue, planDue, type TickWork } from './tick.ts'
 
@@ -71,7 +71,7 @@ export async function startWorker(
       await (queue === 'deliver' || queue === 'notice' ? look : unlessStopped(look, late.signal))
     } catch (error) {
       work.log.error({ queue, reason: reasonOf(error) }, 'look.failed')
-      await rest(AFTER_FAILURE_MS, signal)
+      await clock.sleep(AFTER_FAILURE_MS, signal)
     }
   }
   for (const queue of QUEUES) {

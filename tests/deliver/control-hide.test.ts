@@ -170,7 +170,7 @@ describe('hiding an article that is planned', () => {
     if (lease === null) throw new Error('nothing was leased')
     await claimDue(db, lease, 1, NOON)
     let asked = 0
-    const impatient = { now: () => NOON, monotonicMs: () => asked++ * 61_000 }
+    const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(withdrawArticles(db, [1], 'hidden', impatient)).rejects.toMatchObject({ code: 'edition.busy' })
     expect(await withdrawArticles(db, [1], 'hidden', handClock(NOON.add({ seconds: 16 })))).toMatchObject({ moved: 3 })
     expect(await variants(edition)).toMatchObject([{ entries: [2], readers: 3 }])

@@ -167,7 +167,7 @@ describe('cancelling', () => {
     const { edition } = await planned(10)
     await leaseShare(db, 'alive', null, NOON)
     let asked = 0
-    const impatient = { now: () => NOON, monotonicMs: () => asked++ * 61_000 }
+    const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(cancelEdition(db, edition, impatient)).rejects.toMatchObject({ code: 'edition.busy' })
     expect(await readEdition(edition)).toMatchObject({ state: 'paused', reason: 'being cancelled' })
     expect(await countEdition(db, edition)).toMatchObject({ queued: 10 })

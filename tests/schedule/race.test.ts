@@ -230,7 +230,7 @@ describe('a newsletter that cannot be planned', () => {
       where edition_id in (select id from edition where newsletter_id = ${stuck.id})`)
     for (const id of [stuck.id, stuck.id + 1]) await addEntry(db, { ...stuck, id }, at('2026-05-05T12:00:00Z'))
     let askedMs = 0
-    const hurried: Clock = { now: () => at(WEDNESDAY_SLOT), monotonicMs: () => (askedMs += 15_000) }
+    const hurried: Clock = { ...handClock(at(WEDNESDAY_SLOT)), monotonicMs: () => (askedMs += 15_000) }
     const { planned, waiting } = await planDue(db, WORK, hurried)
     expect(planned.map(({ newsletter }) => newsletter)).toEqual(['anderes'])
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: expect.stringContaining('did not give') }])

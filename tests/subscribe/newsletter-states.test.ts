@@ -123,7 +123,7 @@ describe('deleting a newsletter', () => {
     await pauseNewsletter(db, 'morgen')
     await db.execute(sql`update share set lease_until = ${NOON.add({ seconds: 10 }).toString()}`)
     let asked = 0
-    const impatient = { now: () => NOON, monotonicMs: () => asked++ * 61_000 }
+    const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(deleteNewsletter(db, 'morgen', impatient)).rejects.toMatchObject({ code: 'edition.busy' })
     expect(await findNewsletter(db, 'morgen')).toMatchObject({ state: 'paused' })
     expect(await subscriptions()).toMatchObject([{ state: 'active', n: 3 }])

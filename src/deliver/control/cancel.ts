@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
@@ -33,7 +32,7 @@ export async function cancelEdition(db: Database, editionId: number, clock: Cloc
     if (step === 'done') return
     if (step === 'more') continue
     if (clock.monotonicMs() - startMs > WAIT_FOR_SHARES_MS) throw busy(editionId)
-    await pause(ASK_AGAIN_MS)
+    await clock.sleep(ASK_AGAIN_MS)
   }
 }
 

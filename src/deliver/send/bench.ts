@@ -1,4 +1,4 @@
-import { rest } from './rest.ts'
+import type { Clock } from '../../clock.ts'
 
 /** Where lanes that found nothing to send sit while others are still sending. */
 export type Bench = {
@@ -16,7 +16,7 @@ const LOOK_AGAIN_MS = 1000
  * Opens the bench of so many lanes. One message that hangs in a relay for minutes would else keep its worker from all
  * that becomes due meanwhile.
  */
-export function openBench(lanes: number, signal: AbortSignal): Bench {
+export function openBench(lanes: number, clock: Clock, signal: AbortSignal): Bench {
   const over = new AbortController()
   const end = AbortSignal.any([signal, over.signal])
   let working = lanes
@@ -28,7 +28,7 @@ export function openBench(lanes: number, signal: AbortSignal): Bench {
     working: () => working,
     sit: async () => {
       leave()
-      await rest(LOOK_AGAIN_MS, end)
+      await clock.sleep(LOOK_AGAIN_MS, end)
       working += 1
       return !end.aborted
     },

@@ -121,7 +121,7 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
     await settleLast(line)
     await hangUp(line)
   }
-  if (line.connection === null) await dial(line, lane.relay, lane.signal)
+  if (line.connection === null) await dial(line, lane.relay, lane.clock, lane.signal)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
   if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))

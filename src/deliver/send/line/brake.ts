@@ -1,7 +1,6 @@
 import type { Clock } from '../../../clock.ts'
 import type { Reply } from '../../../mail/smtp.ts'
 import type { Outcome } from '../../outcome.ts'
-import { rest } from '../rest.ts'
 
 /** Holds a worker back from a relay that has trouble of its own, over all its connections. */
 export type Brake = {
@@ -30,7 +29,7 @@ export function openBrake(clock: Clock, signal: AbortSignal): Brake {
       if (troubles > WAITS_MS.length) return last
       const untilMs = lastMs + (WAITS_MS[troubles - 1] ?? 0)
       const nowMs = clock.monotonicMs()
-      if (troubles > 0 && nowMs < untilMs) await rest(untilMs - nowMs, signal)
+      if (troubles > 0 && nowMs < untilMs) await clock.sleep(untilMs - nowMs, signal)
       return troubles > WAITS_MS.length ? last : null
     },
     hear: (reply, outcome, begunMs) => {

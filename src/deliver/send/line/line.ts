@@ -1,6 +1,7 @@
+import type { Clock } from '../../../clock.ts'
 import type { Relay } from '../../../mail/relay/relay.ts'
 import { openSmtp, type SmtpConnection } from '../../../mail/smtp.ts'
-import { rest, unlessStopped } from '../rest.ts'
+import { unlessStopped } from '../rest.ts'
 import type { Trouble } from './brake.ts'
 
 /** A lane's connection, opened when there is something to send. */
@@ -26,9 +27,9 @@ export async function settleLast(line: Line): Promise<void> {
 }
 
 /** Opens its connection, or leaves it with the trouble. */
-export async function dial(line: Line, relay: Relay, signal: AbortSignal): Promise<void> {
+export async function dial(line: Line, relay: Relay, clock: Clock, signal: AbortSignal): Promise<void> {
   for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
-    await rest(waitMs, signal)
+    await clock.sleep(waitMs, signal)
     if (signal.aborted) return
     const dialled = openSmtp(relay)
     const opened = await unlessStopped(dialled, signal)

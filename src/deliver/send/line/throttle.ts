@@ -1,5 +1,4 @@
 import type { Clock } from '../../../clock.ts'
-import { rest } from '../rest.ts'
 
 /** Resolves when the next message may go, or at once when the sending is stopped. */
 export type Throttle = () => Promise<void>
@@ -12,6 +11,6 @@ export function openThrottle(rate: number | null, clock: Clock, signal: AbortSig
     const nowMs = clock.monotonicMs()
     const mineMs = Math.max(nextMs, nowMs)
     nextMs = mineMs + 1000 / rate
-    if (mineMs > nowMs) await rest(mineMs - nowMs, signal)
+    if (mineMs > nowMs) await clock.sleep(mineMs - nowMs, signal)
   }
 }
