@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
@@ -29,8 +29,12 @@ export function registerServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
     .description('the server: web pages, scheduler, worker')
-    .option('--roles <list>', `what this process does, of ${ROLES.join(',')} (all)`, readRoles)
-    .action((options: { roles?: readonly Role[] }) => serve(context, options.roles ?? ROLES))
+    .addOption(
+      new Option('--roles <list>', `what this process does, of ${ROLES.join(',')}`)
+        .argParser(readRoles)
+        .default(ROLES, 'all'),
+    )
+    .action((options: { roles: readonly Role[] }) => serve(context, options.roles))
 }
 
 async function serve(context: CommandContext, roles: readonly Role[]): Promise<void> {
