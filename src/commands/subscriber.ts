@@ -5,12 +5,12 @@ import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
 import { type SubscribeRequest, subscribe } from '../subscribe/enrol/signup.ts'
-import { importSubscribers } from '../subscribe/import/import.ts'
 import { splitTopics } from '../subscribe/import/row.ts'
 import { type Listed, listSubscriptions, readListed, readReader } from '../subscribe/listing.ts'
 import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from './call/context.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './call/values.ts'
+import { importFile } from './subscriber-import.ts'
 
 type AddOptions = {
   readonly newsletter?: string
@@ -133,25 +133,8 @@ function registerImport(group: Command, context: CommandContext): void {
     .argument('<csv>', 'a file', file('<csv>'))
     .description('subscribers from a CSV file; rows without confirmedAt and evidence are asked to confirm')
     .option('--newsletter <slug>', 'of rows that name none', shortName('--newsletter'))
-    .action(async (name: string, options: { newsletter?: string }) => {
-      const bar = await context.progress(100, 'import')
-      const watch = {
-        onUnknown: (columns: readonly string[]) => {
-          if (columns.length > 0) context.warn(`Columns left out: ${columns.join(', ')}`)
-        },
-        onProgress: (read: number, total: number) => bar.update(Math.floor((100 * read) / total)),
-      }
-      const order = { file: name, newsletter: options.newsletter ?? null }
-      try {
-        const result = await context.withDatabase((db) => importSubscribers(db, order, watch, context.clock))
-        const { rows, added, updated, pending, rejected, rejectsFile } = result
-        const kept = rejectsFile === null ? '' : ` (see ${rejectsFile})`
-        const text = `${rows} rows: ${added} added, ${updated} updated, ${pending} pending, ${rejected} rejected${kept}`
-        context.print(result, text)
-      } finally {
-        bar.stop()
-      }
-    })
+    .option('--yes', 'send the confirmation mails without asking; a script that leaves it out sends none')
+    .action((name: string, options: { newsletter?: string; yes?: boolean }) => importFile(context, name, options))
 }
 
 function registerCheck(group: Command, context: CommandContext): void {

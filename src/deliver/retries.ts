@@ -11,9 +11,12 @@ export async function advanceRetries(tx: Database, now: Temporal.Instant): Promi
   const at = sql`${now.toString()}::timestamptz`
   const latest = now.add({ hours: GIVE_UP_HOURS }).toString()
   await tx.execute(sql`
-    with late as (
-      update share s set due_at = ${at} from edition e
-      where e.id = s.edition_id and e.state in ('planning', 'sending', 'paused', 'held') and s.due_at > ${latest}
+    with locked as (
+      select s.id from share s join edition e on e.id = s.edition_id
+      where e.state in ('planning', 'sending', 'paused', 'held') and s.due_at > ${latest}
+      order by s.id for update of s
+    ), late as (
+      update share s set due_at = ${at} from locked where s.id = locked.id
       returning s.edition_id, s.from_seq, s.to_seq
     )
     update delivery d set retry_at = ${at} from late
