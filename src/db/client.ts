@@ -9,16 +9,16 @@ export type Database = Pick<
   'select' | 'selectDistinct' | 'insert' | 'update' | 'delete' | 'with' | '$with' | 'execute' | 'transaction' | '$count'
 >
 
-/** A pool of connections. Who finds none free within its time gets an error that `isTransient` knows. */
+/** A pool of connections. If none is free in time, the caller gets an error that `isTransient` recognises. */
 export type DatabasePool = { readonly db: Database; readonly pool: pg.Pool }
 
-/** How many connections a pool has at most, and how long one waits for a free or a new one. */
+/** How many connections a pool has at most, and how long a caller waits for one. */
 export type PoolSize = { readonly connections: number; readonly waitMs: number }
 
 /** An open database and how to leave it. */
 export type OpenDatabase = DatabasePool & {
   readonly engine: 'embedded' | 'postgres'
-  /** A further pool to the same database, for work that must not wait for other work's connections; closed with it. */
+  /** Opens another pool to the same database, for work that must not compete for connections; `close` closes it too. */
   readonly openPool: (size: PoolSize) => DatabasePool
   readonly close: () => Promise<void>
 }
@@ -30,7 +30,7 @@ const INT8_ARRAY = 1016 as typeof pg.types.builtins.INT8
 pg.types.setTypeParser(INT8_ARRAY, (value) => value.slice(1, -1).split(',').filter(Boolean).map(Number))
 
 const EMBEDDED_SCHEME = 'pglite://'
-/** For commands, which have one pool and would rather wait than fail. */
+/** For commands, which have a single pool and rather wait than fail. */
 const COMMAND_CONNECTIONS = 10
 const LONGEST_WAIT_MS = 60_000
 
@@ -91,14 +91,15 @@ function makePool(config: pg.PoolConfig, size: PoolSize, engine: OpenDatabase['e
   const pool = new pg.Pool({
     ...config,
     max: size.connections,
-    // A new connection to the embedded engine waits for the transaction under way there; these cost nothing to keep.
+    // A new connection to the embedded engine has to wait for the transaction under way; idle ones cost nothing there.
     min: engine === 'embedded' ? size.connections : 1,
     connectionTimeoutMillis: size.waitMs,
     allowExitOnIdle: true,
+    onConnect: async (client) => (client instanceof PreparingClient ? client.findSession() : undefined),
   })
   pool.on('error', () => {}) // a lost idle connection; the next query says so
-  // The pool listens to idle connections only. One that is lost within a transaction fails its next statement; without a
-  // listener of its own the event would end the process.
+  // The pool listens to idle connections only. When one breaks within a transaction, its next statement fails; without this
+  // listener the event itself would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = drizzle(pool, DRIZZLE)
   db.transaction = (work, config) => transact(pool, (client) => drizzle(client, DRIZZLE).transaction(work, config))
@@ -106,9 +107,9 @@ function makePool(config: pg.PoolConfig, size: PoolSize, engine: OpenDatabase['e
 }
 
 /**
- * Runs a transaction on a connection that goes back to the pool whatever happens, or is closed when it is lost or still in
- * the transaction. (drizzle-orm 0.45.4 keeps the connection for ever when `begin` fails, and gives it back in an open
- * transaction when `rollback` does.)
+ * Runs a transaction on a connection that always returns to the pool, or is closed when it is broken or still in the
+ * transaction. (drizzle-orm 0.45.4 leaks the connection when `begin` fails, and returns it within an open transaction when
+ * `rollback` fails.)
  */
 async function transact<T>(pool: pg.Pool, run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
