@@ -5,11 +5,11 @@ import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { openPagesPool, openWorkerPools, POOL_SIZES } from '../db/pools.ts'
-import { reasonOf } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
 import type { CommandContext } from './call/context.ts'
-import { wrong } from './call/values.ts'
+import { quote } from './call/values.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
 const ROLES = ['web', 'scheduler', 'worker'] as const
@@ -184,9 +184,13 @@ async function openWork(config: Config, log: Logger) {
 /** @throws CourantError `usage`, naming the roles there are. */
 function readRoles(text: string): readonly Role[] {
   const named = text.split(',').map((name) => name.trim())
-  if (named.every(isRole)) return ROLES.filter((role) => named.includes(role))
-  const takes = `some of ${ROLES.join(', ')}, separated by commas${named.includes('inbound') ? ' (inbound is not built yet)' : ''}`
-  throw wrong('--roles', takes, text)
+  const unknown = named.find((name) => !isRole(name))
+  if (unknown === undefined) return ROLES.filter((role) => named.includes(role))
+  throw new CourantError('usage', {
+    what: '--roles is wrong.',
+    why: `There is no role ${quote(unknown)}.`,
+    todo: `Name some of ${ROLES.join(', ')}, separated by commas${named.includes('inbound') ? '; inbound is not built yet' : ''}.`,
+  })
 }
 
 const isRole = (name: string): name is Role => ROLES.some((role) => role === name)

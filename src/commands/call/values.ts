@@ -125,8 +125,12 @@ export function many<Value>(read: Read<Value>): (text: string, before?: readonly
 
 /** Wrong usage of the option or argument `name`, which takes something else than `got`. */
 export function wrong(name: string, takes: string, got: string, hint?: string): CourantError {
-  const shown = JSON.stringify(got.length > MOST_SHOWN ? `${got.slice(0, MOST_SHOWN)}…` : got)
-  return usage(`${name} takes ${takes}, and got ${shown}.`, hint)
+  return usage(`${name} takes ${takes}, and got ${quote(got)}.`, hint)
+}
+
+/** What somebody wrote, fit for a message: cut, and without control characters. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text)
 }
 
 function usage(what: string, todo = 'Run the command with --help.'): CourantError {
