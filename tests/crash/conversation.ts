@@ -7,6 +7,8 @@ export type Taken = {
   readonly order: number
   readonly to: string
   readonly messageId: string
+  /** Numbers of the articles it shows, where the relay was told how to read them. */
+  readonly articles: readonly number[]
   /** Whether the reply to its dot was written. */
   replied: boolean
 }
@@ -21,6 +23,7 @@ export type Conversation = {
 export type Manners = {
   readonly refuse: (to: string) => string | null
   readonly pauseMs: () => number
+  readonly readArticles: (content: Buffer) => readonly number[]
   readonly onTaken: (taken: Taken) => void
 }
 
@@ -59,7 +62,9 @@ export function converse(socket: Socket, manners: Manners): Conversation {
   const takeContent = (): boolean => {
     const at = pending.indexOf(END)
     if (at < 0) return false
-    const taken: Taken = { order: ++order, to, messageId: readMessageId(pending.subarray(0, at)), replied: false }
+    const content = pending.subarray(0, at)
+    const articles = manners.readArticles(content)
+    const taken: Taken = { order: ++order, to, messageId: readMessageId(content), articles, replied: false }
     pending = pending.subarray(at + END.length)
     inContent = false
     to = ''

@@ -36,8 +36,11 @@ export type CrashRelay = {
 
 const DOORS = 3
 
-/** Starts a relay on free ports of 127.0.0.1 that offers PIPELINING and costs little beside the process it takes from. */
-export async function openRelay(): Promise<CrashRelay> {
+/**
+ * Starts a relay on free ports of 127.0.0.1 that offers PIPELINING and costs little beside the process it takes from; it
+ * reads articles from contents only where it is told how.
+ */
+export async function openRelay(readArticles: (content: Buffer) => readonly number[] = () => []): Promise<CrashRelay> {
   const calls: Call[] = []
   const sockets = new Map<Socket, Conversation>()
   const ports = Array.from({ length: DOORS }, () => 0)
@@ -51,6 +54,7 @@ export async function openRelay(): Promise<CrashRelay> {
     const talk = converse(socket, {
       refuse: (to) => relay.refuse(to),
       pauseMs: () => relay.pauseMs,
+      readArticles,
       onTaken: (taken) => {
         call.taken.push(taken)
         count += 1

@@ -1,0 +1,70 @@
+import type pg from 'pg'
+import type { Database } from '../../src/db/client.ts'
+import type { Sender } from '../../src/deliver/send.ts'
+import { type CrashRelay, openRelay } from '../crash/relay.ts'
+import { type FastClock, fastClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { type FailingPool, makeFailing } from '../support/failing.ts'
+import { senderTo } from '../support/sender.ts'
+import { NOON } from '../support/world.ts'
+
+/** A database whose statements can be made to fail, a relay, and a clock that runs fast. */
+export type System = {
+  readonly db: Database
+  readonly pool: pg.Pool
+  readonly engine: 'embedded' | 'postgres'
+  readonly failing: FailingPool
+  readonly relay: CrashRelay
+  readonly sender: Sender
+  readonly clock: FastClock
+}
+
+/** A place where one scenario after another is run; `empty` makes the next one's system. */
+export type Place = {
+  readonly empty: () => Promise<System>
+  /** Something was left behind: the next one is given a new database. */
+  readonly spoil: () => void
+  readonly close: () => Promise<void>
+}
+
+export const CONNECTIONS = 3
+/** Backoffs and leases are over so many times as fast; a statement still takes far less than the second a claim is good for. */
+const PACE = 20
+
+/** Opens a database and a relay. */
+export async function openPlace(): Promise<Place> {
+  const relay = await openRelay(readArticles)
+  const sender = await senderTo(`smtp://127.0.0.1:${relay.ports[0]}?connections=${CONNECTIONS}`)
+  const open = async () => {
+    const database = await openTestDatabase()
+    return { database, failing: makeFailing(database.pool, database.engine), spoilt: false }
+  }
+  let current = await open()
+  return {
+    empty: async () => {
+      if (current.spoilt) {
+        void current.database.close()
+        current = await open()
+      }
+      const { database, failing } = current
+      const { db, pool, engine } = database
+      await database.truncate()
+      Object.assign(relay, { refuse: () => null, pauseMs: 0, onTaken: () => {} })
+      failing.forget()
+      return { db, pool, engine, failing, relay, sender, clock: fastClock(NOON, PACE) }
+    },
+    spoil: () => {
+      current.spoilt = true
+    },
+    close: async () => {
+      await current.database.close()
+      await relay.close()
+    },
+  }
+}
+
+/** The articles a message shows; the links of `makeWorld` are ASCII, and only soft line breaks tear them. */
+function readArticles(content: Buffer): readonly number[] {
+  const text = content.toString('latin1').replaceAll('=\r\n', '')
+  return [...new Set([...text.matchAll(/\/\/example\.org\/morgen\/(\d+)/g)].map(([, number]) => Number(number)))]
+}

@@ -1,0 +1,17 @@
+/** Functions that only pass work on to the database name no place. */
+const PASSING_ON = /\/src\/db\//
+
+/** The function of the product that is running, with its file: `leaseShare (send/lease.ts)`. */
+export function codeSite(): string {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 40
+  const { stack = '' } = new Error('where')
+  Error.stackTraceLimit = stackTraceLimit
+  for (const line of stack.split('\n')) {
+    const [, name = '', path = ''] =
+      /at (?:async )?(?:Promise\.all.*|(.*?) \()?(?:file:\/\/)?(\/[^)]*?):\d+:\d+\)?$/.exec(line) ?? []
+    if (!path.includes('/src/') || path.includes('/node_modules/') || PASSING_ON.test(path)) continue
+    return `${name.replace(/^Object\./, '') || 'a function'} (${path.split('/').slice(-2).join('/')})`
+  }
+  return 'a test'
+}
