@@ -30,6 +30,7 @@ export type CrashRelay = {
   pauseMs: number
   /** Resets every connection and listens no more until `revive`; what was not replied to never will be. */
   readonly fall: () => Promise<void>
+  /** Listens again, where it does not. */
   readonly revive: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -71,6 +72,7 @@ export async function openRelay(readArticles: (content: Buffer) => readonly numb
   }
 
   const listen = async (): Promise<void> => {
+    if (servers.length > 0) return
     for (const [door, port] of ports.entries()) {
       const server = createServer((socket) => take(socket, door))
       await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

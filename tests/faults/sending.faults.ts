@@ -1,4 +1,4 @@
 import { describeFaults } from './describe.ts'
-import { sending } from './sending.ts'
+import { SENDING } from './sending.ts'
 
-await describeFaults([sending])
+await describeFaults(SENDING)

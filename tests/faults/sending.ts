@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { claimDue } from '../../src/deliver/send/claim.ts'
-import { leaseShare } from '../../src/deliver/send/lease.ts'
+import { hasDueShare, leaseShare } from '../../src/deliver/send/lease.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
 import { deliverDue } from '../../src/schedule/deliver.ts'
 import { planByHand } from '../support/planned.ts'
@@ -24,6 +24,8 @@ const [BUSY, GONE, UNSUBSCRIBED, REFUSED] = [1, 2, 3, 4]
 const ARTICLES = 3
 /** A relay so slow that readers claimed together are looked at again before the last of them is written to. */
 const PAUSE_MS = 25
+/** So slow that leases are prolonged meanwhile. */
+const SLOW_MS = 120
 /** What a relay put off is tried again by then, also where it was tried several times before. */
 const PAST_RETRY = { hours: 2 }
 
@@ -67,8 +69,10 @@ export async function judgeSending(system: System, sent: Sent, { left, signal }:
   else clock.skip(PAST_LEASE)
   await send(sent.editionId)
   const broken = [...(await judgeOpen(system))]
-  clock.skip(PAST_RETRY)
-  await deliverDue(db, { sender }, clock, signal)
+  for (let tries = 0; tries < 2; tries += 1) {
+    clock.skip(PAST_RETRY)
+    await deliverDue(db, { sender }, clock, signal)
+  }
   if (!left) await sendNext()
   // What the first edition gave back, or what was in doubt when the next one was planned.
   const last = await planByHand(db, sent.world, clock)
@@ -79,15 +83,37 @@ export async function judgeSending(system: System, sent: Sent, { left, signal }:
   return [...broken, ...(await judgeDeliveries(system, relay.calls.slice(sent.firstCall), wanted))]
 }
 
-/** An edition by hand. */
-export const sending: Scenario = {
-  name: 'sending an edition',
+type Work = (system: System, sent: Sent, signal: AbortSignal) => Promise<unknown>
+
+const scenario = (name: string, work: Work, change: (system: System) => void | Promise<void> = () => {}): Scenario => ({
+  name,
   prepare: async (system) => {
-    const { db, sender, clock } = system
     const sent = await prepareSending(system)
+    await change(system)
     return {
-      work: (signal) => sendEdition(db, sender, sent.editionId, clock, () => {}, signal),
-      judge: (ending) => judgeSending(system, sent, ending),
+      work: async (signal) => {
+        await work(system, sent, signal)
+      },
+      judge: async (ending) => {
+        Object.assign(system.relay, { pauseMs: PAUSE_MS })
+        await system.relay.revive()
+        return judgeSending(system, sent, ending)
+      },
     }
   },
-}
+})
+
+const sendAll: Work = ({ db, sender, clock }, { editionId }, signal) =>
+  sendEdition(db, sender, editionId, clock, () => {}, signal)
+
+/** All ways an edition is sent; the first takes most of the statements. */
+export const SENDING: readonly Scenario[] = [
+  scenario('sending an edition', sendAll),
+  scenario('sending an edition to a relay that takes its time', sendAll, ({ relay }) => {
+    relay.pauseMs = SLOW_MS
+  }),
+  scenario('sending an edition to a relay that is gone', sendAll, ({ relay }) => relay.fall()),
+  scenario('delivering all that is due', async ({ db, sender, clock }, _, signal) => {
+    if (await hasDueShare(db, clock.now())) await deliverDue(db, { sender }, clock, signal)
+  }),
+]
