@@ -40,12 +40,15 @@ export function isTransient(error: unknown): boolean {
 type Repeating = {
   /** Once it is aborted, a failure is not repeated. */
   readonly signal?: AbortSignal
-  /** Asked after each failure with the number of tries so far; five tries unless given. */
+  /** Asked after each failure with the number of tries so far; eight tries unless given. */
   readonly mayRepeat?: (tries: number) => boolean
+  /** Repeats for so many milliseconds instead. */
+  readonly forMs?: number
   readonly onFailure?: (error: unknown, tries: number) => void
 }
 
-const MOST_TRIES = 5
+/** Five seconds in all. */
+const MOST_TRIES = 8
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 2_000
 
@@ -55,7 +58,10 @@ const LONGEST_WAIT_MS = 2_000
  * one, is thrown.
  */
 export async function retryTransient<T>(clock: Clock, work: () => Promise<T>, repeating: Repeating = {}): Promise<T> {
-  const { signal, mayRepeat = (tries) => tries < MOST_TRIES, onFailure = () => {} } = repeating
+  const { signal, forMs, onFailure = () => {} } = repeating
+  const startMs = clock.monotonicMs()
+  const isInTime = (tries: number) => (forMs === undefined ? tries < MOST_TRIES : clock.monotonicMs() - startMs < forMs)
+  const { mayRepeat = isInTime } = repeating
   for (let tries = 1; ; tries += 1) {
     try {
       return await work()

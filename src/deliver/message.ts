@@ -30,8 +30,8 @@ export type Stationery = {
   readonly inboundDomain: string | null
 }
 
-/** One delivery's mail, and its envelope. */
-export type Message = { readonly envelope: Envelope; readonly content: Content; readonly editionAt: Temporal.Instant }
+/** One delivery's mail and its envelope; from when on the hours count after which it is given up. */
+export type Message = { readonly envelope: Envelope; readonly content: Content; readonly giveUpFrom: Temporal.Instant }
 
 /** Where readers of one variant differ. */
 const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
@@ -115,7 +115,7 @@ export function writeMessage(
     messageIdOf(name, newsletter.fromAddress),
   )
   const from = stationery.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, stationery.inboundDomain)
-  return { envelope: { from, to: envelopeAddress(reader.email).address }, content, editionAt: edition.at }
+  return { envelope: { from, to: envelopeAddress(reader.email).address }, content, giveUpFrom: edition.dueAt }
 }
 
 /** What stands in the slots for one reader, their own unsubscribe links among it. */

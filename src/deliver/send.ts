@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { isTransient, retryTransient } from '../db/transient.ts'
 import { rememberReaderFields } from '../digest/view/reader.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -10,8 +11,9 @@ import { type Relay, relayName } from '../mail/relay/relay.ts'
 import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
-import { openBench } from './send/bench.ts'
 import type { Claimed } from './send/claim.ts'
+import { DATABASE_AWAY_MS } from './send/held-shares.ts'
+import { IdleTracker } from './send/idle.ts'
 import { type LaneEnd, runLane } from './send/lane.ts'
 import { heldUntil } from './send/lease.ts'
 import { openLedger } from './send/ledger.ts'
@@ -53,14 +55,14 @@ export async function sendDue(
   { onAccounted = () => {}, signal = NEVER }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  const supply = openSupply(db, owner, editionId, clock, signal)
-  const bench = openBench(sum(sender.relays.map((relay) => relay.connections)), clock, signal)
-  const ledger = openLedger(db, clock, bench.working)
-  const write = openWriter(db, sender)
+  const supply = openSupply(db, owner, editionId, clock, signal, sender.log)
+  const idle = new IdleTracker(clock, signal)
+  const ledger = openLedger(db, clock, () => idle.working, signal, sender.log)
+  const write = openWriter(db, sender, clock, signal)
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
     const brake = openBrake(clock, signal)
-    const lane = { relay, throttle, brake, supply, ledger, write, clock, bench, onAccounted, signal }
+    const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
     return Array.from({ length: relay.connections }, () => lane)
   })
   const settled = await Promise.allSettled(lanes.map(runLane))
@@ -72,7 +74,7 @@ export async function sendDue(
   const trouble = troubleOf(ends)
   if (trouble === null) return null
   sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble: trouble.reply }, 'relay.unreachable')
-  await deferRest(db, owner, editionId, trouble, clock.now())
+  await deferRest(db, owner, editionId, trouble, clock)
   return trouble.reply
 }
 
@@ -98,19 +100,24 @@ export async function sendEdition(
   const onAccounted = () => onProgress(++final)
   for (;;) {
     const trouble = await sendDue(db, sender, editionId, clock, { onAccounted, signal })
-    await finishEditions(db, { editionId }, clock.now())
+    await retryTransient(clock, () => finishEditions(db, { editionId }, clock.now()))
     if (trouble !== null || signal.aborted) return
-    const until = await heldUntil(db, editionId, clock.now())
+    const until = await retryTransient(clock, () => heldUntil(db, editionId, clock.now()))
     if (until === null) return
     await clock.sleep(LOOK_AGAIN_MS, signal)
   }
 }
 
 /**
- * Writes messages from a small cache of compiled variants. A variant that does not render holds its edition; a message
- * that cannot be written for one reader fails for that one.
+ * Writes messages from a small cache of compiled variants. A variant that does not render holds its edition, since somebody
+ * must mend it; a message that cannot be written for one reader fails for that one. Fails where the database cannot be read.
  */
-function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claimed) => Promise<Message | Outcome> {
+function openWriter(
+  db: Database,
+  { stationery, log }: Sender,
+  clock: Clock,
+  signal: AbortSignal,
+): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
   const sayTiming = rememberReaderFields()
   const inTurn = fewAtOnce()
@@ -119,8 +126,11 @@ function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claime
     if (known !== undefined) return known
     const oldest = compiled.keys().next().value
     if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
-    const made = inTurn(() => compileVariant(db, stationery, variantId))
+    const compile = () => compileVariant(db, stationery, variantId)
+    const made = inTurn(() => retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS }))
     compiled.set(variantId, made)
+    // What failed is tried anew by whoever needs it next.
+    made.catch(() => compiled.delete(variantId))
     return made
   }
   return async (claimed) => {
@@ -134,7 +144,8 @@ function openWriter(db: Database, { stationery, log }: Sender): (claimed: Claime
         return failUnwritten(reasonOf(error))
       }
     } catch (error) {
-      await holdEdition(db, editionId, reasonOf(error))
+      if (isTransient(error)) throw error
+      await retryTransient(clock, () => holdEdition(db, editionId, reasonOf(error)), { signal })
       log.error({ editionId, variantId: claimed.variantId, reason: reasonOf(error) }, 'edition.held')
       return putBack('the edition is held', null)
     }
@@ -158,8 +169,6 @@ function fewAtOnce(): <T>(work: () => Promise<T>) => Promise<T> {
     return mine
   }
 }
-
-const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
 
 async function holdEdition(db: Database, editionId: number, reason: string): Promise<void> {
   await db.execute(

@@ -70,7 +70,7 @@ function previewOf(
         browserUrl: page,
         moreUrl: page,
       },
-      edition: { id: 0, publicId: 'preview', nonce: Buffer.alloc(32), at: now },
+      edition: { id: 0, publicId: 'preview', nonce: Buffer.alloc(32), at: now, dueAt: now },
       newsletter: of,
     },
   }

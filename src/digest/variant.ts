@@ -16,6 +16,8 @@ export type VariantSource = {
     readonly publicId: string
     readonly nonce: Buffer
     readonly at: Temporal.Instant
+    /** Its slot, or when it was made by hand. */
+    readonly dueAt: Temporal.Instant
   }
   readonly newsletter: typeof newsletter.$inferSelect
 }
@@ -66,6 +68,7 @@ export async function readVariant(db: Database, variantId: number, baseUrl: stri
       publicId: row.edition.publicId,
       nonce: row.edition.nonce,
       at: row.edition.createdAt,
+      dueAt: row.edition.slotAt ?? row.edition.createdAt,
     },
     newsletter: row.newsletter,
   }

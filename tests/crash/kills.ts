@@ -37,7 +37,7 @@ const PLANNING: Partial<Record<StatementName, number>> = {
 }
 
 /** Not in every sending: a dead worker's share must be taken over, a relay must be gone, a server must be stopped. */
-const RARE: readonly StatementName[] = ['requeue', 'abandon', 'defer', 'recheck']
+const RARE: readonly StatementName[] = ['requeue', 'defer', 'recheck']
 
 /** A fault point, and whether it is met while planning. */
 type Point = { readonly at: string; readonly planning: boolean; readonly slotOnly: boolean }

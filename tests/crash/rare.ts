@@ -52,7 +52,7 @@ async function giveBack(scene: Scene, moment: Moment): Promise<void> {
   const from = relay.count()
   await play(scene, round, {
     words: wordsOf(round, 'serve', scene),
-    strike: { kind: 'point', at: `abandon:${moment}:1` },
+    strike: { kind: 'point', at: `end lease:${moment}:1` },
     until: async () => relay.count() > from,
   })
   relay.pauseMs = 0

@@ -64,16 +64,32 @@ describe('work that is repeated', () => {
     expect([waitMs(6), waitMs(7), waitMs(100)]).toEqual([1600, 2000, 2000])
   })
 
-  test('is given up after five tries, or as long as it may be repeated', async () => {
+  test('is given up after eight tries, or as long as it may be repeated', async () => {
     const tries: number[] = []
     const failing = async () => {
       throw withCode('08006')
     }
     const onFailure = (_: unknown, count: number) => tries.push(count)
     await expect(retryTransient(clock, failing, { onFailure })).rejects.toMatchObject({ code: '08006' })
-    expect(tries).toEqual([1, 2, 3, 4, 5])
+    expect(tries).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     await expect(retryTransient(clock, failing, { onFailure, mayRepeat: () => false })).rejects.toThrow()
-    expect(tries).toHaveLength(6)
+    expect(tries).toHaveLength(9)
+  })
+
+  test('is repeated for a time where that is asked for', async () => {
+    let ms = 0
+    const sleep = async (waitedMs: number) => {
+      ms += waitedMs
+    }
+    const passing = { ...clock, monotonicMs: () => ms, sleep }
+    let tries = 0
+    const failing = async () => {
+      tries += 1
+      throw withCode('57P01')
+    }
+    await expect(retryTransient(passing, failing, { forMs: 10_000 })).rejects.toMatchObject({ code: '57P01' })
+    expect(ms).toBe(11_150)
+    expect(tries).toBe(11)
   })
 
   test('fails at once for a reason that does not pass', async () => {

@@ -11,7 +11,7 @@ const FULL: Reply = { kind: 'deferred', code: 452, enhanced: '4.3.1', text: '452
 const NOBODY: Reply = { kind: 'refused', code: 550, enhanced: '5.1.1', text: '550 5.1.1 no such user', stage: 'rcpt' }
 const BROKEN: Reply = { kind: 'broken', stage: 'content', text: 'The connection was closed.', ambiguous: true }
 
-const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, editionAt: NOON, jitter: 0 }, NOON)
+const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON)
 
 /** A brake that heard these, each of a message begun when the last had ended, with no wait left. */
 function after(replies: readonly Reply[]) {

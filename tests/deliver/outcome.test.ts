@@ -8,7 +8,7 @@ import { readRefusal, readVerdict, type SendStage } from '../../src/mail/smtp/ve
 import type { Reply } from '../../src/mail/smtp.ts'
 import { NOON } from '../support/world.ts'
 
-const FIRST: Attempt = { attempts: 1, editionAt: NOON, jitter: 0 }
+const FIRST: Attempt = { attempts: 1, giveUpFrom: NOON, jitter: 0 }
 const LATE = NOON.add({ hours: 48 })
 
 const refusal = (text: string, stage: SendStage = 'rcpt'): Reply =>

@@ -11,7 +11,7 @@ const attempts = fc.integer({ min: 1, max: 300 })
 const jitters = fc.double({ min: 0, max: 1, noNaN: true })
 const times = fc.integer({ min: 0, max: 60 * 60 * 60 }).map((seconds) => NOON.add({ seconds }))
 
-const attemptOf = (count: number, jitter: number): Attempt => ({ attempts: count, editionAt: NOON, jitter })
+const attemptOf = (count: number, jitter: number): Attempt => ({ attempts: count, giveUpFrom: NOON, jitter })
 const minutesOf = (from: Temporal.Instant, to: Temporal.Instant | null) =>
   to === null ? null : from.until(to).total('minutes')
 

@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { NEVER } from '../../src/deliver/send/rest.ts'
@@ -8,22 +9,23 @@ import { planByHand } from '../support/planned.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
 const { db } = await freshDatabase()
+const SILENT = pino({ level: 'silent' })
 
-/** The same database; the answer to the first transaction comes only when it is let go. */
+/** The same database; the answer to the first statement comes only when it is let go. */
 function holdFirst(real: Database) {
   const [answered, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let count = 0
-  const transaction = async (...args: Parameters<Database['transaction']>) => {
+  const execute = async (...args: Parameters<Database['execute']>) => {
     count += 1
     const isFirst = count === 1
-    const value = await real.transaction(...args)
+    const value = await real.execute(...args)
     if (!isFirst) return value
     answered.resolve()
     await held.promise
     return value
   }
   const holding = new Proxy(real, {
-    get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name)),
+    get: (target, name) => (name === 'execute' ? execute : Reflect.get(target, name)),
   })
   return { db: holding, answered: answered.promise, letGo: held.resolve }
 }
@@ -33,7 +35,7 @@ test('whoever joins a look that began before something was due looks again', asy
   await world.addArticles(1)
   await world.addReaders(1)
   const holding = holdFirst(db)
-  const supply = openSupply(holding.db, 'worker', null, handClock(NOON), NEVER)
+  const supply = openSupply(holding.db, 'worker', null, handClock(NOON), NEVER, SILENT)
   const early = supply.next()
   await holding.answered
   await planByHand(db, world, handClock(NOON))

@@ -7,9 +7,9 @@ import type { SmtpConnection } from '../../mail/smtp.ts'
 import { type Outcome, putBack, readReply, refuse, retryLater } from '../outcome.ts'
 import { HEARTBEAT_MS, LEASE_SECONDS, MARGIN_MS } from '../send/lease.ts'
 import { openThrottle, type Throttle } from '../send/line/throttle.ts'
+import { FRESH_MS } from '../send/reader-check.ts'
 import { NEVER, unlessStopped } from '../send/rest.ts'
 import type { Attempt } from '../send/retry.ts'
-import { FRESH_MS } from '../send/supply.ts'
 import type { Sender } from '../send.ts'
 import { accountNotices, type NoticeResult } from './account.ts'
 import { type ClaimedNotice, claimNotices, countDue, extendNotices, mayGoStill } from './claim.ts'
@@ -104,7 +104,7 @@ async function settle(
   if (first === undefined) return refuse({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
   const attempt = (): Attempt => ({
     attempts: notice.attempts,
-    editionAt: notice.createdAt,
+    giveUpFrom: notice.createdAt,
     jitter: Math.random(),
   })
   try {

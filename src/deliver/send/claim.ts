@@ -88,13 +88,21 @@ export async function claimDue(
   return rows.rows.map((row) => read(row, lease))
 }
 
-/** How the readers of claimed deliveries stand now: by subscription, why each that may not be mailed may not. */
-export async function recheck(db: Database, claimed: readonly Claimed[]): Promise<ReadonlyMap<number, Refusal>> {
+/**
+ * How the readers of claimed deliveries stand now: by subscription, why each that may not be mailed may not. With `for share`,
+ * in a transaction, none of them can unsubscribe before it ends.
+ */
+export async function recheck(
+  db: Database,
+  claimed: readonly Claimed[],
+  lock: '' | 'for share' = '',
+): Promise<ReadonlyMap<number, Refusal>> {
   const ids = `{${claimed.map((one) => one.subscriptionId).join(',')}}`
   const rows = await db.execute<{ id: number; state: SubscriptionState; suppressed: boolean }>(sql`
     select s.id, s.state, exists (select from suppression x where x.email_hash = p.email_hash) as suppressed
     from subscription s join subscriber p on p.id = s.subscriber_id
-    where s.id = any(${ids}::bigint[])`)
+    where s.id = any(${ids}::bigint[])
+    order by s.id ${lock === '' ? sql`` : sql`for share of s`}`)
   const standing = new Map(rows.rows.map((row) => [row.id, refusalOf(row.state, row.suppressed)]))
   const refused = claimed.flatMap((one) => {
     const known = standing.get(one.subscriptionId)

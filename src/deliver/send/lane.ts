@@ -3,11 +3,11 @@ import type { Relay } from '../../mail/relay/relay.ts'
 import type { Reply, SmtpConnection } from '../../mail/smtp.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
-import type { Bench } from './bench.ts'
 import type { Claimed } from './claim.ts'
+import type { IdleTracker } from './idle.ts'
 import type { Ledger } from './ledger.ts'
 import type { Brake, Trouble } from './line/brake.ts'
-import { dial, hangUp, type Line, settleLast, UNREACHABLE } from './line/line.ts'
+import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './line/line.ts'
 import type { Throttle } from './line/throttle.ts'
 import type { Supply } from './supply.ts'
 
@@ -21,7 +21,7 @@ type Lane = {
   /** The message, or what becomes of a delivery whose message cannot be made. */
   readonly write: (claimed: Claimed) => Promise<Message | Outcome>
   readonly clock: Clock
-  readonly bench: Bench
+  readonly idle: IdleTracker
   readonly onAccounted: () => void
   /** Once it is aborted, no message is begun. */
   readonly signal: AbortSignal
@@ -37,12 +37,14 @@ export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'u
  * else was claimed to the supply, which gives it back.
  */
 export async function runLane(lane: Lane): Promise<LaneEnd> {
-  const line: Line = { connection: null, isBad: false, trouble: null, opened: false, last: null }
+  const line = newLine()
+  const seat = lane.idle.join()
   const end = (): LaneEnd => ({ kind: line.opened ? 'served' : 'idle' })
   try {
     for (;;) {
       const claimed = await lane.supply.next()
       if (claimed !== null) {
+        lane.idle.resume(seat)
         await serve(lane, line, claimed)
         if (line.trouble !== null) return { kind: 'unreachable', trouble: line.trouble }
         if (lane.signal.aborted) return end()
@@ -51,11 +53,11 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
         await settleLast(line)
       } else {
         await hangUp(line)
-        if (!(await lane.bench.sit())) return end()
+        if (!(await lane.idle.wait(seat))) return end()
       }
     }
   } finally {
-    lane.bench.leave()
+    lane.idle.leave(seat)
     await settleLast(line).finally(() => hangUp(line))
   }
 }
@@ -65,7 +67,7 @@ type Begun =
   | {
       readonly kind: 'begun'
       readonly connection: SmtpConnection
-      readonly editionAt: Temporal.Instant
+      readonly giveUpFrom: Temporal.Instant
       readonly begunMs: number
     }
   | { readonly kind: 'over'; readonly outcome: Outcome }
@@ -75,15 +77,27 @@ type Begun =
 async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
   const isAhead = line.last !== null
   let begun = await begin(lane, line, claimed)
-  await settleLast(line)
+  if (!(await isSettled(line))) {
+    await passOn(lane, line, claimed, begun)
+    await settleLast(line)
+    if (begun.kind !== 'over') return
+  }
   if (isAhead && line.connection !== null && !line.connection.usable) {
     // The connection ended with the message before, which is not this one's fault.
     await hangUp(line)
     begun = await begin(lane, line, claimed)
   }
   const sending = await finish(lane, line, claimed, begun)
-  if (sending === null) await lane.supply.done(claimed)
-  else line.last = account(lane, claimed, sending.outcome)
+  if (sending === null) await lane.supply.giveBack(claimed)
+  else line.last = account(lane, line, claimed, sending.outcome)
+}
+
+/** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
+async function passOn(lane: Lane, line: Line, claimed: Claimed, begun: Begun): Promise<void> {
+  if (begun.kind === 'over') return
+  if (begun.kind === 'begun') await begun.connection.abandon()
+  await hangUp(line)
+  await lane.supply.giveBack(claimed)
 }
 
 /** Ends the content of the message begun, once it is certain that its reader may get it and that its share is held. */
@@ -95,15 +109,16 @@ async function finish(
 ): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
-  const { connection, editionAt, begunMs } = begun
+  const { connection, giveUpFrom, begunMs } = begun
   // Begun may have been long ago: the relay took its time, or the commit.
-  const refused = await lookAgain(lane, claimed)
-  if (refused === null && !lane.signal.aborted && lane.supply.holds(claimed)) {
-    return { outcome: connection.finish().then((reply) => hear(lane, line, reply, { claimed, editionAt, begunMs })) }
+  const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
+  if (ended.refusal === null && ended.value !== null) {
+    const sent = { claimed, giveUpFrom, begunMs }
+    return { outcome: ended.value.then((reply) => hear(lane, line, reply, sent)) }
   }
   await connection.abandon()
   await hangUp(line)
-  return refused === null ? null : { outcome: refused }
+  return ended.refusal === null ? null : { outcome: refuse(ended.refusal) }
 }
 
 /** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
@@ -126,22 +141,22 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
   const { connection } = line
   if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refused = await lookAgain(lane, claimed)
-  if (refused !== null) return over(refused)
-  const { envelope, content, editionAt } = message
+  const refusal = await lane.supply.refusalOf(claimed)
+  if (refusal !== null) return over(refuse(refusal))
+  const { envelope, content, giveUpFrom } = message
   const begunMs = lane.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
-  if (reply !== null) return over(hear(lane, line, reply, { claimed, editionAt, begunMs }))
+  if (reply !== null) return over(hear(lane, line, reply, { claimed, giveUpFrom, begunMs }))
   connection.write(content.pieces)
-  return { kind: 'begun', connection, editionAt, begunMs }
+  return { kind: 'begun', connection, giveUpFrom, begunMs }
 }
 
 /** What a message was sent with. */
-type Sent = { readonly claimed: Claimed; readonly editionAt: Temporal.Instant; readonly begunMs: number }
+type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
 
 /** What a reply means for the delivery, and for its relay. */
-function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, editionAt, begunMs }: Sent): Outcome {
-  const attempt = { attempts: claimed.attempts, editionAt, jitter: Math.random() }
+function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
+  const attempt = { attempts: claimed.attempts, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
   line.isBad ||= outcome.pausesRelay
   brake.hear(reply, outcome, begunMs)
@@ -150,17 +165,10 @@ function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, editi
 
 const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
 
-/** What becomes of a delivery whose reader may not get it any more, or cannot be asked about; null where they may. */
-async function lookAgain({ supply }: Lane, claimed: Claimed): Promise<Outcome | null> {
-  const refusal = await supply.refusalOf(claimed)
-  if (refusal === 'late') return putBack('the reader could not be looked at in time', null)
-  return refusal === null ? null : refuse(refusal)
-}
-
 /** The promise may fail while the lane waits for something else; who waits for it next is told. */
-function account(lane: Lane, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
+function account(lane: Lane, line: Line, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
   const accounted = (async () => {
-    await lane.ledger.commit({ claimed, outcome: await outcome })
+    await lane.ledger.commit({ claimed, outcome: await outcome }, () => line.onStuck())
     await lane.supply.done(claimed)
     lane.onAccounted()
   })()

@@ -1,4 +1,4 @@
-import { and, asc, eq, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, lte, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { share } from '../../db/schema/share.ts'
@@ -19,6 +19,8 @@ export const HEARTBEAT_MS = 5_000
 /** Nothing is sent in the last seconds of a lease. */
 export const MARGIN_MS = 2_000
 
+type LeasedRow = { id: number; edition_id: number; from_seq: number; to_seq: number; token: number }
+
 /**
  * Leases the due share that is next in turn, or null when there is none. What a worker whose lease ran out had claimed is
  * queued again: at most what was on its connections is sent twice, with the same Message-ID.
@@ -29,28 +31,53 @@ export async function leaseShare(
   editionId: number | null,
   now: Temporal.Instant,
 ): Promise<Lease | null> {
+  const next = nextDue(editionId, now)
+  const found = await db.execute<LeasedRow & { stale: boolean }>(sql`
+    with next as (${next}), leased as (
+      update share s set ${leaseTo(owner, now)} from next where s.id = next.id and next.sending = 0
+      returning s.id, s.token
+    )
+    select next.id, next.edition_id, next.from_seq, next.to_seq, leased.token, leased.id is null as stale
+    from next left join leased on leased.id = next.id`)
+  const row = found.rows[0]
+  if (row === undefined) return null
+  return row.stale ? takeOver(db, owner, next, now) : readLease(row)
+}
+
+/** Leases a share whose last holder is gone, in the transaction that queues again what that one had claimed. */
+async function takeOver(db: Database, owner: string, next: SQL, now: Temporal.Instant): Promise<Lease | null> {
   return db.transaction(async (tx) => {
-    const due = await tx.execute<{ id: number; edition_id: number; sending: number }>(sql`
-      select s.id, s.edition_id, s.sending
-      from share s join edition e on e.id = s.edition_id
-      where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
-        and (s.lease_until is null or s.lease_until <= ${now.toString()})
-        and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
-      order by e.rhythm is distinct from 'instant', s.due_at, s.id
-      limit 1
-      for update of s skip locked`)
-    const next = due.rows[0]
-    if (next === undefined) return null
-    if (next.sending > 0) await requeueSending(tx, next.edition_id, [next.id])
-    const leased = await tx.execute<{ from_seq: number; to_seq: number; token: number }>(sql`
-      update share set owner = ${owner}, token = token + 1, lease_until = ${leaseEnd(now)}, recalled_until = null
-      where id = ${next.id}
-      returning from_seq, to_seq, token`)
+    const [stale] = (await tx.execute<{ id: number; edition_id: number; sending: number }>(next)).rows
+    if (stale === undefined) return null
+    if (stale.sending > 0) await requeueSending(tx, stale.edition_id, [stale.id])
+    const leased = await tx.execute<LeasedRow>(sql`
+      update share s set ${leaseTo(owner, now)} where id = ${stale.id}
+      returning id, edition_id, from_seq, to_seq, token`)
     const row = leased.rows[0]
-    if (row === undefined) return null
-    return { shareId: next.id, editionId: next.edition_id, fromSeq: row.from_seq, toSeq: row.to_seq, token: row.token }
+    return row === undefined ? null : readLease(row)
   })
 }
+
+const nextDue = (editionId: number | null, now: Temporal.Instant) => sql`
+  select s.id, s.edition_id, s.from_seq, s.to_seq, s.sending
+  from share s join edition e on e.id = s.edition_id
+  where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
+    and (s.lease_until is null or s.lease_until <= ${now.toString()})
+    and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
+  order by e.rhythm is distinct from 'instant', s.due_at, s.id
+  limit 1
+  for update of s skip locked`
+
+const leaseTo = (owner: string, now: Temporal.Instant) =>
+  sql`owner = ${owner}, token = s.token + 1, lease_until = ${leaseEnd(now)}, recalled_until = null`
+
+const readLease = (row: LeasedRow): Lease => ({
+  shareId: row.id,
+  editionId: row.edition_id,
+  fromSeq: row.from_seq,
+  toSeq: row.to_seq,
+  token: row.token,
+})
 
 /**
  * After the clock was set back: leases and recalls last no longer than they would from now on. A living worker prolongs its
@@ -60,8 +87,13 @@ export async function shortenLeases(tx: Database, now: Temporal.Instant): Promis
   const end = leaseEnd(now)
   const recallEnd = now.add({ seconds: RECALL_SECONDS }).toString()
   await tx.execute(sql`
-    update share set lease_until = least(lease_until, ${end}), recalled_until = least(recalled_until, ${recallEnd})
-    where due_at is not null and (lease_until > ${end} or recalled_until > ${recallEnd})`)
+    with locked as (
+      select id from share
+      where due_at is not null and (lease_until > ${end} or recalled_until > ${recallEnd})
+      order by id for update
+    )
+    update share s set lease_until = least(s.lease_until, ${end}), recalled_until = least(s.recalled_until, ${recallEnd})
+    from locked where s.id = locked.id`)
   await tx.execute(sql`update notice set lease_until = ${end} where state = 'sending' and lease_until > ${end}`)
 }
 
@@ -77,39 +109,54 @@ export async function hasDueShare(db: Database, now: Temporal.Instant): Promise<
   return rows.rows[0]?.due ?? false
 }
 
-/** Prolongs the owner's leases and returns the ids of the shares it still holds. */
-export async function extendLeases(db: Database, owner: string, now: Temporal.Instant): Promise<ReadonlySet<number>> {
+/**
+ * Prolongs these leases and returns the ids of the shares that are still held. Only what the worker knows to hold: a lease
+ * whose answer was lost on the way must run out. Locked in id order, as everybody locks shares.
+ */
+export async function extendLeases(
+  db: Database,
+  leases: readonly Lease[],
+  now: Temporal.Instant,
+): Promise<ReadonlySet<number>> {
+  const rows = leases.map(({ shareId, token }) => ({ id: shareId, token }))
   const held = await db.execute<{ id: number }>(sql`
-    update share set lease_until = ${leaseEnd(now)}
-    where edition_id = any(array(select id from edition where state in ('planning', 'sending', 'paused', 'held')))
-      and owner = ${owner} and due_at is not null
-    returning id`)
+    with held as (
+      select s.id from share s
+      where s.id = any(${listOf(rows.map(({ id }) => id))}::bigint[])
+        and (s.id, s.token) in (select id, token from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (id bigint, token integer))
+      order by s.id for update
+    )
+    update share s set lease_until = ${leaseEnd(now)} from held where s.id = held.id
+    returning s.id`)
   return new Set(held.rows.map((row) => row.id))
 }
 
-/** Gives a lease back with all that was claimed under it and not sent; none of that counts as tried. */
-export async function abandonLease(db: Database, lease: Lease, now: Temporal.Instant): Promise<void> {
+/**
+ * Gives a lease back and says when the share has something to do again: never, at once, or at its earliest retry. What is
+ * still `sending` under it is queued again: `unrecorded`, whose message was ended, as perhaps sent, and all else as never
+ * tried. Nothing happens when the lease was lost, so it is safe to repeat.
+ */
+export async function endLease(
+  db: Database,
+  lease: Lease,
+  unrecorded: readonly number[],
+  now: Temporal.Instant,
+): Promise<void> {
+  const isUnrecorded = sql`d.seq = any(${listOf(unrecorded)}::integer[])`
+  const ofShare = sql`d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}`
   await db.execute(sql`
     with held as (
       select id from share where id = ${lease.shareId} and token = ${lease.token} for update
-    ), counted as (
-      update share s set sending = 0 from held where s.id = held.id
+    ), returned as (
+      update delivery d set state = 'queued', ambiguous = d.ambiguous or ${isUnrecorded},
+        attempts = d.attempts - case when ${isUnrecorded} then 0 else 1 end
+      from held where ${ofShare} and d.state = 'sending'
     )
-    update delivery d set state = 'queued', attempts = attempts - 1
-    from held where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq} and d.state = 'sending'`)
-  await releaseLease(db, lease, now)
-}
-
-/** Gives a lease back and says when the share has something to do again: never, at once, or at its earliest retry. */
-export async function releaseLease(db: Database, lease: Lease, now: Temporal.Instant): Promise<void> {
-  await db.execute(sql`
-    update share s set owner = null, lease_until = null, due_at = (
+    update share s set owner = null, lease_until = null, sending = 0, due_at = (
       select min(case when d.state = 'deferred' then d.retry_at else ${now.toString()}::timestamptz end)
-      from delivery d
-      where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}
-        and d.state in ('queued', 'sending', 'deferred')
+      from delivery d where ${ofShare} and d.state in ('queued', 'sending', 'deferred')
     )
-    where s.id = ${lease.shareId} and s.token = ${lease.token}`)
+    from held where s.id = held.id and s.token = ${lease.token}`)
 }
 
 /** Until when other workers hold due shares of the edition; null when nobody does. */
@@ -127,4 +174,5 @@ export async function heldUntil(
   return rows[0]?.leaseUntil ?? rows[0]?.recalledUntil ?? null
 }
 
+const listOf = (numbers: readonly number[]) => `{${numbers.join(',')}}`
 const leaseEnd = (now: Temporal.Instant) => now.add({ seconds: LEASE_SECONDS }).toString()

@@ -5,7 +5,8 @@ import type { Backoff } from '../outcome/class.ts'
 export type Attempt = {
   /** This one included. */
   readonly attempts: number
-  readonly editionAt: Temporal.Instant
+  /** The slot, or when an edition was made by hand; of a notice when it was queued. */
+  readonly giveUpFrom: Temporal.Instant
   /** From 0 to 1, spreads the retries. */
   readonly jitter: number
 }
@@ -22,6 +23,6 @@ const SPREAD = 0.5
 export function nextTry(attempt: Attempt, backoff: Backoff, now: Temporal.Instant): Temporal.Instant | null {
   const minutes = Math.min(backoff.first * backoff.growth ** (attempt.attempts - 1), backoff.longest)
   const at = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter * SPREAD)) })
-  const end = attempt.editionAt.add({ hours: GIVE_UP_HOURS })
+  const end = attempt.giveUpFrom.add({ hours: GIVE_UP_HOURS })
   return at.epochMilliseconds > end.epochMilliseconds ? null : at
 }

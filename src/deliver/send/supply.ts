@@ -1,42 +1,32 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Claimed, claimDue, type Refusal, recheck } from './claim.ts'
-import {
-  abandonLease,
-  extendLeases,
-  HEARTBEAT_MS,
-  LEASE_SECONDS,
-  type Lease,
-  leaseShare,
-  MARGIN_MS,
-  releaseLease,
-} from './lease.ts'
+import { retryTransient } from '../../db/transient.ts'
+import type { Logger } from '../../log.ts'
+import { type Claimed, claimDue, type Refusal } from './claim.ts'
+import { DATABASE_AWAY_MS, type HeldShare, HeldShares } from './held-shares.ts'
+import { type Allowed, ReaderCheck } from './reader-check.ts'
 
 /** Hands claimed deliveries to connections, one share after another, and keeps the leases alive. */
 export type Supply = {
   /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
-  /** Whether its share is still this worker's, by the monotonic clock: look before every message. */
-  readonly holds: (claimed: Claimed) => boolean
+  /** Why its reader may get nothing, or null, as far as is known. */
+  readonly refusalOf: (claimed: Claimed) => Promise<Refusal | null>
   /**
-   * Why its reader may get nothing, or null, as that stood at most a second ago; `late` where the database takes longer to
-   * say so. Ask before every message.
+   * Ends its message by `act`, at once, if at this moment its reader may get it, its share is still this worker's, and the
+   * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
    */
-  readonly refusalOf: (claimed: Claimed) => Promise<Refusal | 'late' | null>
-  /** The delivery is accounted for, or given up because its share was lost. */
+  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<Allowed<T | null>>
+  /** The delivery's outcome is recorded. */
   readonly done: (claimed: Claimed) => Promise<void>
+  /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
+  readonly giveBack: (claimed: Claimed) => Promise<void>
   /** Gives back what was claimed and is in nobody's hands. */
   readonly close: () => Promise<void>
 }
 
-type Held = { readonly lease: Lease; open: number; drained: boolean; validUntilMs: number }
-
-/** Deliveries claimed at once; a worker's connections use them up within the second below. */
+/** Deliveries claimed at once; a worker's connections use them up within the second that a look counts. */
 const CHUNK = 50
-/** Older than this, a claimed delivery's reader is looked at again before the message goes out. */
-export const FRESH_MS = 1000
-/** So often a reader is looked at again for one message. */
-const MOST_LOOKS = 3
 
 /** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
 export function openSupply(
@@ -45,140 +35,133 @@ export function openSupply(
   editionId: number | null,
   clock: Clock,
   signal: AbortSignal,
+  log: Logger,
 ): Supply {
-  const held = new Map<number, Held>()
-  let current: Held | null = null
-  /** Oldest first. */
-  let ready: Claimed[] = []
-  /** When it was asked how the reader of a claimed delivery stands. */
-  const checkedAtMs = new WeakMap<Claimed, number>()
-  let refilling: Promise<void> | null = null
-  let refreshing: Promise<unknown> | null = null
-  /** There was no share to lease when last asked. */
-  let isDry = false
+  const shares = new HeldShares(db, owner, clock, log)
+  const claims = new Claims(db, shares, editionId, clock, signal)
+  const check = new ReaderCheck(db, clock, log, () => claims.ready)
+  claims.onClaimed = (claimed, askedMs) => check.note(claimed, askedMs)
 
-  const heartbeat = setInterval(async () => {
-    const askedMs = clock.monotonicMs()
-    const still = await extendLeases(db, owner, clock.now()).catch(() => null)
-    for (const one of held.values()) if (still?.has(one.lease.shareId)) one.validUntilMs = validFrom(askedMs)
-  }, HEARTBEAT_MS)
-  heartbeat.unref()
-
-  /** Claims another chunk, of the next share where one has nothing due any more. */
-  async function refill(): Promise<void> {
-    while (!signal.aborted) {
-      current ??= await take()
-      isDry = current === null
-      if (current === null) return
-      const askedMs = clock.monotonicMs()
-      const claimed = await claimDue(db, current.lease, CHUNK, clock.now())
-      for (const one of claimed) checkedAtMs.set(one, askedMs)
-      ready.push(...claimed)
-      current.open += claimed.length
-      if (claimed.length > 0) return
-      current.drained = true
-      await leaveIfDone(current)
-      current = null
-    }
-  }
-
-  /** One at a time; who only claims ahead does not wait, and a failure is met again by whoever does. */
-  function startRefill(): Promise<void> {
-    if (refilling !== null) return refilling
-    const started = refill().finally(() => {
-      refilling = null
+  /** Looks up again those whose turn it is; in vain where the database is slow, and then each is looked up at its end. */
+  let refreshing: Promise<void> | null = null
+  const refresh = (first: Claimed) => {
+    refreshing ??= check.refresh(first).finally(() => {
+      refreshing = null
     })
-    started.catch(() => {})
-    refilling = started
-    return started
-  }
-
-  async function take(): Promise<Held | null> {
-    const askedMs = clock.monotonicMs()
-    const lease = await leaseShare(db, owner, editionId, clock.now())
-    if (lease === null) return null
-    const one = { lease, open: 0, drained: false, validUntilMs: validFrom(askedMs) }
-    held.set(lease.shareId, one)
-    return one
-  }
-
-  async function leaveIfDone(one: Held): Promise<void> {
-    if (!one.drained || one.open > 0) return
-    held.delete(one.lease.shareId)
-    await releaseLease(db, one.lease, clock.now())
-  }
-
-  /** Looks again at the readers of all that is ready, and in the same statement at those of `others`. */
-  async function refresh(others: readonly Claimed[] = []): Promise<ReadonlyMap<number, Refusal>> {
-    const askedMs = clock.monotonicMs()
-    const looked = ready
-    const refusals = await recheck(db, [...others, ...looked])
-    const isLooked = new Set(looked)
-    ready = ready.map((one) => {
-      // Another chunk may have been claimed meanwhile.
-      if (!isLooked.has(one)) return one
-      const told = { ...one, refusal: refusals.get(one.subscriptionId) ?? one.refusal }
-      checkedAtMs.set(told, askedMs)
-      return told
-    })
-    return refusals
-  }
-
-  const isStale = (one: Claimed) => clock.monotonicMs() - (checkedAtMs.get(one) ?? 0) > FRESH_MS
-
-  async function prepare(): Promise<void> {
-    if (ready[0] === undefined) {
-      const begunBefore = refilling !== null
-      await startRefill()
-      // It may have looked just before a delivery of this very lane was queued again.
-      if (begunBefore && ready[0] === undefined) await startRefill()
-    } else {
-      refreshing ??= refresh().finally(() => {
-        refreshing = null
-      })
-      await refreshing
-    }
+    return refreshing
   }
 
   return {
     next: async () => {
       while (!signal.aborted) {
-        const [first] = ready
-        if (first !== undefined && !isStale(first)) {
-          ready.shift()
-          if (ready.length < CHUNK / 2 && !isDry) void startRefill()
-          return first
-        }
-        await prepare()
-        if (ready.length === 0 && current === null) return null
+        const [first] = claims.ready
+        if (first === undefined) {
+          if (!(await claims.more())) return null
+        } else if (check.isStale(first) && !check.isSlow) await refresh(first)
+        else return claims.shift()
       }
       return null
     },
-    holds: ({ lease }) => clock.monotonicMs() < (held.get(lease.shareId)?.validUntilMs ?? 0) - MARGIN_MS,
-    refusalOf: async (claimed) => {
-      let { refusal } = claimed
-      // Counted from the question: an answer that took its time is as old as that.
-      let askedMs = checkedAtMs.get(claimed) ?? 0
-      for (let looks = 0; refusal === null && clock.monotonicMs() - askedMs > FRESH_MS; looks += 1) {
-        if (looks === MOST_LOOKS) return 'late'
-        askedMs = clock.monotonicMs()
-        const refusals = await refresh([claimed])
-        refusal = refusals.get(claimed.subscriptionId) ?? null
-      }
-      return refusal
-    },
-    done: async ({ lease }) => {
-      const one = held.get(lease.shareId)
-      if (one === undefined || one.lease.token !== lease.token) return
-      one.open -= 1
-      await leaveIfDone(one)
+    refusalOf: (claimed) => check.refusalOf(claimed),
+    endIfAllowed: (claimed, act) =>
+      check.ifAllowed(claimed, () => {
+        if (signal.aborted || !shares.holds(claimed.lease)) return null
+        shares.begin(claimed)
+        return act()
+      }),
+    done: (claimed) => shares.settle(claimed),
+    giveBack: async (claimed) => {
+      if (signal.aborted || !shares.holds(claimed.lease)) await shares.settle(claimed)
+      else claims.ready.unshift(claimed)
     },
     close: async () => {
-      clearInterval(heartbeat)
-      await refilling?.catch(() => {})
-      for (const one of held.values()) await abandonLease(db, one.lease, clock.now())
+      await claims.settled()
+      await shares.close()
+      check.close()
     },
   }
 }
 
-const validFrom = (askedMs: number) => askedMs + LEASE_SECONDS * 1000
+/** Claims deliveries ahead of need, of one share after another. */
+class Claims {
+  /** Claimed and in nobody's hands, oldest first. */
+  readonly ready: Claimed[] = []
+  onClaimed: (claimed: readonly Claimed[], askedMs: number) => void = () => {}
+  readonly #db: Database
+  readonly #shares: HeldShares
+  readonly #editionId: number | null
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #current: HeldShare | null = null
+  #refilling: Promise<void> | null = null
+  /** There was no share to lease when last asked. */
+  #isDry = false
+
+  constructor(db: Database, shares: HeldShares, editionId: number | null, clock: Clock, signal: AbortSignal) {
+    this.#db = db
+    this.#shares = shares
+    this.#editionId = editionId
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  /** Takes the oldest, and claims more ahead of need. */
+  shift(): Claimed | null {
+    const first = this.ready.shift() ?? null
+    if (this.ready.length < CHUNK / 2 && !this.#isDry) void this.#startRefill()
+    return first
+  }
+
+  /** Waits for more; whether there may be some. */
+  async more(): Promise<boolean> {
+    const begunBefore = this.#refilling !== null
+    await this.#startRefill()
+    // It may have looked just before a delivery of this very connection was queued again.
+    if (begunBefore && this.ready.length === 0) await this.#startRefill()
+    return this.ready.length > 0 || this.#current !== null
+  }
+
+  /** Waits for the claim under way. */
+  async settled(): Promise<void> {
+    await this.#refilling?.catch(() => {})
+  }
+
+  /** One at a time; who only claims ahead does not wait, and a failure is met again by whoever does. */
+  #startRefill(): Promise<void> {
+    if (this.#refilling !== null) return this.#refilling
+    const started = this.#refill().finally(() => {
+      this.#refilling = null
+    })
+    started.catch(() => {})
+    this.#refilling = started
+    return started
+  }
+
+  /** Claims another chunk, of the next share where one has nothing due any more or its lease is lost. */
+  async #refill(): Promise<void> {
+    while (!this.#signal.aborted) {
+      this.#current ??= await this.#repeat(() => this.#shares.take(this.#editionId))
+      const current = this.#current
+      this.#isDry = current === null
+      if (current === null) return
+      const claimed = this.#shares.holds(current.lease) ? await this.#repeat(() => this.#claim(current)) : []
+      if (claimed.length > 0) return
+      current.drained = true
+      this.#current = null
+      await this.#shares.endIfDone(current)
+    }
+  }
+
+  async #claim(current: HeldShare): Promise<readonly Claimed[]> {
+    const askedMs = this.#clock.monotonicMs()
+    const claimed = await claimDue(this.#db, current.lease, CHUNK, this.#clock.now())
+    this.onClaimed(claimed, askedMs)
+    this.ready.push(...claimed)
+    current.open += claimed.length
+    return claimed
+  }
+
+  #repeat<T>(work: () => Promise<T>): Promise<T> {
+    return retryTransient(this.#clock, work, { signal: this.#signal, forMs: DATABASE_AWAY_MS })
+  }
+}

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../../clock.ts'
+import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { leaseShare, releaseLease } from './lease.ts'
+import { retryTransient } from '../../db/transient.ts'
+import { endLease, type Lease, leaseShare } from './lease.ts'
 import type { Trouble } from './line/brake.ts'
 
 /** A relay that takes nothing is tried again after this long. */
@@ -15,14 +16,27 @@ export async function deferRest(
   db: Database,
   owner: string,
   editionId: number | null,
+  trouble: Trouble,
+  clock: Clock,
+): Promise<void> {
+  const now = clock.now()
+  for (;;) {
+    const lease = await retryTransient(clock, () => leaseShare(db, owner, editionId, now))
+    if (lease === null) return
+    await retryTransient(clock, () => deferShare(db, lease, trouble, now))
+    await retryTransient(clock, () => endLease(db, lease, [], now))
+  }
+}
+
+/** Nothing happens when the lease was lost, so it is safe to repeat. */
+async function deferShare(
+  db: Database,
+  lease: Lease,
   { reason, reply }: Trouble,
   now: Temporal.Instant,
 ): Promise<void> {
   const retryAt = now.add({ minutes: RELAY_WAIT_MINUTES }).toString()
-  for (;;) {
-    const lease = await leaseShare(db, owner, editionId, now)
-    if (lease === null) return
-    await db.execute(sql`
+  await db.execute(sql`
       with held as (
         select id from share where id = ${lease.shareId} and token = ${lease.token} for update
       ), due as (
@@ -36,6 +50,4 @@ export async function deferRest(
       )
       update delivery d set state = 'deferred', retry_at = ${retryAt}, reason = ${reason}, reply = ${reply}
       from due where d.edition_id = ${lease.editionId} and d.seq = due.seq`)
-    await releaseLease(db, lease, now)
-  }
 }

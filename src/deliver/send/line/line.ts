@@ -13,7 +13,19 @@ export type Line = {
   opened: boolean
   /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
   last: Promise<void> | null
+  /** Told that the commit of the last outcome fails again and again. */
+  onStuck: () => void
 }
+
+/** A lane's line before its first message. */
+export const newLine = (): Line => ({
+  connection: null,
+  isBad: false,
+  trouble: null,
+  opened: false,
+  last: null,
+  onStuck: () => {},
+})
 
 /** Waits before a relay that could not be reached is tried again; after the last the lane gives up. */
 const REOPEN_AFTER_MS = [250, 1000]
@@ -24,6 +36,19 @@ export async function settleLast(line: Line): Promise<void> {
   const { last } = line
   line.last = null
   await last
+}
+
+/** Waits as `settleLast` does, but with false no longer than until its commit is known to fail again and again. */
+export function isSettled(line: Line): Promise<boolean> {
+  const { last } = line
+  if (last === null) return Promise.resolve(true)
+  return new Promise((resolve, reject) => {
+    line.onStuck = () => resolve(false)
+    last.then(() => {
+      line.last = null
+      resolve(true)
+    }, reject)
+  })
 }
 
 /** Opens its connection, or leaves it with the trouble. */
