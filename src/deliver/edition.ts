@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { toBase32 } from '../mail/encoding/base32.ts'
 import { makePartition } from './partition/make.ts'
 import type { PlanOrder } from './plan/order.ts'
 
 /** An edition as planning knows it. */
-type PlannedEdition = {
+export type PlannedEdition = {
   readonly id: number
   readonly publicId: string
   readonly state: string
@@ -18,6 +20,18 @@ export type Plan = { readonly edition: PlannedEdition | null; readonly created: 
 type EditionRow = { id: number; public_id: string; state: string; bound_entry_id: number }
 
 const COLUMNS = sql`id, public_id, state, bound_entry_id`
+
+/** What an edition is called before it is made, so that a planner knows its own again when an answer was lost. */
+export type EditionNames = { readonly publicId: string; readonly nonce: Buffer }
+
+/** Names for one edition more. */
+export const nameEdition = (): EditionNames => ({ publicId: toBase32(randomBytes(10)), nonce: randomBytes(32) })
+
+/** The edition of these names, if it was made. */
+export async function findNamed(db: Database, { publicId }: EditionNames): Promise<PlannedEdition | null> {
+  const rows = await db.execute<EditionRow>(sql`select ${COLUMNS} from edition where public_id = ${publicId}`)
+  return read(rows.rows[0])
+}
 
 /** The edition this order made before: by its slot or key, or an unkeyed one whose planner died. */
 export async function findPlanning(db: Database, order: PlanOrder): Promise<PlannedEdition | null> {
@@ -33,17 +47,16 @@ export async function findPlanning(db: Database, order: PlanOrder): Promise<Plan
 }
 
 /**
- * Makes the edition if anything was selected for anybody and the newsletter was not paused meanwhile; joins the one another
- * planner made for the same slot or key.
+ * Makes the edition if anything was selected for anybody and the newsletter was not paused meanwhile; null where not.
+ * `overtaken` when there is one for the same slot or key by now, for which nothing was selected yet.
  */
 export async function makeEdition(
   tx: Database,
   order: PlanOrder,
   boundEntryId: number,
-  publicId: string,
-  nonce: Buffer,
+  { publicId, nonce }: EditionNames,
   now: Temporal.Instant,
-): Promise<Plan> {
+): Promise<PlannedEdition | 'overtaken' | null> {
   const made = await tx.execute<EditionRow>(sql`
     insert into edition
       (public_id, newsletter_id, rhythm, slot_at, key, only_subscription_id, state, bound_entry_id, nonce, created_at, intro)
@@ -56,9 +69,10 @@ export async function makeEdition(
   const edition = read(made.rows[0])
   if (edition !== null) {
     await makePartition(tx, edition.id)
-    return { edition, created: true }
+    return edition
   }
-  return { edition: order.slot === null && order.key === null ? null : await findPlanning(tx, order), created: false }
+  if (order.slot === null && order.key === null) return null
+  return (await findPlanning(tx, order)) === null ? null : 'overtaken'
 }
 
 /** Opens a planned edition to the workers, with its counts; one without deliveries is finished at once. */

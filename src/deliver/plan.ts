@@ -1,18 +1,21 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { retryTransient } from '../db/transient.ts'
 import { selectForGroups } from '../digest/select.ts'
 import { CourantError } from '../errors.ts'
-import { toBase32 } from '../mail/encoding/base32.ts'
 import {
   adoptOrphans,
+  type EditionNames,
+  findNamed,
   findPlanning,
   finishEditions,
   lockOpenEdition,
   makeEdition,
+  nameEdition,
   openSending,
   type Plan,
+  type PlannedEdition,
   reopenPlanning,
 } from './edition.ts'
 import { readAudience, readSlices, readSpan, type Slice } from './plan/audience.ts'
@@ -29,30 +32,38 @@ const ASK_AGAIN_MS = 50
  * Plans an edition: selects for every reader what is new to them and writes edition, variants, deliveries and shares,
  * slice by slice, each a transaction that also moves the watermarks and, for a slot, the due times. Planning again (after
  * a crash, with the same key, for a cohort that comes late to its slot) goes on where it stopped and adds only what is
- * missing. A slot whose edition was cancelled or missed is only passed: its articles come with the next.
+ * missing. A slot whose edition was cancelled or missed is only passed: its articles come with the next. What fails for a
+ * reason that may pass is repeated.
  *
  * @throws CourantError `plan.busy` when a worker does not give its shares back.
  */
 export async function planEdition(db: Database, order: PlanOrder, clock: Clock): Promise<Plan> {
-  const known = await findPlanning(db, order)
+  const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
+  const known = await repeat(() => findPlanning(db, order))
   if (order.slot === null && known !== null && known.state !== 'planning') return { edition: known, created: false }
-  await adoptOrphans(db, order.newsletterId, known?.id ?? null, clock.now())
+  await repeat(() => adoptOrphans(db, order.newsletterId, known?.id ?? null, clock.now()))
+  const names = nameEdition()
   let plan: Plan = { edition: known, created: false }
   const recall = { asked: false }
   try {
-    for (const slice of await readSlices(db, order)) plan = await planSlice(db, order, slice, plan, recall, clock)
+    for (const slice of await repeat(() => readSlices(db, order)))
+      plan = await planSlice(db, order, names, slice, plan, recall, clock)
   } finally {
-    if (recall.asked) await releaseRecall(db, order.newsletterId)
+    if (recall.asked) await repeat(() => releaseRecall(db, order.newsletterId))
   }
-  await finishEditions(db, { newsletterId: order.newsletterId }, clock.now())
-  if (plan.edition === null) return plan
-  return { edition: await openSending(db, plan.edition, clock.now()), created: plan.created }
+  await repeat(() => finishEditions(db, { newsletterId: order.newsletterId }, clock.now()))
+  // Made by a transaction whose answer was lost, after which there was nothing left to plan.
+  const edition = plan.edition ?? (await repeat(() => findNamed(db, names)))
+  if (edition === null) return plan
+  const created = edition.publicId === names.publicId
+  return { edition: await repeat(() => openSending(db, edition, clock.now())), created }
 }
 
 /** Shares are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
 async function planSlice(
   db: Database,
   order: PlanOrder,
+  names: EditionNames,
   slice: Slice,
   soFar: Plan,
   recall: { asked: boolean },
@@ -60,21 +71,40 @@ async function planSlice(
 ): Promise<Plan> {
   const startMs = clock.monotonicMs()
   for (;;) {
-    const planned = await db.transaction(async (tx) => {
-      const now = clock.now()
-      const locked = await lockCohorts(tx, order, slice.cohortIds)
-      if (locked.cohorts.length === 0 || !(await isActive(tx, order.newsletterId))) return soFar
-      if (!(await lockOpenShares(tx, order.newsletterId, now))) return 'busy'
-      const plan = await writeSlice(tx, order, locked, soFar, now)
-      if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
-      return plan
-    })
+    const planned = await retryTransient(clock, () =>
+      db.transaction((tx) => tryPlanning(tx, order, names, slice, soFar, clock.now())).catch(orOvertaken),
+    )
+    if (planned === 'overtaken') continue
     if (planned !== 'busy') return planned
     if (clock.monotonicMs() - startMs > order.waitMs) throw busy()
     recall.asked = true
-    await recallShares(db, order.newsletterId, clock.now())
+    await retryTransient(clock, () => recallShares(db, order.newsletterId, clock.now()))
     await clock.sleep(ASK_AGAIN_MS)
   }
+}
+
+/** Another planner made the edition of this slot or key meanwhile: undo all, and select for that one. */
+class Overtaken extends Error {}
+
+function orOvertaken(error: unknown): 'overtaken' {
+  if (error instanceof Overtaken) return 'overtaken'
+  throw error
+}
+
+async function tryPlanning(
+  tx: Database,
+  order: PlanOrder,
+  names: EditionNames,
+  slice: Slice,
+  soFar: Plan,
+  now: Temporal.Instant,
+): Promise<Plan | 'busy'> {
+  const locked = await lockCohorts(tx, order, slice.cohortIds)
+  if (locked.cohorts.length === 0 || !(await isActive(tx, order.newsletterId))) return soFar
+  if (!(await lockOpenShares(tx, order.newsletterId, now))) return 'busy'
+  const plan = await writeSlice(tx, order, names, locked, soFar, now)
+  if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
+  return plan
 }
 
 /**
@@ -90,13 +120,13 @@ async function isActive(tx: Database, newsletterId: number): Promise<boolean> {
 export async function writeSlice(
   tx: Database,
   order: PlanOrder,
+  names: EditionNames,
   slice: Slice,
   soFar: Plan,
   now: Temporal.Instant,
 ): Promise<Plan> {
-  // Another planner of the slot may have made its edition since the last slice.
-  const known = order.slot === null ? soFar.edition : await findPlanning(tx, order)
-  if (known !== null && !(await lockOpenEdition(tx, known.id))) return { ...soFar, edition: known }
+  const known = await findKnown(tx, order, names, soFar)
+  if (known !== null && !(await mayAddTo(tx, order, known, soFar))) return { ...soFar, edition: known }
   const boundEntryId = known?.boundEntryId ?? (await readBound(tx, order.newsletterId))
   await guidePlanner(tx)
   const span = await readSpan(tx, order, slice)
@@ -104,16 +134,31 @@ export async function writeSlice(
   const minArticles = order.slot === null ? 1 : order.minArticles
   const home = order.onlySubscriptionId === null && slice.home
   await selectForGroups(tx, { newsletterId: order.newsletterId, boundEntryId, minArticles }, home)
-  const plan =
-    known === null
-      ? await makeEdition(tx, order, boundEntryId, publicId(), randomBytes(32), now)
-      : { edition: known, created: soFar.created }
-  if (plan.edition !== null) {
-    await reopenPlanning(tx, plan.edition.id)
-    await writeDeliveries(tx, plan.edition.id, now)
+  const edition = known ?? (await makeEdition(tx, order, boundEntryId, names, now))
+  if (edition === 'overtaken') throw new Overtaken()
+  if (edition !== null) {
+    await reopenPlanning(tx, edition.id)
+    await writeDeliveries(tx, edition.id, now)
   }
   await moveWatermarks(tx, slice, span, order, boundEntryId)
-  return plan
+  return { edition, created: known === null && edition !== null ? true : soFar.created }
+}
+
+/** The edition to add to: another planner of the slot or key may have made it since the last slice, or this one by a lost answer. */
+async function findKnown(
+  tx: Database,
+  order: PlanOrder,
+  names: EditionNames,
+  soFar: Plan,
+): Promise<PlannedEdition | null> {
+  if (order.slot !== null || order.key !== null) return findPlanning(tx, order)
+  return soFar.edition ?? (await findNamed(tx, names))
+}
+
+/** A cancelled or missed edition is closed; one that another planner has sent by hand is not added to once it is planned. */
+async function mayAddTo(tx: Database, order: PlanOrder, known: PlannedEdition, soFar: Plan): Promise<boolean> {
+  if (order.slot === null && known.state !== 'planning' && known.id !== soFar.edition?.id) return false
+  return lockOpenEdition(tx, known.id)
 }
 
 async function readBound(tx: Database, newsletterId: number): Promise<number> {
@@ -122,8 +167,6 @@ async function readBound(tx: Database, newsletterId: number): Promise<number> {
   )
   return rows.rows[0]?.bound ?? 0
 }
-
-const publicId = () => toBase32(randomBytes(10))
 
 const busy = () =>
   new CourantError('plan.busy', {

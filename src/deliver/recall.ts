@@ -4,25 +4,33 @@ import type { Database } from '../db/client.ts'
 
 /** Longer than a planner needs; a planner that died lets go by it. */
 export const RECALL_SECONDS = 60
+/** A recall that is waited for is prolonged when so much of it is left. */
+const PROLONG_SECONDS = 30
 
-/** Asks the workers to give back the newsletter's open shares, and says how many are still leased. */
-export async function recallShares(db: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
-  const until = now.add({ seconds: RECALL_SECONDS })
-  const recalled = await db.execute<{ leased: boolean }>(sql`
-    update share set recalled_until = ${until.toString()}
-    from edition e
-    where e.id = share.edition_id and e.newsletter_id = ${newsletterId} and share.due_at is not null
-      and e.state in ('planning', 'sending', 'paused', 'held')
-    returning coalesce(lease_until > ${now.toString()}, false) as leased`)
-  return recalled.rows.filter((row) => row.leased).length
+/**
+ * Asks the workers to give back the newsletter's open shares, or goes on asking: shares that were asked for a moment ago are
+ * not written again. Locked in id order, as everybody locks shares.
+ */
+export async function recallShares(db: Database, newsletterId: number, now: Temporal.Instant): Promise<void> {
+  await db.execute(sql`
+    with asked as (
+      select s.id from share s join edition e on e.id = s.edition_id
+      where e.newsletter_id = ${newsletterId} and s.due_at is not null and e.state in ('planning', 'sending', 'paused', 'held')
+        and (s.recalled_until is null or s.recalled_until <= ${now.add({ seconds: PROLONG_SECONDS }).toString()})
+      order by s.id for update of s
+    )
+    update share s set recalled_until = ${now.add({ seconds: RECALL_SECONDS }).toString()} from asked where s.id = asked.id`)
 }
 
 /** Lets workers lease the newsletter's shares again. */
 export async function releaseRecall(db: Database, newsletterId: number): Promise<void> {
   await db.execute(sql`
-    update share set recalled_until = null
-    from edition e
-    where e.id = share.edition_id and e.newsletter_id = ${newsletterId} and share.recalled_until is not null`)
+    with asked as (
+      select s.id from share s join edition e on e.id = s.edition_id
+      where e.newsletter_id = ${newsletterId} and s.recalled_until is not null
+      order by s.id for update of s
+    )
+    update share s set recalled_until = null from asked where s.id = asked.id`)
 }
 
 /**

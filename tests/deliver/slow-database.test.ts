@@ -5,9 +5,9 @@ import { countEdition } from '../../src/deliver/look/counts.ts'
 import { type Sender, sendEdition } from '../../src/deliver/send.ts'
 import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
+import { type Delay, farAway } from '../support/hooked.ts'
 import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
-import { type Delay, farAway } from '../support/slow.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
 const { db, pool } = await freshDatabase()

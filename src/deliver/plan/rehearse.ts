@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Plan } from '../edition.ts'
+import { nameEdition, type Plan } from '../edition.ts'
 import { type Counts, countContents, countEdition, NONE } from '../look/counts.ts'
 import { writeSlice } from '../plan.ts'
 import { lockOpenShares } from '../recall.ts'
@@ -22,10 +22,11 @@ export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock)
       await tx.execute(
         sql`update newsletter set state = 'active' where id = ${order.newsletterId} and state = 'paused'`,
       )
+      const names = nameEdition()
       let plan: Plan = { edition: null, created: false }
       for (const slice of await readSlices(tx, order)) {
         await lockOpenShares(tx, order.newsletterId, clock.now())
-        plan = await writeSlice(tx, order, slice, plan, clock.now())
+        plan = await writeSlice(tx, order, names, slice, plan, clock.now())
         await tx.execute(sql`drop table planned_open, planned_reader, planned_group, planned_match, planned_selection`)
       }
       if (plan.edition !== null) found.rehearsal = await readRehearsal(tx, plan.edition.id)
