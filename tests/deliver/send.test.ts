@@ -162,7 +162,7 @@ describe('a message that hangs in the relay', () => {
 })
 
 describe('a share taken over', () => {
-  test('queues again what its dead worker had claimed, and refuses the dead worker’s word', async () => {
+  test('queues again what its dead worker had claimed, and takes that one’s word only for what nobody has begun again', async () => {
     const edition = await plan(10)
     const dead = await leaseShare(db, 'dead', null, NOON)
     if (dead === null) throw new Error('nothing was leased')
@@ -170,8 +170,10 @@ describe('a share taken over', () => {
     expect(claimed).toHaveLength(4)
     expect(await leaseShare(db, 'early', null, NOON.add({ seconds: 14 }))).toBeNull()
     const next = await leaseShare(db, 'next', null, NOON.add({ seconds: 16 }))
-    expect(next?.token).toBeGreaterThan(dead.token)
     expect(await states()).toEqual([{ state: 'queued', n: 10 }])
+    if (next === null) throw new Error('nothing was leased')
+    expect(next.token).toBeGreaterThan(dead.token)
+    expect((await claimDue(db, next, 3, NOON)).map(({ seq }) => seq)).toEqual([1, 2, 3])
     const outcome = {
       state: 'sent',
       reason: null,
@@ -189,7 +191,8 @@ describe('a share taken over', () => {
     )
     expect(refused).toHaveLength(4)
     expect(await claimDue(db, dead, 4, NOON)).toEqual([])
-    expect(await countEdition(db, edition)).toMatchObject({ queued: 10, sent: 0, sending: 0 })
+    expect(await accountResults(db, refused, NOON)).toHaveLength(4)
+    expect(await countEdition(db, edition)).toMatchObject({ queued: 6, sent: 1, sending: 3 })
   })
 
   test('an outcome written twice is counted once', async () => {

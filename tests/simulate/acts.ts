@@ -1,5 +1,6 @@
 import type { Dice } from './dice.ts'
-import type { Trap } from './gate.ts'
+import { LOST, REFUSED } from './failing.ts'
+import type { Trap } from './member.ts'
 import type { Says, Stage } from './sink.ts'
 
 /** What the relay does to `count` messages of a tick, from the `nth` on. */
@@ -65,7 +66,12 @@ export function writeHistory(dice: Dice, days: number): readonly Act[] {
   for (let day = 0; day < days; day += 1) {
     for (let count = 1 + dice.below(5); count > 0; count -= 1) {
       const deed = chooseDeed(dice)
-      acts.push({ at: day * DAY + dice.below(DAY), deed, trap: dice.chance(7) ? chooseTrap(dice, 40, 'die') : null })
+      const fate = dice.chance(12) ? dice.pick(['die', 'fail']) : null
+      acts.push({
+        at: day * DAY + dice.below(DAY),
+        deed,
+        trap: fate === null ? null : chooseTrap(dice, fate === 'die' ? 40 : 20, fate),
+      })
     }
     if (dice.chance(8)) continue
     for (const hour of SLOT_HOURS)
@@ -98,7 +104,8 @@ function chooseDelay(dice: Dice): number {
 function chooseTick(dice: Dice, seconds: number): Act {
   const isHalted = dice.chance(9)
   const halt = isHalted ? chooseHalt(dice) : null
-  const trap = halt === null && dice.chance(20) ? chooseTrap(dice, 130, dice.pick(['die', 'freeze'])) : null
+  const trap =
+    halt === null && dice.chance(35) ? chooseTrap(dice, 130, dice.pick(['die', 'freeze', 'fail', 'fail'])) : null
   const isFrozen = (halt ?? trap)?.does === 'freeze'
   const deeds = isFrozen ? Array.from({ length: 1 + dice.below(2) }, () => chooseMeanwhile(dice)) : []
   const meanwhile = { seconds: isFrozen ? 1 + dice.below(dice.chance(50) ? 13 : 60) : 0, deeds }
@@ -113,8 +120,12 @@ function chooseHalt(dice: Dice): Halt {
 
 function chooseTrap(dice: Dice, most: number, does: Trap['does']): Trap {
   const when = dice.pick(['before', 'after'])
-  if (does === 'freeze' && dice.chance(60)) return { at: 1 + dice.below(3), when, does, on: dice.pick(MOMENTS) }
-  return { at: 1 + dice.below(most), when, does, on: null }
+  const on = does !== 'die' && dice.chance(60) ? dice.pick(MOMENTS) : null
+  const at = 1 + dice.below(on === null ? most : 3)
+  if (does !== 'fail') return { at, when, does, on }
+  // Only with the connection is an answer lost; and a long row of failures is one of the same statement.
+  const code = dice.pick(when === 'after' ? LOST : [...REFUSED, ...LOST])
+  return { at, when, on, does, code, times: dice.chance(60) ? 1 : 1 + dice.below(on === null ? 3 : 7) }
 }
 
 /** Statements in the middle of a sending: a notice or a delivery is claimed, a variant read, an outcome written, a share given back. */

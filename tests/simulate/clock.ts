@@ -1,4 +1,4 @@
-import { type Clock, sleep, Temporal } from '../../src/clock.ts'
+import { type Clock, Temporal } from '../../src/clock.ts'
 
 /** The clock of the simulated world, in milliseconds: the wall's may be set, the other only goes on. */
 export type WorldClock = Clock & {
@@ -17,7 +17,8 @@ export function startClock(startMs: number): WorldClock {
   return {
     now: () => Temporal.Instant.fromEpochMilliseconds(startMs + passedMs + setMs),
     monotonicMs: () => passedMs,
-    sleep,
+    /** The world's own code never waits. */
+    sleep: async () => {},
     wallMs: () => startMs + passedMs + setMs,
     trueMs: () => passedMs,
     pass: (ms) => {

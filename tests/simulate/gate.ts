@@ -1,52 +1,17 @@
 import type { WorldClock } from './clock.ts'
 import type { Dice } from './dice.ts'
-
-/**
- * Where a process meets its fate: at its `at`-th statement (from 1), before or after the database has done it. `die`: what
- * was not committed is lost, and nothing more is heard of it. `freeze`: it stands still until it is thawed; outside of
- * transactions only, since the embedded database serves nobody else during one.
- */
-export type Trap = {
-  readonly at: number
-  readonly when: 'before' | 'after'
-  readonly does: 'die' | 'freeze'
-  /** Only statements with this in their text count; null counts all. */
-  readonly on: string | null
-}
-
-/** What a statement is refused with once its process is dead. */
-export class Killed extends Error {
-  constructor() {
-    super('the process is dead')
-  }
-}
-
-/** A process as the gate sees it. */
-export type Member = {
-  trap: Trap | null
-  statements: number
-  dead: boolean
-  thawed: Promise<void> | null
-  thaw: () => void
-  onFrozen: () => void
-  /** What waits for the end of its transaction. */
-  atCommit: (() => void) | null
-}
-
-/** A connection that may be in a transaction; `undo` rolls that back and gives the connection away. */
-export type Client = { readonly undo: () => Promise<void> }
-
-/** One statement, and the connection it comes on; null for one that is a transaction of its own. */
-type Statement = {
-  readonly member: Member
-  readonly client: Client | null
-  readonly text: string
-  readonly run: () => Promise<unknown>
-}
-type Request = Statement & {
-  readonly settle: (value: unknown) => void
-  readonly refuse: (error: unknown) => void
-}
+import { isLost, lostConnection } from './failing.ts'
+import {
+  type Client,
+  counts,
+  Killed,
+  type Member,
+  type Request,
+  type Statement,
+  type Trap,
+  whenThawed,
+} from './member.ts'
+import { Sleepers } from './sleepers.ts'
 
 export type Gate = {
   /** Runs a statement when it is its turn. */
@@ -59,23 +24,22 @@ export type Gate = {
   readonly leave: (member: Member) => void
   /** How many processes died or stood still so far: each may have left one message in doubt. */
   readonly fates: () => number
+  /** How many statements have failed so far: none of them may leave a message in doubt. */
+  readonly failures: () => number
+  /** Ends when so much time has gone by and nobody has anything else to do. */
+  readonly sleep: (member: Member, ms: number, signal?: AbortSignal) => Promise<void>
   readonly statements: () => number
 }
 
 const MS_A_STATEMENT = 1
+/** Nobody came to a statement for so long, of the machine's time: who is not asleep waits for something that takes time. */
+const QUIET_MS = 20
 /**
  * Who waits for another's shares asks again every 50 ms of the machine's time; here more goes by meanwhile, and most while
  * somebody stands still whose lease must run out first.
  */
 const isWaiting = (text: string) => /set recalled_until = \$|'being cancelled'/.test(text)
 const msOfWait = (working: ReadonlySet<Member>) => ([...working].some(({ thawed }) => thawed !== null) ? 3000 : 300)
-
-const counts = ({ trap }: Member, text: string) => trap === null || trap.on === null || text.includes(trap.on)
-
-function whenThawed({ thawed }: Member, run: () => void): void {
-  if (thawed === null) run()
-  else void thawed.then(run)
-}
 
 /**
  * Lets one statement at a time through, and of several processes at work one by chance: only once all of them have come to
@@ -90,7 +54,10 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
   let busy = false
   let asked = false
   let fates = 0
+  let failures = 0
   let statements = 0
+  let quiet: NodeJS.Timeout | undefined
+  const sleepers = new Sleepers()
 
   function look(): void {
     if (asked) return
@@ -101,19 +68,44 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     })
   }
 
-  function choose(): Request | null {
+  /** Who sleeps is not waited for once it is `quiet`. */
+  function choose(isQuiet: boolean): Request | null {
     const ready = waiting.filter(({ member }) => member.thawed === null)
     const inTurn = owner
     if (inTurn !== null) return ready.find(({ client }) => client === inTurn.client) ?? null
+    const isReady = (one: Member) => ready.some(({ member }) => member === one)
     const atWork = [...working].filter((one) => one.thawed === null && !one.dead)
-    if (!atWork.every((one) => ready.some(({ member }) => member === one))) return null
-    const turn = atWork[atWork.length > 1 ? dice.below(atWork.length) : 0]
+    const [able, others] = [atWork.filter(isReady), atWork.filter((one) => !isReady(one))]
+    if (!others.every((one) => isQuiet && sleepers.has(one))) return null
+    const turn = able[able.length > 1 ? dice.below(able.length) : 0]
     return ready.find(({ member }) => turn === undefined || member === turn) ?? null
   }
 
   async function serve(): Promise<void> {
-    const request = choose()
-    if (request === null) return
+    const request = choose(false)
+    if (request === null) return awaitQuiet()
+    await serveThis(request)
+  }
+
+  function awaitQuiet(): void {
+    clearTimeout(quiet)
+    quiet = setTimeout(onQuiet, QUIET_MS)
+  }
+
+  function onQuiet(): void {
+    if (busy || asked) return
+    const request = owner === null ? choose(true) : null
+    const first = owner === null ? sleepers.first() : null
+    if (request !== null) void serveThis(request)
+    else if (first !== null) {
+      clock.pass(Math.max(0, first.wakeMs - clock.trueMs()))
+      first.wake()
+      awaitQuiet()
+    } else if (owner !== null) awaitQuiet()
+  }
+
+  async function serveThis(request: Request): Promise<void> {
+    clearTimeout(quiet)
     busy = true
     waiting = waiting.filter((one) => one !== request)
     await serveOne(request)
@@ -127,10 +119,20 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     if (trap === null || member.statements < trap.at || trap.when !== when) return
     if (!counts(member, text) && !/^(commit|begin)/.test(text)) return
     const inTransaction = owner !== null || (when === 'after' && /^begin/i.test(text))
-    if (trap.does === 'freeze' && inTransaction) return
+    if (trap.does === 'fail' || (trap.does === 'freeze' && inTransaction)) return
     member.trap = null
     if (trap.does === 'die') die(member)
     else void freeze(member)
+  }
+
+  /** How the statement fails, if it does: from its trap on, so many in a row of those that count. */
+  function failureOf({ member, text }: Request): Extract<Trap, { does: 'fail' }> | null {
+    const { trap } = member
+    if (trap?.does !== 'fail' || member.statements < trap.at || !counts(member, text) || /^rollback/i.test(text))
+      return null
+    if (member.statements >= trap.at + trap.times) return null
+    failures += 1
+    return trap
   }
 
   async function serveOne(request: Request): Promise<void> {
@@ -144,7 +146,26 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
       waiting.push(request)
       return
     }
-    return answer(request)
+    const failure = failureOf(request)
+    return failure === null ? answer(request) : fail(request, failure)
+  }
+
+  async function fail(request: Request, { code, when }: Extract<Trap, { does: 'fail' }>): Promise<void> {
+    const { member, client, text, run, refused, refuse } = request
+    try {
+      if (when === 'after') await run()
+      else if (!isLost(code)) await refused(code)
+    } catch (error) {
+      if (/^commit/i.test(text)) {
+        await client?.rollBack()
+        ended(member)
+      }
+      return refuse(error)
+    }
+    // Whatever transaction was open is gone with its connection.
+    await client?.lose(code)
+    if (owner !== null && owner.client === client) ended(member)
+    refuse(lostConnection(code))
   }
 
   async function answer(request: Request): Promise<void> {
@@ -192,6 +213,8 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
     if (member.dead) return
     fates += 1
     member.dead = true
+    member.death.abort()
+    sleepers.wakeAll(member)
     member.atCommit?.()
     member.thaw()
     if (owner?.member === member) void owner.client.undo().then(free)
@@ -231,6 +254,12 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
       look()
     },
     fates: () => fates,
+    failures: () => failures,
+    sleep: (member, ms, signal) => {
+      const slept = sleepers.sleep(member, clock.trueMs() + ms, signal)
+      look()
+      return slept
+    },
     statements: () => statements,
   }
 }

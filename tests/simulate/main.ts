@@ -59,10 +59,10 @@ async function playAll(): Promise<number> {
   return faults === 0 ? 0 : 1
 }
 
-function tell({ seed, days }: Order, { steps, mails, statements, fates, fault }: Report, ms: number): void {
+function tell({ seed, days }: Order, { steps, mails, statements, fates, failures, fault }: Report, ms: number): void {
   const seconds = (ms / 1000).toFixed(1)
   say(
-    `seed ${seed}: ${days} days, ${steps} steps, ${mails} mails, ${statements} statements, ${fates} fates, ${seconds} s`,
+    `seed ${seed}: ${days} days, ${steps} steps, ${mails} mails, ${statements} statements, ${fates} fates, ${failures} failures, ${seconds} s`,
   )
   if (fault === null) return
   say(`  FAULT of seed ${seed} at step ${fault.step}: ${sayAct(fault.act)}`)

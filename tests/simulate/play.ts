@@ -2,9 +2,10 @@ import { CourantError } from '../../src/errors.ts'
 import type { TickReport } from '../../src/schedule/tick.ts'
 import type { Act, Deed } from './acts.ts'
 import { type PeopleDeed, perform } from './deeds.ts'
-import type { Trap } from './gate.ts'
+import { isPlanted } from './failing.ts'
 import { lookAt } from './look.ts'
 import { readMail } from './mails.ts'
+import type { Trap } from './member.ts'
 import { type Ended, type Process, startProcess } from './process.ts'
 import { judgeConsent } from './rules/consent.ts'
 import { isOver, type Knowledge, noteDeliveries, type Step } from './rules/knowledge.ts'
@@ -54,6 +55,8 @@ async function doPeople(world: World, deed: PeopleDeed, trap: Trap | null): Prom
     return { ...nothing, clean: ended.kind === 'done' }
   } catch (error) {
     if (error instanceof CourantError) return { ...nothing, clean: true }
+    // Whoever did it is told so, and may do it again.
+    if (isPlanted(error)) return { ...nothing, clean: false }
     return { clean: false, tickedMs: null, wrong: [`${deed.kind} broke: ${reasonOf(error)}`] }
   }
 }
@@ -66,6 +69,7 @@ const reasonOf = (error: unknown) => {
 async function doTick(world: World, deed: Tick, trap: Trap | null, playInner: PlayInner): Promise<Outcome> {
   const tickedMs = world.clock.wallMs()
   const fates = world.gate.fates()
+  const failures = world.gate.failures()
   const process = startProcess(`worker ${world.ticking}`, world.pool, world.gate, trap)
   const twin = deed.twin ? startProcess('twin', world.pool, world.gate, null) : null
   world.ticking += 1
@@ -80,11 +84,12 @@ async function doTick(world: World, deed: Tick, trap: Trap | null, playInner: Pl
   }
   const ends = [await endOf(process, ticking), ...(twin === null || other === null ? [] : [await endOf(twin, other)])]
   world.ticking -= 1
-  const clean = world.gate.fates() === fates && ends.every(isCalm)
+  const isUndisturbed = world.gate.fates() === fates && world.gate.failures() === failures
+  const clean = isUndisturbed && ends.every(isCalm)
   return {
     clean,
     tickedMs: clean ? tickedMs : null,
-    wrong: clean || world.gate.fates() === fates ? ends.flatMap(faultsOf) : [],
+    wrong: isUndisturbed ? ends.flatMap(faultsOf) : [],
   }
 }
 

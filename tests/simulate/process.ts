@@ -1,13 +1,18 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
 import type { Database } from '../../src/db/client.ts'
-import type { Client, Gate, Member, Trap } from './gate.ts'
+import { type Code, lostConnection, refuse } from './failing.ts'
+import type { Gate } from './gate.ts'
+import type { Client, Member, Trap } from './member.ts'
+import { runAs } from './sleepers.ts'
 
 /** A process of the simulated system: works with a database of which every statement passes the gate. */
 export type Process = {
   readonly name: string
   readonly db: Database
   readonly isDead: () => boolean
+  /** Aborted by its death. */
+  readonly signal: AbortSignal
   /** What was not committed is lost, and nothing more is heard of it. */
   readonly die: () => void
   /** Stands still until it is thawed; ends then. */
@@ -31,11 +36,13 @@ export function startProcess(name: string, pool: pg.Pool, gate: Gate, trap: Trap
     thaw: () => {},
     onFrozen: () => {},
     atCommit: null,
+    death: new AbortController(),
   }
   return {
     name,
     db: drizzle(guardPool(pool, gate, member), { casing: 'snake_case' }),
     isDead: () => member.dead,
+    signal: member.death.signal,
     die: () => gate.die(member),
     freeze: async () => {
       if (!member.dead) await gate.freeze(member)
@@ -54,7 +61,7 @@ export function startProcess(name: string, pool: pg.Pool, gate: Gate, trap: Trap
 /** Whatever a dead process's code makes of its death, it is dead. */
 async function finish<T>(run: () => Promise<T>, member: Member): Promise<Ended<T>> {
   try {
-    const value = await run()
+    const value = await runAs(member, run)
     return member.dead ? { kind: 'died' } : { kind: 'done', value }
   } catch (error) {
     if (member.dead) return { kind: 'died' }
@@ -69,7 +76,13 @@ const textOf = (query: unknown): string => {
 
 function guardPool(pool: pg.Pool, gate: Gate, member: Member): pg.Pool {
   const query = (...args: unknown[]) =>
-    gate.pass({ member, client: null, text: textOf(args[0]), run: () => Reflect.apply(pool.query, pool, args) })
+    gate.pass({
+      member,
+      client: null,
+      text: textOf(args[0]),
+      run: () => Reflect.apply(pool.query, pool, args),
+      refused: (code) => refuse(pool.query.bind(pool), code),
+    })
   const connect = async () => guardClient(await pool.connect(), gate, member)
   return new Proxy(pool, {
     get: (target, name) => (name === 'query' ? query : name === 'connect' ? connect : bound(target, name)),
@@ -82,16 +95,28 @@ function guardClient(real: pg.PoolClient, gate: Gate, member: Member): pg.PoolCl
     if (!released) real.release()
     released = true
   }
+  let lost: Code | null = null
+  const rollBack = async () => {
+    await real.query('rollback')
+  }
   const client: Client = {
+    rollBack,
     undo: async () => {
-      await real.query('rollback')
+      await rollBack()
       release()
+    },
+    lose: async (code) => {
+      lost = code
+      await client.undo()
     },
   }
   const query = async (...args: unknown[]) => {
+    // What comes after a lost connection, a rollback say, never leaves.
+    if (lost !== null) throw lostConnection(lost)
     const run = () => Reflect.apply(real.query, real, args)
+    const refused = (code: Code) => refuse(real.query.bind(real), code)
     try {
-      return await gate.pass({ member, client, text: textOf(args[0]), run })
+      return await gate.pass({ member, client, text: textOf(args[0]), run, refused })
     } catch (error) {
       // Who dies before their transaction begins gives nothing back by themselves.
       if (member.dead) release()

@@ -8,6 +8,7 @@ import { lookAt } from './look.ts'
 import { playAct } from './play.ts'
 import { isOpen, newKnowledge } from './rules/knowledge.ts'
 import { openSink, type Sink } from './sink.ts'
+import { clockOf } from './sleepers.ts'
 import { addNewsletters, chooseScene, type Properties, type Scene } from './stage.ts'
 import type { World } from './world.ts'
 
@@ -29,6 +30,8 @@ export type Report = {
   readonly mails: number
   readonly statements: number
   readonly fates: number
+  /** Statements that failed. */
+  readonly failures: number
   readonly fault: { readonly step: number; readonly act: Act; readonly wrong: readonly string[] } | null
 }
 
@@ -44,8 +47,9 @@ export async function simulate(
 ): Promise<Report> {
   const acts = only ?? writeHistory(throwDice(seed + 0x5eed), days)
   await ground.empty()
-  const clock = startClock(scene.startMs)
-  const gate = openGate(clock, throwDice(seed + 0xdecade))
+  const start = startClock(scene.startMs)
+  const gate = openGate(start, throwDice(seed + 0xdecade))
+  const clock = { ...start, ...clockOf(start, gate.sleep) }
   const sink = openSink(clock)
   const { db, pool, properties } = ground
   const newsletters = await addNewsletters(db, scene, clock)
@@ -77,7 +81,8 @@ async function playAll(world: World, acts: readonly Act[], days: number, onStep:
   const known = newKnowledge()
   const { sink, gate } = world
   const reportOf = (steps: number, fault: Report['fault']): Report => {
-    return { acts, steps, mails: sink.mails.length, statements: gate.statements(), fates: gate.fates(), fault }
+    const [fates, failures] = [gate.fates(), gate.failures()]
+    return { acts, steps, mails: sink.mails.length, statements: gate.statements(), fates, failures, fault }
   }
   const all = [...acts, ...endOf(days)]
   for (const [index, act] of all.entries()) {

@@ -29,7 +29,9 @@ export async function beginTick(
     if (says === 'drop' && stage === 'dot') world.lostReplies += 1
     return says
   })
-  const work = process.work(() => runTick(process.db, workWith(world.properties, relay.port), world.clock))
+  const work = process.work(() =>
+    runTick(process.db, workWith(world.properties, relay.port), world.clock, process.signal),
+  )
   return { work, relay, mishaps: () => mishaps }
 }
 

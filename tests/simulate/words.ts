@@ -8,7 +8,7 @@ export function sayAct({ at, deed, trap }: Act): string {
   const fate =
     trap === null
       ? ''
-      : ` · ${trap.does}s ${trap.when} statement ${trap.at}${trap.on === null ? '' : ` of “${trap.on}”`}`
+      : ` · ${trap.does}s${trap.does === 'fail' ? ` with ${trap.code}, ${trap.times} times,` : ''} ${trap.when} statement ${trap.at}${trap.on === null ? '' : ` of “${trap.on}”`}`
   return `day ${day} ${time} ${kind} ${JSON.stringify(rest)}${fate}`
 }
 
