@@ -15,6 +15,8 @@ export function listFaults(statements: ReadonlyMap<string, StatementFacts>): rea
     FAULT_CODES.flatMap((code) =>
       TIMES.flatMap((times) => {
         if (code === 'no connection' && !facts.first) return []
+        // A server refuses no ROLLBACK.
+        if (statement.startsWith('rollback') && !LOSING_CODES.includes(code)) return []
         // One failure comes in the middle of the work, a row of them from its start on.
         const nth = times === 1 ? Math.ceil(facts.count / 2) : 1
         const fault = { statement, nth, times, code }

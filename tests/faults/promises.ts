@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { Database } from '../../src/db/client.ts'
 import { judge } from '../crash/promises.ts'
 import type { Call } from '../crash/relay.ts'
 import { readStanding } from '../crash/standing.ts'
@@ -28,6 +29,38 @@ export async function judgeDeliveries(
   const standing = await readStanding(db, clock.now().toString())
   const expected = { fromEditionId: Number.POSITIVE_INFINITY, planned: 0, putOff: new Set<string>() }
   return [...judge(standing, calls, expected).broken, ...judgeArticles(calls, wanted)]
+}
+
+/** The shares' counters and ranges are those of their deliveries. */
+export async function judgeShares({ db, clock }: System): Promise<readonly string[]> {
+  const { badShares, editions } = await readStanding(db, clock.now().toString())
+  return [
+    ...badShares.map(({ id, what }) => `share ${id}: ${what}`),
+    ...editions.flatMap(({ id, rows, ranged }) =>
+      rows === ranged ? [] : [`edition ${id}: ${rows} rows, but shares over ${ranged}`],
+    ),
+  ]
+}
+
+/** By the rows: each of so many readers has each of so many entries in one delivery that was sent. */
+export async function judgeEntries(db: Database, readers: number, entries: number): Promise<readonly string[]> {
+  const found = await db.execute<{ what: string }>(sql`
+    with got as (
+      select d.subscription_id, unnest(v.entry_ids) as entry_id, d.state
+      from delivery d join variant v on v.id = d.variant_id where d.state <> 'superseded'
+    ), counted as (
+      select s.id, e.id as entry_id, count(g.state) as times, count(*) filter (where g.state = 'sent') as sent
+      from subscription s cross join entry e
+      left join got g on g.subscription_id = s.id and g.entry_id = e.id
+      group by s.id, e.id
+    )
+    select 'I1: subscription ' || id || ' has entry ' || entry_id || ' ' || times || ' times, sent ' || sent || ' times' as what
+    from counted where times <> 1 or sent <> 1
+    union all
+    select count(distinct id) || ' readers and ' || count(distinct entry_id) || ' entries are there' from counted
+    having count(distinct id) <> ${readers} or count(distinct entry_id) <> ${entries}
+    limit 6`)
+  return found.rows.map(({ what }) => what)
 }
 
 /** Every reader has each article once: copies count once where they have the same Message-ID. */

@@ -7,7 +7,7 @@ import { planByHand } from '../support/planned.ts'
 import { makeWorld, type World } from '../support/world.ts'
 import { judgeDeliveries, judgeOpen } from './promises.ts'
 import { type Ending, PAST_LEASE, type Scenario } from './scenario.ts'
-import type { System } from './system.ts'
+import { PAUSE_MS, SLOW_MS, type System } from './system.ts'
 
 /** An edition on its way, and who is to get what. */
 export type Sent = {
@@ -22,10 +22,6 @@ const address = (reader: number) => `leser${reader}@morgen.example`
 /** Deferred once, gone for good, unsubscribed after planning, refused once for what the message says. */
 const [BUSY, GONE, UNSUBSCRIBED, REFUSED] = [1, 2, 3, 4]
 const ARTICLES = 3
-/** A relay so slow that readers claimed together are looked at again before the last of them is written to. */
-const PAUSE_MS = 25
-/** So slow that leases are prolonged meanwhile. */
-const SLOW_MS = 120
 /** What a relay put off is tried again by then, also where it was tried several times before. */
 const PAST_RETRY = { hours: 2 }
 

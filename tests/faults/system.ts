@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { type Logger, pino } from 'pino'
 import type { Database } from '../../src/db/client.ts'
 import type { Sender } from '../../src/deliver/send.ts'
 import { type CrashRelay, openRelay } from '../crash/relay.ts'
@@ -16,6 +17,9 @@ export type System = {
   readonly failing: FailingPool
   readonly relay: CrashRelay
   readonly sender: Sender
+  readonly log: Logger
+  /** Events that were logged as errors or warnings, by name. */
+  readonly events: readonly string[]
   readonly clock: FastClock
 }
 
@@ -27,9 +31,14 @@ export type Place = {
   readonly close: () => Promise<void>
 }
 
-export const CONNECTIONS = 3
+const CONNECTIONS = 3
 /** Backoffs and leases are over so many times as fast; a statement still takes far less than the second a claim is good for. */
 const PACE = 20
+
+/** A relay so slow that readers claimed together are looked at again before the last of them is written to. */
+export const PAUSE_MS = 25
+/** So slow that leases are prolonged meanwhile. */
+export const SLOW_MS = 120
 
 /** Opens a database and a relay. */
 export async function openPlace(): Promise<Place> {
@@ -51,7 +60,9 @@ export async function openPlace(): Promise<Place> {
       await database.truncate()
       Object.assign(relay, { refuse: () => null, pauseMs: 0, onTaken: () => {} })
       failing.forget()
-      return { db, pool, engine, failing, relay, sender, clock: fastClock(NOON, PACE) }
+      const { log, events } = openTestLog()
+      const clock = fastClock(NOON, PACE)
+      return { db, pool, engine, failing, relay, sender: { ...sender, log }, log, events, clock }
     },
     spoil: () => {
       current.spoilt = true
@@ -67,4 +78,14 @@ export async function openPlace(): Promise<Place> {
 function readArticles(content: Buffer): readonly number[] {
   const text = content.toString('latin1').replaceAll('=\r\n', '')
   return [...new Set([...text.matchAll(/\/\/example\.org\/morgen\/(\d+)/g)].map(([, number]) => Number(number)))]
+}
+
+/** A log that only remembers what went wrong. */
+function openTestLog(): Pick<System, 'log' | 'events'> {
+  const events: string[] = []
+  const write = (line: string) => {
+    const { msg }: { msg?: string } = JSON.parse(line)
+    if (msg !== undefined) events.push(msg)
+  }
+  return { log: pino({ level: 'warn' }, { write }), events }
 }

@@ -1,5 +1,5 @@
-/** Functions that only pass work on to the database name no place. */
-const PASSING_ON = /\/src\/db\//
+/** Who only passes work on to the database, or repeats it, names no place. */
+const PASSING_ON = /\/src\/db\/|\/(overtaken|brief)\.ts$/
 
 /** The function of the product that is running, with its file: `leaseShare (send/lease.ts)`. */
 export function codeSite(): string {

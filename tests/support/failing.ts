@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { codeSite } from './code-site.ts'
 
@@ -34,6 +35,8 @@ export type StatementFacts = {
 /** A pool some of whose statements can be made to fail. */
 export type FailingPool = {
   readonly plant: (fault: Fault) => void
+  /** From now on the answers to these statements come so much later, by the machine's time. */
+  readonly slow: (statements: RegExp, ms: number) => void
   /** Takes the fault away and says how often it happened. */
   readonly clear: () => number
   /** All statements since `forget`, by name, in the order of their first run. */
@@ -56,6 +59,7 @@ export function makeFailing(pool: pg.Pool, engine: 'embedded' | 'postgres'): Fai
   let fault: Fault | null = null
   let met = 0
   let happened = 0
+  let slowed: { statements: RegExp; ms: number } | null = null
   const statements = new Map<string, StatementFacts>()
   const unheard: string[] = []
   const sessions = new WeakMap<pg.ClientBase, Session>()
@@ -92,6 +96,10 @@ export function makeFailing(pool: pg.Pool, engine: 'embedded' | 'postgres'): Fai
       if (/^begin/i.test(text)) session.inTransaction = true
       if (/^(commit|rollback)$/i.test(text)) session.inTransaction = false
       const turn = isTurn(name, false)
+      if (turn === null && slowed?.statements.test(name)) {
+        const { ms } = slowed
+        return orCallback(args, (rest) => query(...rest).finally(() => pause(ms)))
+      }
       if (turn === null) return query(...args)
       return orCallback(args, (rest) => fail(client as Connected, query, rest, turn, engine))
     }
@@ -123,8 +131,12 @@ export function makeFailing(pool: pg.Pool, engine: 'embedded' | 'postgres'): Fai
       met = 0
       happened = 0
     },
+    slow: (slow, ms) => {
+      slowed = { statements: slow, ms }
+    },
     clear: () => {
       fault = null
+      slowed = null
       return happened
     },
     statements: () => new Map([...statements].map(([name, facts]) => [name, { ...facts }])),

@@ -1,0 +1,4 @@
+import { CONFIRMING } from './confirming.ts'
+import { describeFaults } from './describe.ts'
+
+await describeFaults(CONFIRMING)
