@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type Conversation, converse, type Taken } from './conversation.ts'
+import { type Conversation, converse, type Stage, type Taken } from './conversation.ts'
 
 /** What became of one connection of a process; `cut` where it ended without QUIT: by a kill, a reset, or a client that gave up. */
 export type Call = {
@@ -26,6 +26,8 @@ export type CrashRelay = {
   onTaken: (count: number) => void
   /** A reply that refuses the recipient, or null. */
   refuse: (to: string) => string | null
+  /** Whether a connection is reset at this stage of a dialogue; asked each time one comes there. */
+  resets: (stage: Stage, to: string) => boolean
   /** How long a reply to a message is held back. */
   pauseMs: number
   /** Resets every connection and listens no more until `revive`; what was not replied to never will be. */
@@ -54,6 +56,7 @@ export async function openRelay(readArticles: (content: Buffer) => readonly numb
     socket.setNoDelay(true)
     const talk = converse(socket, {
       refuse: (to) => relay.refuse(to),
+      resets: (stage, to) => relay.resets(stage, to),
       pauseMs: () => relay.pauseMs,
       readArticles,
       onTaken: (taken) => {
@@ -98,6 +101,7 @@ export async function openRelay(readArticles: (content: Buffer) => readonly numb
     unanswered: () => [...sockets.values()].filter((talk) => talk.isUnanswered()).length,
     onTaken: () => {},
     refuse: () => null,
+    resets: () => false,
     pauseMs: 0,
     fall,
     revive: listen,

@@ -56,7 +56,7 @@ async function runFault(place: Place, [first, ...others]: readonly Scenario[], f
 }
 
 /** Places that are lent out, closed after the last test. */
-async function openPlaces() {
+export async function openPlaces() {
   const all = await Promise.all(Array.from({ length: SIDE_BY_SIDE }, openPlace))
   afterAll(() => Promise.all(all.map((place) => place.close())))
   const free = [...all]

@@ -58,7 +58,7 @@ export async function openPlace(): Promise<Place> {
       const { database, failing } = current
       const { db, pool, engine } = database
       await database.truncate()
-      Object.assign(relay, { refuse: () => null, pauseMs: 0, onTaken: () => {} })
+      Object.assign(relay, { refuse: () => null, resets: () => false, pauseMs: 0, onTaken: () => {} })
       failing.forget()
       const { log, events } = openTestLog()
       const clock = fastClock(NOON, PACE)
