@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import ipaddr from 'ipaddr.js'
@@ -16,6 +17,8 @@ export type Config = {
   readonly mailFrom: string | null
   /** The first signs; all verify. */
   readonly secrets: readonly string[]
+  /** The address or name the pages are served on; an IPv6 address without brackets. */
+  readonly host: string
   readonly port: number
   readonly inboundDomain: string | null
   readonly collectAllowPrivate: boolean
@@ -69,6 +72,10 @@ const schema = z.object({
     (value) => list(value).every((secret) => secret.length >= SHORTEST_SECRET),
     `takes at least ${SHORTEST_SECRET} characters; several, newest first, separated by commas`,
   ).optional(),
+  HOST: takes(
+    isHost,
+    'takes the address to listen on: 127.0.0.1 (this machine alone), 0.0.0.0 or :: (all), another of its own, or a name',
+  ).default('127.0.0.1'),
   PORT: takes((value) => /^\d{1,5}$/.test(value) && Number(value) < 65_536, 'takes a port from 0 to 65535').default(
     '8080',
   ),
@@ -123,12 +130,14 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     })
   }
   const values = parsed.data
+  const host = withoutBrackets(values.HOST)
   return {
     databaseUrl: values.DATABASE_URL,
     relays: list(values.SMTP_URL),
-    baseUrl: (values.BASE_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, ''),
+    baseUrl: (values.BASE_URL ?? ownUrl(host, values.PORT)).replace(/\/+$/, ''),
     mailFrom: values.MAIL_FROM ?? null,
     secrets: values.SECRET === undefined ? keptSecret(values.DATABASE_URL) : list(values.SECRET),
+    host,
     port: Number(values.PORT),
     inboundDomain: values.INBOUND_DOMAIN?.toLowerCase() ?? null,
     collectAllowPrivate: YES.includes(values.COLLECT_ALLOW_PRIVATE.toLowerCase()),
@@ -137,6 +146,23 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     trustProxy: readProxies(values.TRUST_PROXY),
     subscribeLimit: readLimit(values.SUBSCRIBE_LIMIT) ?? null,
   }
+}
+
+/** RFC 1123 §2.1: a name's last label is not a number, so that a mistyped address is not taken for a name. */
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*(?=.*[a-z])[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i
+
+function isHost(value: string): boolean {
+  const host = withoutBrackets(value)
+  return (isIP(host) !== 0 && !host.includes('%')) || (host === value && HOST_NAME.test(host))
+}
+
+const withoutBrackets = (host: string) => host.replace(/^\[(.*)\]$/, '$1')
+
+/** Where a browser on this machine finds what is served on `host`. */
+function ownUrl(host: string, port: string): string {
+  if (['127.0.0.1', '0.0.0.0', '::'].includes(host)) return `http://localhost:${port}`
+  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 }
 
 function isNetwork(value: string): boolean {

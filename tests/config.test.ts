@@ -9,7 +9,7 @@ const SECRET = 'x'.repeat(32)
 
 describe('the environment', () => {
   test('names all wrong values at once, and shows none that may hold a password', () => {
-    const wrong = { PORT: 'abc', SMTP_URL: 'http://user:hunter2@host', SECRET: 'short', LOG_LEVEL: 'loud' }
+    const wrong = { PORT: 'abc', HOST: 'a b', SMTP_URL: 'http://user:hunter2@host', SECRET: 'short', LOG_LEVEL: 'loud' }
     try {
       readConfig(wrong)
       expect.unreachable()
@@ -58,7 +58,32 @@ describe('the environment', () => {
     })
   })
 
+  test('the pages are served to this machine alone unless HOST says otherwise: an address or a name', () => {
+    expect(readConfig({ SECRET }).host).toBe('127.0.0.1')
+    for (const host of ['0.0.0.0', '::', '::1', '10.0.0.7', 'localhost', 'web-1.internal.example.org'])
+      expect(readConfig({ SECRET, HOST: ` ${host} ` }).host).toBe(host)
+    expect(readConfig({ SECRET, HOST: '[::1]' }).host).toBe('::1')
+  })
+
+  test('without BASE_URL links lead to where the pages are served', () => {
+    expect(readConfig({ SECRET }).baseUrl).toBe('http://localhost:8080')
+    expect(readConfig({ SECRET, HOST: '0.0.0.0', PORT: '81' }).baseUrl).toBe('http://localhost:81')
+    expect(readConfig({ SECRET, HOST: '::1' }).baseUrl).toBe('http://[::1]:8080')
+    expect(readConfig({ SECRET, HOST: '10.0.0.7' }).baseUrl).toBe('http://10.0.0.7:8080')
+  })
+
   test.each([
+    ['HOST', 'http://127.0.0.1'],
+    ['HOST', '127.0.0.1:8080'],
+    ['HOST', '127.0.0.256'],
+    ['HOST', '1.2.3'],
+    ['HOST', ':::1'],
+    ['HOST', 'all addresses'],
+    ['HOST', '*'],
+    ['HOST', 'fe80::1%eth0'],
+    ['HOST', '-web.example.org'],
+    ['HOST', `${'x'.repeat(64)}.example.org`],
+    ['HOST', 'a\0b'],
     ['SUBSCRIBE_LIMIT', '30'],
     ['SUBSCRIBE_LIMIT', '0/10m'],
     ['SUBSCRIBE_LIMIT', '30/0m'],

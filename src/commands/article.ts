@@ -6,6 +6,7 @@ import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
 import { askFirst } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
+import { many, rowId, slug as shortName, wholeNumber } from './call/values.ts'
 
 const LISTED = 100
 const MOST_LISTED = 10_000
@@ -16,14 +17,14 @@ export function registerArticle(program: Command, context: CommandContext): void
   group
     .command('add')
     .description('add articles from standard input: one JSON object a line, all or none')
-    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
     .action((options: { newsletter?: string }) => add(context, options.newsletter))
   group
     .command('list')
     .description('the newest articles')
-    .option('--newsletter <slug>', 'may be left out where there is only one')
-    .option('--limit <n>', 'at most this many', String(LISTED))
-    .action((options: { newsletter?: string; limit: string }) => list(context, options.newsletter, options.limit))
+    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
+    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, MOST_LISTED), LISTED)
+    .action((options: { newsletter?: string; limit: number }) => list(context, options.newsletter, options.limit))
   withdrawing(group.command('hide'), context, 'hidden').description(
     'keep articles out of every newsletter, also out of what is being sent and of the archive; for good',
   )
@@ -34,9 +35,13 @@ export function registerArticle(program: Command, context: CommandContext): void
 
 function withdrawing(command: Command, context: CommandContext, hiding: Hiding): Command {
   return command
-    .argument('<id...>', 'as `article list --json` gives them')
+    .argument(
+      '<id...>',
+      'as `article list --json` gives them',
+      many(rowId('<id>', '"courant article list" shows them.')),
+    )
     .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
-    .action((ids: readonly string[], options: { yes?: boolean }) =>
+    .action((ids: readonly number[], options: { yes?: boolean }) =>
       withdraw(context, ids, hiding, options.yes ?? false),
     )
 }
@@ -77,21 +82,11 @@ function noInput(): CourantError {
   })
 }
 
-async function list(context: CommandContext, slug: string | undefined, limit: string): Promise<void> {
-  const most = readLimit(limit)
+async function list(context: CommandContext, slug: string | undefined, most: number): Promise<void> {
   const { listArticles } = await import('../collect/source/listing.ts')
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
     for (const article of await listArticles(db, newsletter.id, most)) context.printLine(article, describe(article))
-  })
-}
-
-function readLimit(text: string): number {
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= MOST_LISTED) return limit
-  throw new CourantError('usage', {
-    what: '--limit is wrong.',
-    why: `It takes a number from 1 to ${MOST_LISTED}, and got ${JSON.stringify(text)}.`,
   })
 }
 
@@ -102,26 +97,17 @@ function describe(article: ListedArticle): string {
 
 async function withdraw(
   context: CommandContext,
-  names: readonly string[],
+  names: readonly number[],
   hiding: Hiding,
   yes: boolean,
 ): Promise<void> {
-  const ids = [...new Set(names.map(readId))]
+  const ids = [...new Set(names)]
   const { withdrawArticles } = await import('../deliver/withdraw.ts')
   await context.withDatabase(async (db) => {
     const verb = hiding === 'hidden' ? 'Hide' : 'Remove'
     if (!yes) await askFirst(`${verb} ${sayArticles(ids.length)} in every newsletter? This cannot be undone.`)
     const withdrawn = await withdrawArticles(db, ids, hiding, context.clock)
     context.print(withdrawn, sayWithdrawn(withdrawn, hiding))
-  })
-}
-
-function readId(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new CourantError('usage', {
-    what: 'An article is named by its id.',
-    why: `Got ${JSON.stringify(text)}.`,
-    todo: '"courant article list" shows the ids.',
   })
 }
 

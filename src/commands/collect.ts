@@ -1,21 +1,24 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
 import type { CommandContext } from './call/context.ts'
+import { rowId } from './call/values.ts'
 
 const WHAT_TO_DO =
   'a source brought many more than usual, or old ones again. "courant source list" shows which; "courant source set" lets them in or marks them as seen.'
+
+const LIST_SOURCES = '"courant source list" shows the sources with their ids.'
 
 /** `courant collect`: fetch all sources now, or one. */
 export function registerCollect(program: Command, context: CommandContext): void {
   program
     .command('collect')
     .description('fetch all active sources now')
-    .option('--source <id>', 'only this one, even when it has ended')
-    .action((options: { source?: string }) => collect(context, options.source))
+    .option('--source <id>', 'only this one, even when it has ended', rowId('--source', LIST_SOURCES))
+    .action((options: { source?: number }) => collect(context, options.source))
 }
 
-async function collect(context: CommandContext, source: string | undefined): Promise<void> {
-  const sourceIds = source === undefined ? null : [readId(source)]
+async function collect(context: CommandContext, source: number | undefined): Promise<void> {
+  const sourceIds = source === undefined ? null : [source]
   const { collectAllowPrivate, baseUrl } = context.config()
   const [{ collectSources }, { makeUserAgent }] = await Promise.all([
     import('../collect/collect.ts'),
@@ -37,18 +40,9 @@ async function collect(context: CommandContext, source: string | undefined): Pro
   })
 }
 
-function readId(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new CourantError('usage', {
-    what: '--source is wrong.',
-    why: `It takes the id of a source, and got ${JSON.stringify(text)}.`,
-    todo: '"courant source list" shows the ids.',
-  })
-}
-
-function unknown(source: string): CourantError {
+function unknown(source: number): CourantError {
   return new CourantError('source.unknown', {
     what: `No newsletter has a feed ${source}.`,
-    todo: '"courant source list" shows the sources with their ids.',
+    todo: LIST_SOURCES,
   })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { and, desc, eq } from 'drizzle-orm'
+import { desc, eq } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { edition } from '../db/schema/edition.ts'
@@ -8,11 +8,17 @@ import { share } from '../db/schema/share.ts'
 import { countEdition } from '../deliver/look/counts.ts'
 import { type Reason, reasonsOf, sayWhy } from '../deliver/look/reasons.ts'
 import { CourantError } from '../errors.ts'
+import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
+import { rowId, slug, wholeNumber } from './call/values.ts'
 
-const MOST_LISTED = 100
+const LISTED = 100
+const MOST_LISTED = 10_000
 const ID = "the edition's id, as `edition list` and `digest send` give it"
+const readId = rowId('<id>', '"courant edition list" shows them.')
+
+type ListOptions = { readonly newsletter?: string; readonly limit: number }
 
 /** `courant edition list|show|pause|resume|cancel`: what was sent and what became of it, and the brakes. */
 export function registerEdition(program: Command, context: CommandContext): void {
@@ -20,32 +26,30 @@ export function registerEdition(program: Command, context: CommandContext): void
   group
     .command('list')
     .description('the newest editions first')
-    .option('--newsletter <slug>', 'only of this newsletter')
-    .option('--limit <n>', 'at most this many', String(MOST_LISTED))
-    .action((options: { newsletter?: string; limit: string }) =>
-      context.withDatabase((db) => list(db, context, options)),
-    )
+    .option('--newsletter <slug>', 'only of this newsletter', slug('--newsletter'))
+    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, MOST_LISTED), LISTED)
+    .action((options: ListOptions) => context.withDatabase((db) => list(db, context, options)))
   group
     .command('show')
-    .argument('<id>', ID)
+    .argument('<id>', ID, readId)
     .description('state, slot, counts by state and why, when it goes on, shares')
-    .action((id: string) => context.withDatabase((db) => show(db, context, id)))
+    .action((id: number) => context.withDatabase((db) => show(db, context, id)))
   group
     .command('pause')
-    .argument('<id>', ID)
+    .argument('<id>', ID, readId)
     .description('stop sending until it is resumed; messages on the wire are finished')
-    .action((id: string) => context.withDatabase((db) => pause(db, context, id)))
+    .action((id: number) => context.withDatabase((db) => pause(db, context, id)))
   group
     .command('resume')
-    .argument('<id>', ID)
+    .argument('<id>', ID, readId)
     .description('go on with one that is paused, or held for a template that was mended; the server or a tick sends it')
-    .action((id: string) => context.withDatabase((db) => resume(db, context, id)))
+    .action((id: number) => context.withDatabase((db) => resume(db, context, id)))
   group
     .command('cancel')
-    .argument('<id>', ID)
+    .argument('<id>', ID, readId)
     .description('stop it for good; who was not reached gets its articles with the next edition')
     .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
-    .action((id: string, options: { yes?: boolean }) =>
+    .action((id: number, options: { yes?: boolean }) =>
       context.withDatabase((db) => cancel(db, context, id, options.yes ?? false)),
     )
 }
@@ -66,18 +70,16 @@ const COLUMNS = {
   finishedAt: edition.finishedAt,
 }
 
-async function list(
-  db: Database,
-  context: CommandContext,
-  options: { newsletter?: string; limit: string },
-): Promise<void> {
+async function list(db: Database, context: CommandContext, options: ListOptions): Promise<void> {
   const rows = await db
     .select(COLUMNS)
     .from(edition)
     .innerJoin(newsletter, eq(newsletter.id, edition.newsletterId))
-    .where(options.newsletter === undefined ? undefined : and(eq(newsletter.slug, options.newsletter)))
+    .where(options.newsletter === undefined ? undefined : eq(newsletter.slug, options.newsletter))
     .orderBy(desc(edition.id))
-    .limit(Math.max(1, Number(options.limit) || MOST_LISTED))
+    .limit(options.limit)
+  // One that is deleted has its editions still; one there never was is told.
+  if (rows.length === 0 && options.newsletter !== undefined) await findNewsletter(db, options.newsletter)
   for (const row of rows) {
     const counts = await countEdition(db, row.id)
     const text = `${row.id}  ${row.newsletter}  ${row.state}  ${row.articles} articles  ${counts.sent}/${counts.planned} sent  ${row.createdAt}`
@@ -85,14 +87,12 @@ async function list(
   }
 }
 
-const readId = (id: string) => (/^\d{1,15}$/.test(id) ? Number(id) : 0)
-
-async function show(db: Database, context: CommandContext, id: string): Promise<void> {
+async function show(db: Database, context: CommandContext, id: number): Promise<void> {
   const rows = await db
     .select(COLUMNS)
     .from(edition)
     .innerJoin(newsletter, eq(newsletter.id, edition.newsletterId))
-    .where(eq(edition.id, readId(id)))
+    .where(eq(edition.id, id))
     .limit(1)
   const found = rows[0]
   if (found === undefined)
@@ -125,22 +125,22 @@ function earliest(instants: readonly (Temporal.Instant | null)[]): Temporal.Inst
   return instants.filter((one) => one !== null).toSorted(Temporal.Instant.compare)[0] ?? null
 }
 
-async function pause(db: Database, context: CommandContext, id: string): Promise<void> {
+async function pause(db: Database, context: CommandContext, id: number): Promise<void> {
   const { pauseEdition } = await import('../deliver/control.ts')
-  await pauseEdition(db, readId(id))
+  await pauseEdition(db, id)
   await show(db, context, id)
 }
 
-async function resume(db: Database, context: CommandContext, id: string): Promise<void> {
+async function resume(db: Database, context: CommandContext, id: number): Promise<void> {
   const { resumeEdition } = await import('../deliver/control.ts')
-  await resumeEdition(db, readId(id), context.clock.now())
+  await resumeEdition(db, id, context.clock.now())
   await show(db, context, id)
 }
 
-async function cancel(db: Database, context: CommandContext, id: string, yes: boolean): Promise<void> {
+async function cancel(db: Database, context: CommandContext, id: number, yes: boolean): Promise<void> {
   const { cancelEdition } = await import('../deliver/control/cancel.ts')
-  if (!yes && isTerminal()) await askFirst(await sayCancelling(db, readId(id)))
-  await cancelEdition(db, readId(id), context.clock)
+  if (!yes && isTerminal()) await askFirst(await sayCancelling(db, id))
+  await cancelEdition(db, id, context.clock)
   await show(db, context, id)
 }
 

@@ -3,15 +3,16 @@ import type { Command } from 'commander'
 import type { Feed } from '../collect/feed.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { CommandContext } from './call/context.ts'
+import { file, many } from './call/values.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
 export function registerFeed(program: Command, context: CommandContext): void {
   const group = program.command('feed').description('look into feeds')
   group
     .command('parse')
-    .argument('<file|url...>', 'files or addresses of feeds')
+    .argument('<file|url...>', 'files or addresses of feeds', many(file('<file|url>')))
     .description('show what is read in them: one line each, in order')
-    .action((names: string[]) => parse(context, names))
+    .action((names: readonly string[]) => parse(context, names))
 }
 
 /** A feed that cannot be read is a line too; the command fails only when none can. */

@@ -10,6 +10,9 @@ import {
 } from '../subscribe/newsletter/newsletters.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
+import { slug as shortName } from './call/values.ts'
+
+const SLUG = 'its short name'
 
 /** `courant newsletter add|list|show|set|pause|resume|delete`. */
 export function registerNewsletter(program: Command, context: CommandContext): void {
@@ -39,14 +42,16 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   group
-    .command('show [slug]')
+    .command('show')
+    .argument('[slug]', SLUG, shortName('[slug]'))
     .description('one newsletter')
     .action(async (slug: string | undefined) => {
       const found = shown(await context.withDatabase((db) => findNewsletter(db, slug)))
       context.print(found, textOf(found))
     })
 
-  withFields(group.command('set <slug>').description('change fields of a newsletter; an empty text clears one'))
+  withFields(group.command('set').description('change fields of a newsletter; an empty text clears one'))
+    .argument('<slug>', SLUG, shortName('<slug>'))
     .option('--name <name>', 'the name readers see')
     .action(async (slug: string, fields: FieldInput) => {
       const changed = await context
@@ -56,7 +61,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   group
-    .command('pause <slug>')
+    .command('pause')
+    .argument('<slug>', SLUG, shortName('<slug>'))
     .description('let nothing more be planned or sent; its editions on the way pause with it')
     .action(async (slug: string) => {
       const { pauseNewsletter } = await import('../deliver/control/suspend.ts')
@@ -66,7 +72,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   group
-    .command('resume <slug>')
+    .command('resume')
+    .argument('<slug>', SLUG, shortName('<slug>'))
     .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
     .action(async (slug: string) => {
       const { resumeNewsletter } = await import('../deliver/control/suspend.ts')
@@ -78,7 +85,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   group
-    .command('delete <slug>')
+    .command('delete')
+    .argument('<slug>', SLUG, shortName('<slug>'))
     .description('end a newsletter: its editions are cancelled, its readers leave; evidence of consent stays')
     .option('--yes', 'do not ask; needed where there is no terminal')
     .action((slug: string, options: { yes?: boolean }) => remove(context, slug, options.yes ?? false))
@@ -138,8 +146,10 @@ function textOf(fields: Readonly<Record<string, unknown>>): string {
     .join('\n')
 }
 
-/** Here every field comes from an option. */
+/** Here every field comes from an option, and is called by its name. */
 function asWrongUsage(error: unknown): never {
   if (!(error instanceof CourantError) || error.code !== 'newsletter.invalid') throw error
-  throw new CourantError('usage', { what: error.message, todo: 'Run the command with --help.', cause: error })
+  const optionOf = (field: string) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const why = error.why?.replace(/(?<=^Wrong: |; )(?!a )[a-z]+(?= )|\b[a-z]+[A-Z]\w*/g, optionOf)
+  throw new CourantError('usage', { what: error.what, why, todo: 'Run the command with --help.', cause: error })
 }

@@ -1,13 +1,14 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import { CourantError, reasonOf } from '../errors.ts'
+import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
 import type { CommandContext } from './call/context.ts'
+import { wrong } from './call/values.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
 const ROLES = ['web', 'scheduler', 'worker'] as const
@@ -28,8 +29,12 @@ export function registerServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
     .description('the server: web pages, scheduler, worker')
-    .option('--roles <list>', `what this process does, of ${ROLES.join(',')}`, ROLES.join(','))
-    .action((options: { roles: string }) => serve(context, readRoles(options.roles)))
+    .addOption(
+      new Option('--roles <list>', `what this process does, of ${ROLES.join(',')}`)
+        .argParser(readRoles)
+        .default(ROLES, 'all'),
+    )
+    .action((options: { roles: readonly Role[] }) => serve(context, options.roles))
 }
 
 async function serve(context: CommandContext, roles: readonly Role[]): Promise<void> {
@@ -159,7 +164,7 @@ async function startWeb(
     readHealth: () => readHealth(db, clock.now()),
     ...extras,
   })
-  return listen(app, config.port)
+  return listen(app, config.port, config.host)
 }
 
 async function openWork(config: Config, log: Logger) {
@@ -177,13 +182,9 @@ async function openWork(config: Config, log: Logger) {
 /** @throws CourantError `usage`, naming the roles there are. */
 function readRoles(text: string): readonly Role[] {
   const named = text.split(',').map((name) => name.trim())
-  const wrong = named.filter((name) => !isRole(name))
-  if (wrong.length === 0) return ROLES.filter((role) => named.includes(role))
-  throw new CourantError('usage', {
-    what: '--roles is wrong.',
-    why: `There is no role ${wrong.map((name) => JSON.stringify(name)).join(', ')}.`,
-    todo: `Name some of ${ROLES.join(', ')}, separated by commas${wrong.includes('inbound') ? '; inbound is not built yet' : ''}.`,
-  })
+  if (named.every(isRole)) return ROLES.filter((role) => named.includes(role))
+  const takes = `some of ${ROLES.join(', ')}, separated by commas${named.includes('inbound') ? ' (inbound is not built yet)' : ''}`
+  throw wrong('--roles', takes, text)
 }
 
 const isRole = (name: string): name is Role => ROLES.some((role) => role === name)

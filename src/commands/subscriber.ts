@@ -5,29 +5,31 @@ import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
 import { type SubscribeRequest, subscribe } from '../subscribe/enrol/signup.ts'
-import { importSubscribers } from '../subscribe/import/import.ts'
 import { splitTopics } from '../subscribe/import/row.ts'
 import { type Listed, listSubscriptions, readListed, readReader } from '../subscribe/listing.ts'
 import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from './call/context.ts'
+import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './call/values.ts'
+import { importFile } from './subscriber-import.ts'
 
 type AddOptions = {
   readonly newsletter?: string
   readonly confirmed?: true
   readonly evidence?: string
   readonly name?: string
-  readonly locale?: string
+  readonly locale?: (typeof LOCALES)[number]
   readonly rhythm?: string
   readonly weekday?: string
   readonly hour?: string
   readonly timeZone?: string
   readonly topics?: string
-  readonly format?: string
+  readonly format?: (typeof FORMATS)[number]
 }
 
 const STATES = ['pending', 'active', 'paused', 'left'] as const
 const LOCALES = ['de', 'en'] as const
 const FORMATS = ['html', 'plain'] as const
+const LONGEST_TOPICS = 2_000
 
 /** `courant subscriber add|list|show|import|check-address`. */
 export function registerSubscriber(program: Command, context: CommandContext): void {
@@ -41,19 +43,24 @@ export function registerSubscriber(program: Command, context: CommandContext): v
 
 function registerAdd(group: Command, context: CommandContext): void {
   group
-    .command('add <email>')
+    .command('add')
+    .argument('<email>', 'their address')
     .description('subscribe a reader, or change what is said; without --confirmed they are asked to confirm')
-    .option('--newsletter <slug>', 'may be left out where there is only one')
+    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
     .option('--confirmed', 'the reader has agreed; needs --evidence')
-    .option('--evidence <text>', 'when, where and how they agreed')
-    .option('--name <name>', "the reader's name")
-    .option('--locale <locale>', 'de or en')
-    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly')
-    .option('--weekday <day>', '1 (Monday) to 7, with weekly')
-    .option('--hour <hour>', 'local hour, 0 to 23')
-    .option('--time-zone <zone>', 'IANA time zone of the reader')
-    .option('--topics <names>', 'separated by commas; an empty text picks everything')
-    .option('--format <format>', 'html or plain')
+    .option('--evidence <text>', 'when, where and how they agreed', lines('--evidence'))
+    .option('--name <name>', "the reader's name", line('--name', 'orNone'))
+    .option('--locale <locale>', 'de or en', oneOf('--locale', LOCALES))
+    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly', choicePart('--rhythm', 'rhythm'))
+    .option('--weekday <day>', '1 (Monday) to 7, with weekly', choicePart('--weekday', 'weekday'))
+    .option('--hour <hour>', 'local hour, 0 to 23', choicePart('--hour', 'hour'))
+    .option('--time-zone <zone>', 'IANA time zone of the reader', choicePart('--time-zone', 'timeZone'))
+    .option(
+      '--topics <names>',
+      'separated by commas; an empty text picks everything',
+      line('--topics', 'orNone', LONGEST_TOPICS),
+    )
+    .option('--format <format>', 'html or plain', oneOf('--format', FORMATS))
     .action(async (email: string, options: AddOptions) => {
       const wish = readWish(email, options)
       const added = await context.withDatabase(async (db) => {
@@ -67,17 +74,15 @@ function registerAdd(group: Command, context: CommandContext): void {
 
 function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'newsletterId'> {
   const { rhythm = '', weekday = '', hour = '', timeZone = '' } = options
-  const choice = readChoice({ rhythm, weekday, hour, timeZone })
-  if (choice.wrong.length > 0) throw wrongUsage(choice.wrong.join(' '))
   const evidence = options.evidence?.trim() || null
   if ((options.confirmed === true) !== (evidence !== null))
     throw wrongUsage('--confirmed and --evidence belong together: consent without proof is none.')
   return {
     email,
     name: options.name ?? null,
-    locale: oneOf('--locale', LOCALES, options.locale),
-    format: oneOf('--format', FORMATS, options.format),
-    choice: choice.parts,
+    locale: options.locale ?? null,
+    format: options.format ?? null,
+    choice: readChoice({ rhythm, weekday, hour, timeZone }).parts,
     topics: options.topics === undefined ? null : splitTopics(options.topics),
     by: 'administrator',
     confirmed: evidence === null ? null : { evidence, at: null },
@@ -88,10 +93,10 @@ function registerList(group: Command, context: CommandContext): void {
   group
     .command('list')
     .description('subscriptions, a line each')
-    .option('--newsletter <slug>', 'only of this newsletter')
-    .option('--state <state>', STATES.join(', '))
-    .action(async (options: { newsletter?: string; state?: string }) => {
-      const state = oneOf('--state', STATES, options.state)
+    .option('--newsletter <slug>', 'only of this newsletter', shortName('--newsletter'))
+    .option('--state <state>', STATES.join(', '), oneOf('--state', STATES))
+    .action(async (options: { newsletter?: string; state?: (typeof STATES)[number] }) => {
+      const { state = null } = options
       await context.withDatabase(async (db) => {
         const newsletterId = options.newsletter === undefined ? null : (await findNewsletter(db, options.newsletter)).id
         for await (const one of listSubscriptions(db, { newsletterId, state })) context.printLine(one, lineOf(one))
@@ -101,7 +106,8 @@ function registerList(group: Command, context: CommandContext): void {
 
 function registerShow(group: Command, context: CommandContext): void {
   group
-    .command('show <email>')
+    .command('show')
+    .argument('<email>', 'their address', address('<email>'))
     .description('all that is kept of one reader, with the evidence of consent')
     .action(async (email: string) => {
       const reader = await context.withDatabase(async (db) => ({
@@ -123,28 +129,12 @@ function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, fi
 
 function registerImport(group: Command, context: CommandContext): void {
   group
-    .command('import <csv>')
+    .command('import')
+    .argument('<csv>', 'a file', file('<csv>'))
     .description('subscribers from a CSV file; rows without confirmedAt and evidence are asked to confirm')
-    .option('--newsletter <slug>', 'of rows that name none')
-    .action(async (file: string, options: { newsletter?: string }) => {
-      const bar = await context.progress(100, 'import')
-      const watch = {
-        onUnknown: (columns: readonly string[]) => {
-          if (columns.length > 0) context.warn(`Columns left out: ${columns.join(', ')}`)
-        },
-        onProgress: (read: number, total: number) => bar.update(Math.floor((100 * read) / total)),
-      }
-      const order = { file, newsletter: options.newsletter ?? null }
-      try {
-        const result = await context.withDatabase((db) => importSubscribers(db, order, watch, context.clock))
-        const { rows, added, updated, pending, rejected, rejectsFile } = result
-        const kept = rejectsFile === null ? '' : ` (see ${rejectsFile})`
-        const text = `${rows} rows: ${added} added, ${updated} updated, ${pending} pending, ${rejected} rejected${kept}`
-        context.print(result, text)
-      } finally {
-        bar.stop()
-      }
-    })
+    .option('--newsletter <slug>', 'of rows that name none', shortName('--newsletter'))
+    .option('--yes', 'send the confirmation mails without asking; a script that leaves it out sends none')
+    .action((name: string, options: { newsletter?: string; yes?: boolean }) => importFile(context, name, options))
 }
 
 function registerCheck(group: Command, context: CommandContext): void {
@@ -154,9 +144,9 @@ function registerCheck(group: Command, context: CommandContext): void {
     .description('whether an address can be subscribed, and which one may have been meant')
     // An address may begin with a hyphen; commander then takes all that follows for words, --json too.
     .allowUnknownOption()
-    .action((address: string, more: readonly string[]) => {
+    .action((given: string, more: readonly string[]) => {
       if (more.some((word) => word !== '--json')) throw wrongUsage('check-address takes one address.')
-      const { valid, reason, suggestion } = checkAddress(address)
+      const { valid, reason, suggestion } = checkAddress(given)
       const meant = suggestion === null ? '' : ` Was ${suggestion} meant?`
       context.print({ valid, reason, suggestion }, `${valid ? 'valid' : (reason ?? '')}${meant}`)
     })
@@ -165,17 +155,6 @@ function registerCheck(group: Command, context: CommandContext): void {
 function lineOf(one: Listed): string {
   const time = [one.rhythm, one.weekday, one.hour, one.timeZone].filter((part) => part !== null).join(' ')
   return [one.email, one.newsletter, one.state, time, one.topics.join(', ')].join('\t')
-}
-
-function oneOf<Value extends string>(
-  option: string,
-  values: readonly Value[],
-  given: string | undefined,
-): Value | null {
-  if (given === undefined) return null
-  const value = values.find((known) => known === given)
-  if (value === undefined) throw wrongUsage(`${option} takes ${values.join(', ')}.`)
-  return value
 }
 
 function wrongUsage(what: string): CourantError {

@@ -3,14 +3,15 @@ import type { Temporal } from '../clock.ts'
 import type { TickReport } from '../schedule/tick.ts'
 import type { CommandContext } from './call/context.ts'
 import { clockAt } from './call/now.ts'
+import { instant } from './call/values.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
 export function registerTick(program: Command, context: CommandContext): void {
   program
     .command('tick')
     .description('one pass of the scheduler: collect, plan and deliver what is due')
-    .option('--now <instant>', 'as if it were then (ISO 8601)')
-    .action((options: { now?: string }) => tick({ ...context, clock: clockAt(options.now, context.clock) }))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
+    .action((options: { now?: Temporal.Instant }) => tick({ ...context, clock: clockAt(options.now, context.clock) }))
 }
 
 /** A pass in which a part failed tells what the others did, and the command fails. */

@@ -51,6 +51,8 @@ async function open(
 ): Promise<OpenDatabase> {
   const pool = new pg.Pool({ ...config, connectionTimeoutMillis: 60_000, allowExitOnIdle: true })
   pool.on('error', () => {}) // a lost idle connection; the next query says so
+  // One that is lost in a transaction fails its statement; the event nobody hears would end the process besides.
+  pool.on('connect', (client) => client.on('error', () => {}))
   try {
     await pool.query('select 1')
   } catch (cause) {

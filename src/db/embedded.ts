@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { CourantError, reasonOf } from '../errors.ts'
+import { announceHolder, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
 import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
@@ -18,12 +19,12 @@ export type Embedded = {
   readonly close: () => Promise<void>
 }
 
-type Holder = { readonly pid: number; readonly host: string; readonly socketFolder: string }
-
 /** A Unix socket's path may have 107 octets; `pg` adds this name. */
-const SOCKET_NAME = '.s.PGSQL.5432'
 const LONGEST_SOCKET_PATH = 99
 const ASK_EVERY_MS = 100
+/** A holder that starts answers within seconds, also where it must recover after a crash; one that ends is gone as soon. */
+const JOIN_WITHIN_MS = 10_000
+const TRY_EVERY_MS = 50
 /** A server must stop within 10 s; a command, which ends by itself, lets those that came in by it finish. */
 const PATIENCE_MS = { alone: 5_000, shared: Number.POSITIVE_INFINITY }
 /**
@@ -34,25 +35,40 @@ const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 
 /**
  * Opens the embedded database in `folder`, or works through the process that has it open, unless it is to be held alone.
- * The lock is the operating system's (SQLite's exclusive lock on `lock.db`), so death frees it at once.
+ * The lock is the operating system's (SQLite's exclusive lock on `lock.db`), so death frees it at once. While its holder
+ * starts or ends, and so does not answer, this waits for it up to `withinMs`.
  *
- * @throws CourantError `database.held` when the holder cannot be reached, or there is one and `holding` is `alone`.
+ * @throws CourantError `database.held` when the holder does not answer, or one does and `holding` is `alone`;
+ * `database.embedded` when the database does not open.
  */
 export async function openEmbedded(
   folder: string,
   holding: 'shared' | 'alone' = 'shared',
   patienceMs = PATIENCE_MS[holding],
+  withinMs = JOIN_WITHIN_MS,
 ): Promise<Embedded> {
   const path = resolve(folder)
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  const lock = takeLock(join(path, 'lock.db'))
-  if (lock === null) return joinHolder(path, holding)
+  for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += TRY_EVERY_MS) {
+    const lock = takeLock(join(path, 'lock.db'))
+    if (lock !== null) return openHere(path, lock, patienceMs)
+    const joined = await joinHolder(path)
+    if (joined !== null && holding === 'shared')
+      return { socketFolder: joined.holder.socketFolder, holder: false, close: async () => joined.leave() }
+    joined?.leave()
+    if (joined !== null) throw held(path, `Process ${joined.holder.pid} on ${joined.holder.host} holds it.`)
+    await pause(TRY_EVERY_MS)
+  }
+  throw held(path, 'Another process holds it and does not answer: it is just starting, or ending.')
+}
+
+async function openHere(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
   try {
     return await hold(path, lock, patienceMs)
   } catch (cause) {
     lock.close()
     throw new CourantError('database.embedded', {
-      what: `The embedded database in ${folder} does not open.`,
+      what: `The embedded database in ${path} does not open.`,
       why: reasonOf(cause),
       todo: 'Check that the folder is writable and was made by this version, or name another one in DATABASE_URL.',
       cause,
@@ -73,6 +89,8 @@ function takeLock(file: string): DatabaseSync | null {
 }
 
 async function hold(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
+  // What a holder that died has said of itself would lead others to a socket where nobody answers.
+  withdrawHolder(path)
   const socketFolder = placeForSocket(path)
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
@@ -80,10 +98,13 @@ async function hold(path: string, lock: DatabaseSync, patienceMs: number): Promi
   const order: EmbeddedOrder = { folder: join(path, 'pgdata'), socket }
   const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: order })
   await hear(worker, 'ready')
-  const holder: Holder = { pid: process.pid, host: hostname(), socketFolder }
-  writeFileSync(join(path, 'holder.json'), JSON.stringify(holder), { mode: 0o600 })
+  announceHolder(path, socketFolder)
   worker.unref()
-  return { socketFolder, holder: true, close: () => end(worker, lock, patienceMs) }
+  const close = () => {
+    withdrawHolder(path)
+    return end(worker, lock, patienceMs)
+  }
+  return { socketFolder, holder: true, close }
 }
 
 /** The data folder where its path is short enough, else a folder of the owner's own among the temporary files. */
@@ -126,21 +147,10 @@ function hear(worker: Worker, kind: EmbeddedWord['kind']): Promise<EmbeddedWord>
   })
 }
 
-function joinHolder(path: string, holding: 'shared' | 'alone'): Embedded {
-  const holder = readHolder(path)
-  if (holding === 'alone' || holder === null || holder.host !== hostname())
-    throw new CourantError('database.held', {
-      what: `The database folder ${path} is in use.`,
-      why: holder === null ? 'Its holder is only just starting.' : `Process ${holder.pid} on ${holder.host} holds it.`,
-      todo: 'Run the command again in a moment, or end that process.',
-    })
-  return { socketFolder: holder.socketFolder, holder: false, close: async () => {} }
-}
-
-function readHolder(path: string): Holder | null {
-  try {
-    return JSON.parse(readFileSync(join(path, 'holder.json'), 'utf8'))
-  } catch {
-    return null
-  }
+function held(path: string, why: string): CourantError {
+  return new CourantError('database.held', {
+    what: `The database folder ${path} is in use.`,
+    why,
+    todo: 'Run the command again in a moment, or end that process.',
+  })
 }

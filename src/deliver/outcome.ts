@@ -52,7 +52,12 @@ export function refuse(refusal: Refusal): Outcome {
 
 /** A delivery whose message cannot be written for its reader. */
 export function failUnwritten(reason: string): Outcome {
-  return { ...NOTHING, state: 'failed', reason: `the message cannot be written: ${reason}` }
+  return fail(`the message cannot be written: ${reason}`)
+}
+
+/** One that fails for a reason of our own. */
+export function fail(reason: string): Outcome {
+  return { ...NOTHING, state: 'failed', reason }
 }
 
 /** A delivery that goes back untouched. */

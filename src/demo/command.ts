@@ -10,6 +10,7 @@ import { findPort } from './serve.ts'
 import { stay } from './stay.ts'
 
 const CONNECTIONS = 5
+const LOOPBACK = '127.0.0.1'
 
 /** `courant demo [--once]`: the whole system on an embedded database of its own, with a local mailbox. */
 export function registerDemo(program: Command, context: CommandContext): void {
@@ -36,15 +37,16 @@ async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
   }
 }
 
-/** The demo's own settings, whatever the environment says but for port and log; its database keeps a secret of its own. */
+/** The demo's own settings, whatever the environment says but for host, port and log; its database keeps a secret of its own. */
 async function settle(running: Demo, endAfter: boolean): Promise<Config> {
-  const { PORT, LOG_LEVEL } = readEnvironment()
-  const wanted = readConfig({ DATABASE_URL: running.databaseUrl, PORT }).port
-  const port = await findPort(endAfter ? 0 : wanted)
+  const { HOST, PORT, LOG_LEVEL } = readEnvironment()
+  const wanted = readConfig({ DATABASE_URL: running.databaseUrl, HOST, PORT })
+  const port = await findPort(endAfter ? 0 : wanted.port, wanted.host)
   return readConfig({
     DATABASE_URL: running.databaseUrl,
     SMTP_URL: `${running.mailbox.smtpUrl}?connections=${CONNECTIONS}`,
-    BASE_URL: `http://127.0.0.1:${port}`,
+    ...(wanted.host === LOOPBACK && { BASE_URL: `http://${LOOPBACK}:${port}` }),
+    HOST,
     PORT: String(port),
     COLLECT_ALLOW_PRIVATE: 'true',
     LOG_LEVEL: LOG_LEVEL ?? 'warn',

@@ -61,11 +61,11 @@ export async function listening(server: Server, port: number): Promise<number> {
   return address !== null && typeof address === 'object' ? address.port : port
 }
 
-/** The wanted port of 127.0.0.1 where it is free, else any that is. */
-export async function findPort(wanted: number): Promise<number> {
+/** The wanted port of `host` where it is free, else any that is. */
+export async function findPort(wanted: number, host: string): Promise<number> {
   for (const port of [wanted, 0]) {
     const server = createServer()
-    const found = await listening(server.listen(port, '127.0.0.1'), port).catch(() => null)
+    const found = await listening(server.listen(port, host), port).catch(() => null)
     await closeServer(server)
     if (found !== null) return found
   }

@@ -23,7 +23,7 @@ export async function openSmtp(
   if (typeof wire === 'string') return broken('connect', wire)
   if (relay.secure) {
     const trouble = await wire.encrypt(tlsOptions(relay), patience.encryptMs)
-    if (trouble !== null) return broken('connect', trouble)
+    if (trouble !== null) return broken('connect', describeTls(relay, trouble))
   }
   const offer = await greet(wire, relay, patience)
   if ('kind' in offer) {
@@ -46,11 +46,16 @@ async function greet(wire: Wire, relay: Relay, patience: Patience): Promise<Offe
     if (step.kind === 'ready') return step.offer
     if (step.kind === 'broken') return step.reply
     const trouble = step.kind === 'encrypt' ? await wire.encrypt(tlsOptions(relay), patience.encryptMs) : null
-    if (trouble !== null) return broken('greeting', trouble)
+    if (trouble !== null) return broken('greeting', describeTls(relay, trouble))
     const next = step.kind === 'encrypt' ? greetAgain(manner) : step
     hello = next.hello
     wire.say([next.text])
   }
+}
+
+function describeTls({ tls }: Relay, trouble: string): string {
+  const how = tls === 'require' ? ' with a certificate that verifies, which tls=require wants' : ''
+  return `There is no TLS with the relay${how}: ${trouble}`
 }
 
 function tlsOptions({ host, tls }: Relay): ConnectionOptions {

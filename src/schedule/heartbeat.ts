@@ -1,18 +1,68 @@
-import { eq } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
+import { and, eq, gt, gte, like, sql } from 'drizzle-orm'
+import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { heartbeat } from '../db/schema/installation.ts'
 
-/** Says that the scheduler is alive; a clock that was set back is believed. */
+const SCHEDULER = 'scheduler'
+/** A time in which no scheduler beat is a row too: its start is in the name, its end in `at`. */
+const GAP = 'gap '
+/** Schedulers beat once a minute, and clocks of two may differ by less. */
+export const LEAST_GAP_MINUTES = 5
+/** Where the scheduler is a cron job, each pass leaves one: with one every 15 minutes these are ten days. */
+const MOST_GAPS = 1_000
+/** As an instant is written in JavaScript, so that names sort as their instants do. */
+const START = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+
+/**
+ * Says that the scheduler is alive, and remembers since when none was; a clock that was set back is believed. One statement,
+ * whose parts all see what was there before it.
+ */
 export async function beat(db: Database, now: Temporal.Instant): Promise<void> {
-  await db
-    .insert(heartbeat)
-    .values({ name: 'scheduler', at: now })
-    .onConflictDoUpdate({ target: heartbeat.name, set: { at: now } })
+  const at = sql`${now.toString()}::timestamptz`
+  await db.execute(sql`
+    with last as (
+      select coalesce(max(at), 'epoch') as at from heartbeat where name = ${SCHEDULER}
+    ), gap as (
+      insert into heartbeat (name, at)
+      select ${GAP}::text || to_char(last.at at time zone 'UTC', ${START}), ${at} from last
+      where last.at < ${at} - ${`${LEAST_GAP_MINUTES} minutes`}::interval
+      on conflict (name) do update set at = excluded.at
+    ), forgotten as (
+      delete from heartbeat where name in (select name from heartbeat where ${isGap} order by at desc offset ${MOST_GAPS})
+    )
+    insert into heartbeat (name, at) values (${SCHEDULER}, ${at})
+    on conflict (name) do update set at = excluded.at`)
 }
 
 /** When the scheduler was last alive; null when it never was. */
 export async function readBeat(db: Database): Promise<Temporal.Instant | null> {
-  const rows = await db.select({ at: heartbeat.at }).from(heartbeat).where(eq(heartbeat.name, 'scheduler')).limit(1)
+  const rows = await db.select({ at: heartbeat.at }).from(heartbeat).where(eq(heartbeat.name, SCHEDULER)).limit(1)
   return rows[0]?.at ?? null
 }
+
+/**
+ * Up to when schedulers saw the slots that were over at `now`: the start of the gap that `now` lies in, else the last beat
+ * before it, else `now`, since all was seen then.
+ */
+export async function readSeenUntil(db: Database, now: Temporal.Instant): Promise<Temporal.Instant> {
+  const gaps = await db
+    .select({ name: heartbeat.name })
+    .from(heartbeat)
+    .where(and(isGap, gt(heartbeat.at, now)))
+  const starts = gaps.map(({ name }) => Temporal.Instant.from(name.slice(GAP.length)))
+  const last = await readBeat(db)
+  const earlier = [...starts, ...(last === null ? [] : [last])].filter((at) => Temporal.Instant.compare(at, now) <= 0)
+  return earlier.toSorted(Temporal.Instant.compare)[0] ?? now
+}
+
+/** After the clock was set back: what was seen after `now` was never seen, and a gap that `now` lies in ends there. */
+export async function forgetBeatsAfter(db: Database, now: Temporal.Instant): Promise<void> {
+  const first = `${GAP}${now.toString({ smallestUnit: 'millisecond' })}`
+  await db.delete(heartbeat).where(and(isGap, gte(heartbeat.name, first)))
+  await db
+    .update(heartbeat)
+    .set({ at: now })
+    .where(and(isGap, gt(heartbeat.at, now)))
+}
+
+const isGap = like(heartbeat.name, `${GAP}%`)

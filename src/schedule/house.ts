@@ -6,7 +6,7 @@ import type { Logger } from '../log.ts'
 import { expireRequests } from '../subscribe/optin/expire.ts'
 import { queueReminders } from '../subscribe/optin/remind.ts'
 import { beat, readBeat } from './heartbeat.ts'
-import { rewindDueTimes, wasSetBack } from './rewind.ts'
+import { isPlannedAhead, rewindDueTimes, wasSetBack } from './rewind.ts'
 
 /** What house-keeping did: reminders queued, requests that expired. */
 export type House = { readonly reminders: number; readonly expired: number }
@@ -19,7 +19,10 @@ export const NOTHING_KEPT: House = { reminders: 0, expired: 0 }
  */
 export async function keepHouse(db: Database, log: Logger, clock: Clock): Promise<House> {
   const now = clock.now()
-  if (wasSetBack(await readBeat(db), now)) await rewindDueTimes(db, now)
+  if (wasSetBack(await readBeat(db), now) || (await isPlannedAhead(db, now))) {
+    const cohorts = await rewindDueTimes(db, now)
+    log.warn({ cohorts }, 'clock.corrected')
+  }
   await beat(db, now)
   const house = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
   await makePartitionsAhead(db)

@@ -1,32 +1,97 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { recordMissed } from '../deliver/plan/missed.ts'
+import { advanceRetries } from '../deliver/retries.ts'
 import { shortenLeases } from '../deliver/send/lease.ts'
-import { type Choice, nextSlot } from '../subscribe/choice/slots.ts'
+import { nextSlot } from '../subscribe/choice/slots.ts'
+import { shortenOptInWaits } from '../subscribe/optin/queue.ts'
+import { type DueCohort, groupDue } from './due.ts'
+import { forgetBeatsAfter, LEAST_GAP_MINUTES, readSeenUntil } from './heartbeat.ts'
 
-/** Clocks of two schedulers may differ by less. */
-const LEAST_MINUTES = 5
+/** A cohort whose due time lies ahead; `planned` where it was planned for a slot that was not seen in time. */
+type Ahead = Omit<DueCohort, 'dueAt'> & { readonly planned: boolean; readonly since: string }
 
 /** Whether the clock was set back since the scheduler last said that it is alive. */
 export function wasSetBack(lastBeat: Temporal.Instant | null, now: Temporal.Instant): boolean {
-  return lastBeat !== null && Temporal.Instant.compare(lastBeat, now.add({ minutes: LEAST_MINUTES })) > 0
+  return lastBeat !== null && isAfter(lastBeat, now.add({ minutes: LEAST_GAP_MINUTES }))
+}
+
+/** Whether somebody, a worker of another machine say, has planned cohorts by a clock that is ahead of this one. */
+export async function isPlannedAhead(db: Database, now: Temporal.Instant): Promise<boolean> {
+  const latest = now.add({ minutes: LEAST_GAP_MINUTES }).toString()
+  const rows = await db.execute<{ ahead: boolean }>(
+    sql`select exists (select from cohort where last_slot_at > ${latest}) as ahead`,
+  )
+  return rows.rows[0]?.ahead ?? false
 }
 
 /**
- * After the clock was set back: cohorts are due at their next slot again, instead of after a time that never was, slots
- * to come are not `missed` any more, and no lease lasts until then. A slot that was planned already has its edition, so
- * that nobody gets it twice.
+ * After the clock was set back: cohorts are due again at their first slot that was not seen in time, the present hour's
+ * among them, instead of after a time that never was; slots that were given up by the wrong clock are judged anew, and no
+ * lease, retry or wait lasts until then. A slot that was planned already has its edition, so that nobody gets it twice; one whose articles
+ * went out with a slot to come is recorded as `missed` unless there is something new for it. Returns how many cohorts moved.
  */
-export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promise<void> {
+export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promise<number> {
   await shortenLeases(db, now)
-  await db.transaction(async (tx) => {
-    const ahead = await tx.execute<Choice & { id: number }>(sql`
-      select id, rhythm, weekday, hour, zone from cohort where next_due_at > ${now.toString()} order by id for update`)
-    const moves = ahead.rows.map((cohort) => ({ id: cohort.id, dueAt: nextSlot(cohort, now).toString() }))
+  return db.transaction(async (tx) => {
+    const seenUntil = await readSeenUntil(tx, now)
+    const cohorts = (await lockAhead(tx, seenUntil, now)).map((one) => ({
+      ...one,
+      dueAt: dueAgain(one, seenUntil, now),
+    }))
     await tx.execute(sql`
-      update cohort c set next_due_at = m."dueAt"
-      from jsonb_to_recordset(${JSON.stringify(moves)}::jsonb) as m (id bigint, "dueAt" timestamptz)
-      where c.id = m.id and c.next_due_at > m."dueAt"`)
-    await tx.execute(sql`delete from edition where state = 'missed' and slot_at > ${now.toString()}`)
+      delete from edition
+      where state = 'missed' and created_at > ${now.toString()} and slot_at > ${seenUntil.toString()}`)
+    await recordSentEarly(tx, cohorts, now)
+    await moveBack(tx, cohorts)
+    await advanceRetries(tx, now)
+    await shortenOptInWaits(tx, now)
+    await forgetBeatsAfter(tx, now)
+    return cohorts.length
   })
 }
+
+async function lockAhead(tx: Database, seenUntil: Temporal.Instant, now: Temporal.Instant): Promise<readonly Ahead[]> {
+  const at = now.toString()
+  const rows = await tx.execute<Ahead>(sql`
+    select c.id, c.newsletter_id as "newsletterId", c.rhythm, c.weekday, c.hour, c.zone,
+      coalesce(c.last_slot_at > ${seenUntil.toString()}, false) as planned, least(n.created_at, ${at}::timestamptz) as since
+    from cohort c join newsletter n on n.id = c.newsletter_id
+    where c.next_due_at > ${at} order by c.id for update of c`)
+  return rows.rows
+}
+
+/** A cohort that was made meanwhile, and so is due too late, has not had a slot yet. */
+function dueAgain(cohort: Ahead, seenUntil: Temporal.Instant, now: Temporal.Instant): Temporal.Instant {
+  const since = Temporal.Instant.from(cohort.since)
+  return nextSlot(cohort, !cohort.planned ? now : isAfter(since, seenUntil) ? since : seenUntil)
+}
+
+async function moveBack(tx: Database, cohorts: readonly DueCohort[]): Promise<void> {
+  const moves = cohorts.map(({ id, dueAt }) => ({ id, dueAt: dueAt.toString() }))
+  await tx.execute(sql`
+    update cohort c set next_due_at = least(c.next_due_at, m."dueAt"), last_slot_at = null
+    from jsonb_to_recordset(${JSON.stringify(moves)}::jsonb) as m (id bigint, "dueAt" timestamptz)
+    where c.id = m.id`)
+}
+
+/** Slots that are over, and for which there is nothing any more: an edition of a slot to come has taken all there is. */
+async function recordSentEarly(tx: Database, cohorts: readonly DueCohort[], now: Temporal.Instant): Promise<void> {
+  const due = cohorts.filter(({ dueAt }) => !isAfter(dueAt, now))
+  const early = await tx.execute<{ newsletter_id: number; rhythm: string; slot_at: string }>(sql`
+    select e.newsletter_id, e.rhythm, max(e.slot_at) as slot_at from edition e
+    where e.slot_at > ${now.toString()} and e.created_at > ${now.toString()} and e.state <> 'missed'
+    group by e.newsletter_id, e.rhythm
+    having max(e.bound_entry_id) >= (select coalesce(max(id), 0) from entry n where n.newsletter_id = e.newsletter_id)`)
+  for (const { newsletter_id: id, rhythm, slot_at: slotAt } of early.rows) {
+    const own = due.filter((cohort) => cohort.newsletterId === id && cohort.rhythm === rhythm)
+    const slots = groupDue(own, now).flatMap(({ at, skipped }) =>
+      [...skipped, at].map((slot) => ({ rhythm, at: slot })),
+    )
+    const reason = `The clock was ahead: its articles were sent too early, as those of ${Temporal.Instant.from(slotAt)}.`
+    await recordMissed(tx, id, slots, reason, now)
+  }
+}
+
+const isAfter = (one: Temporal.Instant, other: Temporal.Instant) => Temporal.Instant.compare(one, other) > 0

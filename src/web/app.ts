@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import { routeArchive } from './archive/routes.ts'
 import type { Site, SiteContext, SiteEnv, Web } from './context.ts'
 import { limitBody } from './guard/body.ts'
+import { forbidStoring } from './guard/caching.ts'
 import { guardHeaders } from './guard/headers.ts'
 import { logRequests } from './log.ts'
 import { routeAssets } from './page/assets.ts'
@@ -26,6 +27,7 @@ export function makeApp(web: Web): Hono<SiteEnv> {
   const site: Site = { ...web, pages: openPages(web.config) }
   const app = new Hono<SiteEnv>()
   app.use(logRequests(site))
+  app.use(forbidStoring())
   for (const [path, handle] of Object.entries(web.mounts ?? {})) {
     const pass = (c: SiteContext) => handle(c.req.raw)
     app.all(path, pass).all(`${path}/*`, pass)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -13,12 +14,16 @@ const DRAIN_MS = 5_000
 /** A form of 64 KB takes no longer, even over a poor line. */
 const REQUEST_MS = 30_000
 
-/** Serves `app`, on all addresses or on `host`; port 0 takes a free one. @throws CourantError `web.port`, when the port cannot be opened. */
-export async function listen(app: Hono<SiteEnv>, port: number, host?: string): Promise<Listening> {
+/**
+ * Serves `app` on `host`, an address or name of this machine; port 0 takes a free one.
+ *
+ * @throws CourantError `web.port`, when the port cannot be opened.
+ */
+export async function listen(app: Hono<SiteEnv>, port: number, host: string): Promise<Listening> {
   const server = serve({
     fetch: app.fetch,
     port,
-    ...(host !== undefined && { hostname: host }),
+    hostname: host,
     overrideGlobalObjects: false,
     serverOptions: { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
   })
@@ -28,20 +33,32 @@ export async function listen(app: Hono<SiteEnv>, port: number, host?: string): P
     await once(server, 'listening')
   } catch (cause) {
     throw new CourantError('web.port', {
-      what: `Port ${port} cannot be opened.`,
+      what: `Port ${port} of ${host} cannot be opened.`,
       why: `${reasonOf(cause)}.`,
-      todo: 'Stop the program that holds it, or set PORT to a free one.',
+      todo: whatToDo(cause),
       cause,
     })
   }
-  return { url: urlOf(server, host), close: () => drain(server, isBusy) }
+  return { url: urlOf(server), close: () => drain(server, isBusy) }
 }
 
-function urlOf(server: Server, host = 'localhost'): string {
-  const address = server.address()
-  const port = address !== null && typeof address === 'object' ? address.port : 0
-  const shown = host.includes(':') ? `[${host}]` : host
-  return `http://${shown}:${port}`
+function whatToDo(cause: unknown): string {
+  switch (cause instanceof Error && 'code' in cause ? cause.code : null) {
+    case 'EADDRINUSE':
+      return 'Stop the program that holds it, or set PORT to a free one.'
+    case 'EACCES':
+      return 'Set PORT to one from 1024 up: those below need a right of their own.'
+    default:
+      return 'Set HOST to an address of this machine (127.0.0.1, or 0.0.0.0 and :: for all).'
+  }
+}
+
+/** The address it is really bound to, also where `host` is a name. */
+function urlOf(server: Server): string {
+  const bound = server.address()
+  if (bound === null || typeof bound !== 'object') throw new RangeError('a server that listens has an address')
+  const host = isIP(bound.address) === 6 ? `[${bound.address}]` : bound.address
+  return `http://${host}:${bound.port}`
 }
 
 /** Connections without a request count for nothing: browsers keep them open in store. */

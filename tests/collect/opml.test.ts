@@ -45,6 +45,49 @@ describe('a list of feeds', () => {
       expect(() => read(text)).toThrow(CourantError)
   })
 
+  const ONE = '<outline text="A" type="rss" xmlUrl="https://a.example/feed"/>'
+  const OTHER = '<outline text="B" xmlUrl="https://b.example/feed"/>'
+  test.each([
+    ['without a body', `<opml><head/>${ONE}${OTHER}</opml>`],
+    ['with two bodies', `<opml><body>${ONE}</body><body>${OTHER}</body></opml>`],
+    ['with feeds before its body', `<opml>${ONE}<body>${OTHER}</body></opml>`],
+    ['with feeds behind its body', `<opml><body>${ONE}</body>${OTHER}</opml>`],
+    ['with feeds in its head', `<opml><head>${ONE}</head><body>${OTHER}</body></opml>`],
+    [
+      'with other elements around feeds',
+      `<opml><body><group>${ONE}</group><outline><x>${OTHER}</x></outline></body></opml>`,
+    ],
+    ['with feeds never closed', `<opml><body>${ONE.replace('/>', '>')}${'<outline text="x">'.repeat(900)}${OTHER}`],
+    ['in two documents', `<?xml version="1.0"?><opml><body>${ONE}</body></opml><opml><body>${OTHER}</body></opml>`],
+    ['without any frame', `${ONE}\n${OTHER}`],
+    ['of a body alone', `<body>${ONE}${OTHER}</body>`],
+    ['in a page', `<!doctype html><html><body>${ONE}${OTHER}</body></html>`],
+    [
+      'with a prefix',
+      `<o:opml xmlns:o="x"><o:body><o:outline xmlUrl="https://a.example/feed"/>${OTHER}</o:body></o:opml>`,
+    ],
+    ['in capitals', `<OPML><BODY><OUTLINE XMLURL="https://a.example/feed"/>${OTHER}</BODY></OPML>`],
+    ['without quotation marks', `<opml><body><outline xmlUrl=https://a.example/feed />${OTHER}</body></opml>`],
+    ['behind a warning', `Warning: x in y.php\n<?xml version="1.0"?><opml><body>${ONE}${OTHER}</body></opml>`],
+    ['cut off', `<?xml version="1.0"?><opml><body>${ONE}${OTHER}<outline text="C" xmlUr`],
+    ['cut off in front', `LiSTE"/></head><body>${ONE}${OTHER}</body></opml>`],
+    ['with feeds in comments', `<opml><body><!-- ${ONE.replace('a.', 'c.')} -->${ONE}${OTHER}</body></opml>`],
+    ['with url for xmlUrl', `<opml><body><outline type="atom" url="https://a.example/feed"/>${OTHER}</body></opml>`],
+  ])('%s gives up none of its feeds', (_, text) => {
+    expect(read(text).map(({ url }) => url)).toEqual(['https://a.example/feed', 'https://b.example/feed'])
+  })
+
+  test.each([
+    ['https://x.example/feed?a=1&amp;amp;b=2', 'https://x.example/feed?a=1&b=2'],
+    ['https://x.example/feed?a=1&amp;amp;amp;b=2&amp;#38;c=3&amp;#x26;d', 'https://x.example/feed?a=1&b=2&c=3&d'],
+    ['https://x.example/feed?q=%26amp%3B', 'https://x.example/feed?q=%26amp%3B'],
+    ['https://x.example/feed?a=1&b=2', 'https://x.example/feed?a=1&b=2'],
+    [' &lt;https://x.example/feed&gt;\u200b', 'https://x.example/feed'],
+  ])('names the address %s, which is %s', (written, meant) => {
+    const text = `<opml><body><outline text="Kran &amp;amp; Kranich" xmlUrl="${written}"/></body></opml>`
+    expect(readOpml(Buffer.from(text))).toEqual([{ url: meant, title: 'Kran & Kranich' }])
+  })
+
   test('is imported feed by feed: what is there and what is wrong is named, the rest is added', async () => {
     const { newsletterId } = await makeWorld(database.db)
     const rows = await importInto(newsletterId, LIST)

@@ -51,7 +51,7 @@ describe('the server', () => {
   test('says where it listens, is alive and ready, and ends with 0 when told to', async () => {
     const { environment } = await prepare(0)
     const server = await serve(environment)
-    expect(server.url).toMatch(/^http:\/\/localhost:[1-9]\d*$/)
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
     server.child.kill('SIGINT')

@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '../../src/db/client.ts'
+import { openEmbedded } from '../../src/db/embedded.ts'
 import { copyDatabase } from '../support/database.ts'
 
 const HOLDER = new URL('../support/holder.ts', import.meta.url).pathname
@@ -22,11 +26,36 @@ async function copy(): Promise<string> {
   return url
 }
 
-/** Another process that holds the folder; says `open` and then lives until it is killed. */
-async function startHolder(url: string) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', HOLDER, url], {
+const folderOf = (url: string) => url.slice('pglite://'.length)
+const holderFile = (url: string) => join(folderOf(url), 'holder.json')
+
+/** What a holder that was killed leaves: its word of itself, and a socket that nobody listens on. */
+async function leaveBehind(url: string, host = hostname()): Promise<void> {
+  const socket = join(folderOf(url), '.s.PGSQL.5432')
+  const server = createServer().listen(`${socket}.new`)
+  await once(server, 'listening')
+  // Node takes the socket away when it closes it, but not under another name.
+  renameSync(`${socket}.new`, socket)
+  server.close()
+  writeFileSync(holderFile(url), JSON.stringify({ pid: 1, host, socketFolder: folderOf(url) }))
+}
+
+/** Holds the folder as a process does that has not opened the database yet. */
+function lockFolder(url: string): DatabaseSync {
+  const lock = new DatabaseSync(join(folderOf(url), 'lock.db'))
+  lock.exec('begin exclusive')
+  return lock
+}
+
+function spawnHolder(url: string) {
+  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', HOLDER, url], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+}
+
+/** Another process that holds the folder; says `open` and then lives until it is killed. */
+async function startHolder(url: string) {
+  const child = spawnHolder(url)
   await once(createInterface(child.stdout), 'line')
   return child
 }
@@ -95,6 +124,86 @@ describe.runIf(onEmbedded)('the embedded database', () => {
     const next = await openDatabase(url)
     expect((await next.db.execute(sql`select * from note`)).rows).toEqual([{ text: 'committed' }])
     await next.close()
+  })
+
+  test('a command that comes while a server is still opening the folder waits for it, whatever an earlier one left behind', async () => {
+    const url = await copy()
+    await leaveBehind(url)
+    const holder = spawnHolder(url)
+    // The new holder has the lock and not the database yet: it takes away first what the dead one said of itself.
+    while (existsSync(holderFile(url))) await pause(5)
+    const second = await openDatabase(url)
+    expect(JSON.parse(readFileSync(holderFile(url), 'utf8'))).toMatchObject({ pid: holder.pid })
+    expect((await second.db.execute(sql`select 1 as one`)).rows).toEqual([{ one: 1 }])
+    await second.close()
+    holder.stdin.end()
+    await once(holder, 'exit')
+    expect(existsSync(holderFile(url))).toBe(false)
+  })
+
+  test.each([
+    ['nothing', async () => {}],
+    ['the word of a process that is dead', leaveBehind],
+    ['the word of another machine', (url: string) => leaveBehind(url, 'another-machine')],
+    ['half a word', async (url: string) => writeFileSync(holderFile(url), '{"pid": 1, "ho')],
+  ])('a folder whose holder has left %s, and does not answer, is told as in use after a while', async (_, prepare) => {
+    const url = await copy()
+    await prepare(url)
+    const lock = lockFolder(url)
+    for (const holding of ['shared', 'alone'] as const)
+      await expect(openEmbedded(folderOf(url), holding, 0, 300)).rejects.toMatchObject({
+        code: 'database.held',
+        what: expect.stringContaining('is in use'),
+        why: 'Another process holds it and does not answer: it is just starting, or ending.',
+      })
+    lock.close()
+  })
+
+  test('a folder that is let go while a command waits for it is opened by the command', async () => {
+    const url = await copy()
+    await leaveBehind(url)
+    const lock = lockFolder(url)
+    const opening = openEmbedded(folderOf(url), 'alone')
+    await pause(200)
+    lock.close()
+    const opened = await opening
+    expect(opened.holder).toBe(true)
+    await opened.close()
+  })
+
+  test('a second server is refused at once, and told which process holds the folder', async () => {
+    const url = await copy()
+    const first = await openDatabase(url)
+    await expect(openEmbedded(folderOf(url), 'alone', 0, 60_000)).rejects.toMatchObject({
+      code: 'database.held',
+      why: `Process ${process.pid} on ${hostname()} holds it.`,
+    })
+    await first.close()
+  })
+
+  test('a server that starts while the last one ends takes the folder over', async () => {
+    const url = await copy()
+    const first = await openEmbedded(folderOf(url), 'alone')
+    const ending = first.close()
+    const second = await openEmbedded(folderOf(url), 'alone')
+    await ending
+    expect(second.holder).toBe(true)
+    await second.close()
+  })
+
+  test('a command that is between two statements keeps its holder from ending', async () => {
+    const url = await copy()
+    const first = await openEmbedded(folderOf(url))
+    const second = await openEmbedded(folderOf(url))
+    expect(second.holder).toBe(false)
+    let ended = false
+    const ending = first.close().then(() => {
+      ended = true
+    })
+    await pause(300)
+    expect(ended).toBe(false)
+    await second.close()
+    await ending
   })
 
   test('a folder whose path is too long for a socket works all the same', async () => {

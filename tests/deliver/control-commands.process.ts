@@ -42,7 +42,8 @@ describe('on the command line', { timeout: 120_000 }, () => {
     expect(await refused('edition', 'resume', id)).toMatchObject({
       ...{ code: 'edition.state', message: expect.stringContaining('is cancelled') },
     })
-    expect(await refused('edition', 'pause', 'x')).toMatchObject({ code: 'edition.unknown' })
+    expect(await refused('edition', 'pause', 'x')).toMatchObject({ code: 'usage' })
+    expect(await refused('edition', 'pause', '4711')).toMatchObject({ code: 'edition.unknown' })
     expect(await refused('article', 'remove', '77')).toMatchObject({ code: 'article.unknown' })
     expect(await refused('article', 'remove', 'eins')).toMatchObject({ code: 'usage' })
     expect(await run('article', 'remove', '1', '2')).toMatchObject({

@@ -16,6 +16,12 @@ describe('a relay that lets nobody in', () => {
     ['never greets', { greeting: null }, { timeouts: IMPATIENT }, 'took too long'],
     ['refuses EHLO and HELO', { answers: { EHLO: ['502 what\r\n'], HELO: ['550 no\r\n'] } }, {}, '550 no'],
     ['does not offer TLS', {}, WANTS_TLS, 'offers no TLS'],
+    [
+      'offers a login and no TLS',
+      { offers: ['AUTH PLAIN'] },
+      { login: 'user:secret@', ...WANTS_TLS },
+      'offers no TLS (STARTTLS), which tls=require wants, so nothing was sent',
+    ],
     ['drops STARTTLS', { ...OFFERS_TLS, answers: { STARTTLS: [vanish] } }, WANTS_TLS, 'ECONNRESET'],
     ['refuses STARTTLS', { ...OFFERS_TLS, answers: { STARTTLS: ['454 4.7.0 no\r\n'] } }, WANTS_TLS, '454 4.7.0 no'],
     ['has a wrong certificate', { ...OFFERS_TLS, tls: certify('relay.test') }, WANTS_TLS, 'certificate'],
@@ -38,6 +44,7 @@ describe('a relay that lets nobody in', () => {
       wait: 300,
     })
     expect(relay.contents).toEqual([])
+    if (manner?.options === WANTS_TLS.options) expect(relay.lines.join()).not.toMatch(/AUTH|MAIL/)
   })
 
   test('and opens later gets everything then', async () => {

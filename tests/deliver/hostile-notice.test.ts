@@ -29,6 +29,22 @@ async function askToConfirm(): Promise<void> {
 }
 
 test.each([
+  ['neither TLS nor a login', {}],
+  ['a login and no TLS', { offers: ['AUTH PLAIN'] }],
+  [
+    'TLS that it then refuses',
+    { offers: ['STARTTLS', 'AUTH PLAIN'], answers: { STARTTLS: ['454 4.7.0 not now\r\n'] } },
+  ],
+])('a notice stays due, and no password is said, where TLS is required and the relay offers %s', async (_, script) => {
+  await askToConfirm()
+  const { relay, sender } = await meet(script, { login: 'user:secret@', options: '&tls=require' })
+  expect(await sendNotices(db, sender, handClock(NOON))).toBe(0)
+  expect(relay.lines.join()).not.toMatch(/AUTH|MAIL/)
+  const { rows } = await db.execute(sql`select state, attempts, ambiguous from notice`)
+  expect(rows).toEqual([{ state: 'queued', attempts: 0, ambiguous: false }])
+})
+
+test.each([
   ['421 4.3.2 shutting down', 0],
   ['450 4.2.0 Greylisted', 1],
   ['501 Invalid MAIL FROM address provided', 1],

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { notice, subscriber, subscription } from '../../src/db/schema/subscriber.ts'
 import { accountNotices } from '../../src/deliver/notice/account.ts'
 import { type ClaimedNotice, claimNotices } from '../../src/deliver/notice/claim.ts'
 import { sendNotices } from '../../src/deliver/notice/send.ts'
@@ -17,6 +15,7 @@ import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { senderTo } from '../support/sender.ts'
 import { type Sink, startSink } from '../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
+import { askToConfirm } from './asked.ts'
 
 const { db } = await freshDatabase()
 const sink = freshSinks()
@@ -40,30 +39,7 @@ async function sendAs(sender: Sender, claimed: ClaimedNotice | undefined, clock:
 /** A template that cannot be rendered. */
 const FAILING = parse(textEngine(), { name: 'mail/confirmation.txt', path: '', source: '{{ nothing.there }}' })
 
-/** Queues a notice for each of `count` new readers, who ask for the newsletters of all `worlds`. */
-async function ask(count = 1, worlds: readonly World[] = [world], dueAt = NOON): Promise<readonly number[]> {
-  const ids: number[] = []
-  for (let at = 0; at < count; at++) {
-    const email = `neu${at}@leser.example`
-    const [reader] = await db
-      .insert(subscriber)
-      .values({ email, emailKey: email, emailHash: randomBytes(32), locale: 'de', createdAt: NOON })
-      .returning({ id: subscriber.id })
-    const subscriberId = reader?.id ?? 0
-    const rows = worlds.map(({ newsletterId, cohortId }) => ({ newsletterId, cohortId, subscriberId }))
-    const asked = await db
-      .insert(subscription)
-      .values(rows.map((row) => ({ ...row, state: 'pending' as const, createdAt: NOON })))
-      .returning({ id: subscription.id })
-    const payload = { subscriptionIds: asked.map(({ id }) => id) }
-    const [made] = await db
-      .insert(notice)
-      .values({ kind: 'confirmation', subscriberId, payload, nonce: randomBytes(16), dueAt, createdAt: NOON })
-      .returning({ id: notice.id })
-    ids.push(made?.id ?? 0)
-  }
-  return ids
-}
+const ask = (count = 1, worlds: readonly World[] = [world], dueAt = NOON) => askToConfirm(db, count, worlds, dueAt)
 
 const notices = async () =>
   (
@@ -223,7 +199,7 @@ describe('a notice', () => {
     expect(states.filter((state) => state === 'queued')).toHaveLength(5)
   })
 
-  test('a template that fails puts the notice off with the reason and loses nothing', async () => {
+  test('whose content cannot be rendered fails with its reason, and nothing of it goes out', async () => {
     await ask()
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
@@ -231,7 +207,7 @@ describe('a notice', () => {
     const broken = { ...sender.stationery.templates, confirmation: { ...confirmation, text: FAILING } }
     await sendNotices(db, { ...sender, stationery: { ...sender.stationery, templates: broken } }, handClock(NOON))
     expect(await notices()).toMatchObject([
-      { state: 'queued', attempts: 1, reason: expect.stringContaining('cannot be written') },
+      { state: 'failed', attempts: 1, ambiguous: false, reason: expect.stringContaining('cannot be written') },
     ])
     expect(smtp.messages).toEqual([])
   })

@@ -25,7 +25,7 @@ test('a demo whose first digest fails ends, with its server and all', async () =
     { slug: 'n', name: 'N', locale: 'de', from: 'N <n@example.org>', imprint: 'N, Weg 1, 10115 Berlin' },
     now,
   )
-  const port = await findPort(0)
+  const port = await findPort(0, '127.0.0.1')
   const config = readConfig({
     DATABASE_URL: databaseUrl,
     SMTP_URL: mailbox.smtpUrl,

@@ -46,7 +46,7 @@ describe('opening a connection', () => {
       kind: 'broken',
       stage: 'auth',
       ambiguous: false,
-      text: '535 5.7.8 wrong user or password',
+      text: 'The relay refused the login: 535 5.7.8 wrong user or password',
     })
   })
 

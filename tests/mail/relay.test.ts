@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CourantError } from '../../src/errors.ts'
-import { isLoopback, parseRelay, relayName } from '../../src/mail/relay/relay.ts'
+import { isLoopback, parseRelay, passwordRisk, relayName } from '../../src/mail/relay/relay.ts'
 
 describe('parseRelay', () => {
   it('needs no more than a host', () => {
@@ -32,6 +32,32 @@ describe('parseRelay', () => {
     expect(parseRelay('smtps://mail.example.org')).toMatchObject({ port: 465, secure: true, tls: 'require' })
     expect(parseRelay('smtps://mail.example.org?tls=try')).toMatchObject({ tls: 'try' })
     expect(parseRelay('smtps://127.0.0.1:4650/')).toMatchObject({ port: 4650, tls: 'try' })
+  })
+
+  it('sends a password to another machine only over TLS with a certificate that verifies, unless told otherwise', () => {
+    const tlsOf = (url: string) => parseRelay(url).tls
+    expect(tlsOf('smtp://user:secret@mail.example.org')).toBe('require')
+    expect(tlsOf('smtp://user:secret@mail.example.org:587?connections=4')).toBe('require')
+    expect(tlsOf('smtp://user:secret@10.0.0.7')).toBe('require')
+    expect(tlsOf('smtp://user:secret@[2001:db8::1]:587')).toBe('require')
+    for (const host of ['127.0.0.1', 'localhost', '[::1]']) expect(tlsOf(`smtp://user:secret@${host}:2525`)).toBe('try')
+    for (const tls of ['off', 'try', 'require'])
+      expect(tlsOf(`smtp://user:secret@mail.example.org?tls=${tls}`)).toBe(tls)
+    expect(tlsOf('smtp://mail.example.org')).toBe('try')
+  })
+
+  it('says of a relay that it puts the password at risk, and how', () => {
+    const riskOf = (url: string) => passwordRisk(parseRelay(url))
+    expect(riskOf('smtp://user:secret@mail.example.org?tls=off')).toContain('in the clear')
+    expect(riskOf('smtp://user:secret@mail.example.org?tls=try')).toContain('Any certificate')
+    expect(riskOf('smtps://user:secret@mail.example.org?tls=try')).toContain('Any certificate')
+    for (const url of [
+      'smtp://user:secret@mail.example.org',
+      'smtps://user:secret@mail.example.org',
+      'smtp://user:secret@127.0.0.1?tls=off',
+      'smtp://mail.example.org?tls=off',
+    ])
+      expect(riskOf(url)).toBeNull()
   })
 
   it('takes IP addresses, and names them so that the port can be told', () => {

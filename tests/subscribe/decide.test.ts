@@ -87,6 +87,9 @@ describe('decide', () => {
     expect(decide(asked('reader', false), standing('pending'), OFFER)).toMatchObject({ ask: true })
     expect(decide(asked('reader', false), standing('left'), OFFER)).toMatchObject({ ask: true })
     expect(decide(asked('import', false), standing('pending'), OFFER)).toMatchObject({ ask: false })
+    expect(decide(asked('import', false, { neverAsked: true }), standing('pending'), OFFER)).toMatchObject({
+      ask: true,
+    })
     expect(decide(asked('reader', false), standing('active'), OFFER)).toMatchObject({ ask: false })
     expect(decide(asked('administrator', true), null, OFFER)).toMatchObject({ ask: false })
   })

@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { type ImportResult, importSubscribers } from '../../src/subscribe/import/import.ts'
+import { type ImportWatch, importSubscribers } from '../../src/subscribe/import/import.ts'
+import type { ImportResult } from '../../src/subscribe/import/passes.ts'
 import { type Listed, listSubscriptions } from '../../src/subscribe/listing.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from './fixtures.ts'
@@ -14,6 +15,27 @@ export const HEADER = 'email,confirmedAt,evidence'
 
 /** What is listed of who chose Fridays at 18 in Kolkata. */
 export const FRIDAYS = { rhythm: 'weekly', weekday: 5, hour: 18, timeZone: 'Asia/Kolkata' }
+
+/** The counts of an import, of which all but these are 0. */
+export const counts = (said: Partial<ImportResult>): ImportResult => ({
+  rows: 0,
+  added: 0,
+  updated: 0,
+  unchanged: 0,
+  duplicates: 0,
+  pending: 0,
+  rejected: 0,
+  rejectsFile: null,
+  ...said,
+})
+
+/** What is watched of an import that accepts all mails, where a test says nothing else. */
+export const watching = (said: Partial<ImportWatch> = {}): ImportWatch => ({
+  onRead: () => {},
+  accept: async () => 'send',
+  onProgress: () => {},
+  ...said,
+})
 
 /** A folder with one CSV file, imported again and again. */
 export type ImportFolder = {
@@ -32,20 +54,19 @@ export function openImportFolder(): ImportFolder {
   let unknown: readonly string[] = []
   return {
     path,
-    importText: (db, text, newsletter) => {
+    importText: async (db, text, newsletter) => {
       writeFileSync(path('readers.csv'), text)
-      const watch = {
-        onUnknown: (columns: readonly string[]) => {
-          unknown = columns
+      const watch = watching({
+        onRead: (found) => {
+          unknown = found.unknown
         },
-        onProgress: () => {},
-      }
-      return importSubscribers(
-        db,
-        { file: path('readers.csv'), newsletter: newsletter ?? null },
-        watch,
-        handClock(NOON),
-      )
+      })
+      const order = { file: path('readers.csv'), newsletter: newsletter ?? null }
+      const result = await importSubscribers(db, order, watch, handClock(NOON))
+      const { rows, rejectsFile, ...parts } = result
+      // Whatever a test is about, the counts of its imports add up.
+      expect(Object.values(parts).reduce((sum, part) => sum + part, 0)).toBe(rows)
+      return result
     },
     unknown: () => unknown,
   }

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { suppression } from '../../src/db/schema/subscriber.ts'
 import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
@@ -6,11 +5,10 @@ import { findNewsletter } from '../../src/subscribe/newsletter/newsletters.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { courantOn } from './commanding.ts'
 import { ADD_TAGBLATT, NEXT_SLOT, NOON } from './fixtures.ts'
-import { FRIDAYS, openImportFolder } from './importing.ts'
+import { FRIDAYS } from './importing.ts'
 import { EVA, join, leaveOne, SHOWN } from './readers.ts'
 
 const { db } = await freshDatabase()
-const folder = openImportFolder()
 
 const courant = courantOn(db)
 const wrongUsage = { code: 'usage' }
@@ -152,17 +150,6 @@ describe('courant subscriber', () => {
       code: 'subscriber.unknown',
       message: expect.stringContaining('suppressed: bounced'),
     })
-  })
-
-  test('import says its counts, and which columns it leaves out', async () => {
-    await courant(...ADD_TAGBLATT)
-    writeFileSync(folder.path('list.csv'), 'email,age\na@example.com,30\nnobody,31\n')
-    const { results, warnings, texts } = await courant('subscriber', 'import', folder.path('list.csv'))
-
-    const rejectsFile = folder.path('list.rejects.csv')
-    expect(results).toEqual([{ rows: 2, added: 0, updated: 0, pending: 1, rejected: 1, rejectsFile }])
-    expect(texts).toEqual([`2 rows: 0 added, 0 updated, 1 pending, 1 rejected (see ${rejectsFile})`])
-    expect(warnings).toEqual(['Columns left out: age'])
   })
 
   test.each([

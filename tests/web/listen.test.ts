@@ -27,10 +27,47 @@ test('serves the site over a socket: pages, the address of the connection, and t
   await server.close()
 })
 
-test('a taken port is told', async () => {
-  const server = await listen(new Hono<SiteEnv>(), 0, '127.0.0.1')
-  const port = Number(new URL(server.url).port)
-  await expect(listen(new Hono<SiteEnv>(), port, '127.0.0.1')).rejects.toThrow(`Port ${port} cannot be opened.`)
+const EMPTY = new Hono<SiteEnv>()
+
+test('a taken port is told, with the address it is taken on', async () => {
+  for (const host of ['127.0.0.1', '::1']) {
+    const server = await listen(EMPTY, 0, host)
+    const port = Number(new URL(server.url).port)
+    await expect(listen(EMPTY, port, host)).rejects.toMatchObject({
+      code: 'web.port',
+      what: `Port ${port} of ${host} cannot be opened.`,
+      todo: expect.stringContaining('PORT'),
+    })
+    await server.close()
+  }
+})
+
+test('an address that is none of this machine is told, and names HOST', async () => {
+  for (const host of ['192.0.2.1', '2001:db8::1', 'nowhere.invalid'])
+    await expect(listen(EMPTY, 0, host)).rejects.toMatchObject({
+      code: 'web.port',
+      what: `Port 0 of ${host} cannot be opened.`,
+      todo: expect.stringContaining('HOST'),
+    })
+})
+
+test.each([
+  ['127.0.0.1', /^http:\/\/127\.0\.0\.1:\d+$/],
+  ['0.0.0.0', /^http:\/\/0\.0\.0\.0:\d+$/],
+  ['::1', /^http:\/\/\[::1\]:\d+$/],
+  ['::', /^http:\/\/\[::\]:\d+$/],
+  ['localhost', /^http:\/\/(127\.0\.0\.1|\[::1\]):\d+$/],
+])('on %s it says the address it really listens on, and answers there', async (host, url) => {
+  const server = await listen(makeSite(database.db).app, 0, host)
+  expect(server.url).toMatch(url)
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+  await server.close()
+})
+
+test('on the loopback address alone no other address of this machine answers', async () => {
+  const server = await listen(EMPTY, 0, '127.0.0.1')
+  const { port } = new URL(server.url)
+  for (const host of ['127.0.0.2', '[::1]']) await expect(fetch(`http://${host}:${port}/`)).rejects.toThrow()
   await server.close()
 })
 

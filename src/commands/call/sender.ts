@@ -3,7 +3,7 @@ import type { Stationery } from '../../deliver/message.ts'
 import type { Sender } from '../../deliver/send.ts'
 import { loadTemplates } from '../../digest/template.ts'
 import type { Logger } from '../../log.ts'
-import { parseRelay } from '../../mail/relay/relay.ts'
+import { parseRelay, passwordRisk, relayName } from '../../mail/relay/relay.ts'
 import { openLinkKeys } from '../../subscribe/links.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
@@ -16,7 +16,13 @@ export async function openStationery(config: Config, apart = false): Promise<Sta
   }
 }
 
-/** What a worker sends with, by the configuration; `apart` as for `loadTemplates`. */
+/** What a worker sends with, by the configuration; `apart` as for `loadTemplates`. Warns of a password that others could read. */
 export async function openSender(config: Config, log: Logger, apart = false): Promise<Sender> {
-  return { relays: config.relays.map((url) => parseRelay(url)), stationery: await openStationery(config, apart), log }
+  const relays = config.relays.map((url) => parseRelay(url))
+  for (const relay of relays) {
+    const risk = passwordRisk(relay)
+    const hint = 'Leave tls out of SMTP_URL, or set tls=require.'
+    if (risk !== null) log.warn({ relay: relayName(relay), risk, hint }, 'relay.insecure')
+  }
+  return { relays, stationery: await openStationery(config, apart), log }
 }

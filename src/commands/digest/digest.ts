@@ -1,64 +1,66 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import type { Temporal } from '../../clock.ts'
 import { compileSource, fieldsOf, writeMessage } from '../../deliver/message.ts'
 import { readPreview } from '../../digest/preview.ts'
 import { renderDigest } from '../../digest/render.ts'
 import { readTemplate } from '../../digest/template.ts'
 import { composeDigest } from '../../digest/view/compose.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
 import { toBuffer } from '../../mail/fill.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { clockAt } from '../call/now.ts'
 import { openStationery } from '../call/sender.ts'
+import { address, file, instant, line, oneOf, slug as shortName } from '../call/values.ts'
 import { sendDigest } from './send.ts'
 import { testDigest } from './test.ts'
 import { type WatchOptions, watchPreview } from './watch.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
+/** The database finds an edition by it. */
+const LONGEST_KEY = 200
 
-type PreviewOptions = WatchOptions & { watch?: boolean }
-type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: string }
+type PreviewOptions = WatchOptions & { format: (typeof FORMATS)[number]; watch?: boolean }
+type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: Temporal.Instant }
 
 /** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
 export function registerDigest(program: Command, context: CommandContext): void {
   const group = program.command('digest').description('look at the next digest, test it, or send it now')
   group
     .command('preview')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
     .description('what a reader would get now; changes nothing')
-    .option('--subscriber <email>', "this subscriber's own digest")
-    .option('--format <format>', FORMATS.join(', '), 'html')
-    .option('--out <file>', 'write it there')
-    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
+    .option('--format <format>', FORMATS.join(', '), oneOf('--format', FORMATS), 'html' as const)
+    .option('--out <file>', 'write it there', file('--out'))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
     .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
     .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
   group
     .command('test')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
     .description('send the next digest to one address, marked as a test; changes nothing')
-    .requiredOption('--to <email>', 'who gets the test')
-    .option('--subscriber <email>', "this subscriber's own digest")
+    .requiredOption('--to <email>', 'who gets the test', address('--to'))
+    .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
     .action((slug: string | undefined, options: { to: string; subscriber?: string }) =>
       testDigest(context, slug, options),
     )
   group
     .command('send')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one')
+    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
     .description('plan and deliver now, to every active subscription, what is new to each')
     .option('--dry-run', 'only say what would be sent')
-    .option('--to <email>', "only to this reader's subscription")
-    .option('--key <key>', 'the same key returns the same edition')
-    .option('--now <instant>', 'as if it were then (ISO 8601)')
+    .option('--to <email>', "only to this reader's subscription", address('--to'))
+    .option('--key <key>', 'the same key returns the same edition', line('--key', 'some', LONGEST_KEY))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
     .action((slug: string | undefined, options: SendOptions) =>
       sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, slug, options),
     )
 }
 
 async function preview(context: CommandContext, slug: string | undefined, options: PreviewOptions): Promise<void> {
-  const format = FORMATS.find((one) => one === options.format)
-  if (format === undefined)
-    throw new CourantError('usage', { what: `--format takes ${FORMATS.join(', ')}, not ${options.format}.` })
+  const { format } = options
   if (options.watch === true) return watchPreview(context, slug, options)
   if (format === 'mjml')
     return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
@@ -102,7 +104,14 @@ async function answer(context: CommandContext, options: PreviewOptions, content:
     process.stdout.write(content)
     return
   }
-  await writeFile(options.out, content)
+  await writeFile(options.out, content).catch((cause: unknown) => {
+    throw new CourantError('output.unwritable', {
+      what: 'The file of --out cannot be written.',
+      why: `${reasonOf(cause)}.`,
+      todo: 'Name one in a folder that is there and that you may write to.',
+      cause,
+    })
+  })
   const bytes = Buffer.byteLength(content)
   context.print({ file: options.out, format: options.format, bytes }, `${options.out}: ${bytes} bytes`)
 }

@@ -12,7 +12,7 @@ import { CourantError } from '../../errors.ts'
 import { addressKey, checkAddress } from '../../mail/address/address.ts'
 import { toBase32 } from '../../mail/encoding/base32.ts'
 import { messageIdOf, nameMessage } from '../../mail/identity.ts'
-import { openLine } from '../../mail/relay/dial.ts'
+import { dialFirst } from '../../mail/relay/dial.ts'
 import type { Relay } from '../../mail/relay/relay.ts'
 import { hashAddress, readHashKey } from '../../subscribe/consent.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
@@ -123,15 +123,15 @@ async function send(
   relays: readonly Relay[],
   { envelope, content }: Pick<Message, 'envelope' | 'content'>,
 ): Promise<void> {
-  const line = openLine(relays)
+  const dialled = await dialFirst(relays)
+  if ('trouble' in dialled) throw refused('No relay could be reached.', dialled.trouble)
+  const { connection } = dialled
   try {
-    const ready = await line.ready(1)
-    if (ready.kind === 'unreachable') throw refused('No relay could be reached.', ready.trouble)
-    const reply = await ready.connections[0]?.send(envelope, content.pieces)
-    if (reply?.kind === 'accepted') return
-    throw refused('The relay did not take the test mail.', reply?.text.replaceAll(envelope.to, '…'))
+    const reply = await connection.send(envelope, content.pieces)
+    if (reply.kind === 'accepted') return
+    throw refused('The relay did not take the test mail.', reply.text.replaceAll(envelope.to, '…'))
   } finally {
-    await line.close()
+    await connection.close()
   }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Temporal } from '../../clock.ts'
 import { escapeHtml } from '../../digest/markup/liquid.ts'
 import { templateFolders } from '../../digest/template.ts'
 import { CourantError } from '../../errors.ts'
@@ -9,7 +10,7 @@ import type { CommandContext } from '../call/context.ts'
 import { serveWatched } from '../call/watch.ts'
 
 /** What `digest preview --watch` may be asked for. */
-export type WatchOptions = { subscriber?: string; format: string; out?: string; now?: string }
+export type WatchOptions = { subscriber?: string; format: string; out?: string; now?: Temporal.Instant }
 
 const CLI = fileURLToPath(new URL('../../cli.ts', import.meta.url))
 const LOCALES = fileURLToPath(new URL('../../../locales/', import.meta.url))
@@ -48,7 +49,7 @@ export async function watchPreview(
 function renderApart(slug: string | undefined, options: WatchOptions, signal: AbortSignal): Promise<string> {
   const words = ['digest', 'preview', ...(slug === undefined ? [] : [slug]), '--json', '--format', options.format]
   if (options.subscriber !== undefined) words.push('--subscriber', options.subscriber)
-  if (options.now !== undefined) words.push('--now', options.now)
+  if (options.now !== undefined) words.push('--now', options.now.toString())
   return new Promise((settle) => {
     execFile(
       process.execPath,

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import type { AccessChange } from '../../collect/source/access.ts'
 import { CourantError } from '../../errors.ts'
+import { line, many } from '../call/values.ts'
 
 /** Options that say what a source is shown when it is fetched. */
 export type AccessOptions = {
@@ -11,16 +12,29 @@ export type AccessOptions = {
   readonly header: readonly string[]
 }
 
+const LONGEST_HEADER = 5_000
+
 /** Adds these options to a command. */
 export function takesAccess(command: Command): Command {
   return command
-    .option('--user-agent <text>', "in the place of Courant's own; an empty text goes back to that")
-    .option('--username <name>', 'for sources behind a password; an empty text takes name and password away')
+    .option(
+      '--user-agent <text>',
+      "in the place of Courant's own; an empty text goes back to that",
+      line('--user-agent', 'orNone'),
+    )
+    .option(
+      '--username <name>',
+      'for sources behind a password; an empty text takes name and password away',
+      line('--username', 'orNone'),
+    )
     .option('--password-stdin', 'read the password from standard input')
-    .option('--header <line>', "'Name: value', may be repeated; without a value it is taken away", gather, [])
+    .option(
+      '--header <line>',
+      "'Name: value', may be repeated; without a value it is taken away",
+      many(line('--header', 'some', LONGEST_HEADER)),
+      [],
+    )
 }
-
-const gather = (line: string, before: readonly string[]) => [...before, line]
 
 /** What the options say, the password read from standard input. */
 export async function readAccess({ userAgent, username, passwordStdin, header }: AccessOptions): Promise<AccessChange> {

@@ -5,24 +5,28 @@ import type { Discovery } from '../../collect/source/discover.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
+import { slug, wrong } from '../call/values.ts'
 import { type AccessOptions, readAccess } from './access.ts'
 
 /** Whom feeds are given to, and what of them is new. */
-export type BackfillOptions = { readonly newsletter?: string; readonly backfill: string }
+export type BackfillOptions = { readonly newsletter?: string; readonly backfill: number | 'all' }
 
 /** Options of `source add`. */
 export type AddOptions = AccessOptions & BackfillOptions
 
+const WEEK = 7
+const MOST_DAYS = 99_999
+
 /** Adds these options to a command. */
 export function takesBackfill(command: Command): Command {
   return command
-    .option('--newsletter <slug>', 'may be left out where there is only one')
-    .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', '7')
+    .option('--newsletter <slug>', 'may be left out where there is only one', slug('--newsletter'))
+    .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', readBackfill, WEEK)
 }
 
 /** Gives a newsletter a feed, or the main feed of a page. One that cannot be fetched now is added all the same. */
 export async function addSource(context: CommandContext, given: string, options: AddOptions): Promise<void> {
-  const backfillDays = readBackfill(options.backfill)
+  const backfillDays = daysOf(options)
   const allowPrivate = context.config().collectAllowPrivate
   const [{ attachSource, readAddress }, { withAddress }] = await Promise.all([
     import('../../collect/source/attach.ts'),
@@ -48,14 +52,16 @@ export async function addSource(context: CommandContext, given: string, options:
 }
 
 /** How far back what a feed holds now is new, in days; null for all. */
-export function readBackfill(text: string): number | null {
-  if (text === 'all') return null
+export function daysOf({ backfill }: BackfillOptions): number | null {
+  return backfill === 'all' ? null : backfill
+}
+
+/** commander takes null for no answer. */
+function readBackfill(text: string): BackfillOptions['backfill'] {
+  if (text === 'all') return text
   if (text === 'none') return 0
   if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw new CourantError('usage', {
-    what: '--backfill is wrong.',
-    why: `It takes none, all or a number of days, and got ${JSON.stringify(text)}.`,
-  })
+  throw wrong('--backfill', `none, all or a number of days up to ${MOST_DAYS}`, text)
 }
 
 async function discover(context: CommandContext, address: Address, access: AccessChange): Promise<Discovery> {

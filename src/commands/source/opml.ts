@@ -4,11 +4,11 @@ import type { Imported } from '../../collect/source/opml.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
-import { type BackfillOptions, readBackfill } from './add.ts'
+import { type BackfillOptions, daysOf } from './add.ts'
 
 /** Gives a newsletter the feeds of an OPML file; those that are refused are named with their reason. */
 export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
-  const backfillDays = readBackfill(options.backfill)
+  const backfillDays = daysOf(options)
   const allowPrivate = context.config().collectAllowPrivate
   const { importFeeds, readOpml } = await import('../../collect/source/opml.ts')
   const feeds = readOpml(await readInput(file))

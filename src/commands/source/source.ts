@@ -2,44 +2,51 @@ import type { Command } from 'commander'
 import type { ListedSource } from '../../collect/source/listing.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
+import { file, idOrUrl, slug as shortName, url } from '../call/values.ts'
 import { takesAccess } from './access.ts'
 import { type AddOptions, addSource, type BackfillOptions, takesBackfill } from './add.ts'
 import { exportSources, importSources } from './opml.ts'
 import { type SetOptions, setSource } from './set.ts'
 
+const SOURCE = idOrUrl('<source>', '"courant source list" shows them.')
+
 /** `courant source add|list|set|import|export|remove`: where a newsletter's articles come from. */
 export function registerSource(program: Command, context: CommandContext): void {
   const group = program.command('source').description('where articles come from')
   takesBackfill(takesAccess(group.command('add')))
-    .argument('<url>', 'of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links one')
+    .argument(
+      '<url>',
+      'of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links one',
+      url('<url>'),
+    )
     .description('give a newsletter a feed')
-    .action((url: string, options: AddOptions) => addSource(context, url, options))
+    .action((given: string, options: AddOptions) => addSource(context, given, options))
   group
     .command('list')
     .description('all sources and how their last fetch went')
-    .option('--newsletter <slug>', 'only those of this newsletter')
+    .option('--newsletter <slug>', 'only those of this newsletter', shortName('--newsletter'))
     .action((options: { newsletter?: string }) => list(context, options.newsletter))
   takesAccess(group.command('set'))
-    .argument('<source>', 'its id or URL')
+    .argument('<source>', 'its id or URL', SOURCE)
     .description('change a source and fetch it again, also one that had ended; what is left out stays')
-    .option('--url <url>', 'where it has moved to; to another host no password or header goes along')
+    .option('--url <url>', 'where it has moved to; to another host no password or header goes along', url('--url'))
     .option('--let-in', 'make the articles that the flood brake holds new to readers')
     .option('--mark-seen', 'or keep them as known, shown to nobody')
     .action((name: string, options: SetOptions) => setSource(context, name, options))
   takesBackfill(group.command('import'))
-    .argument('<file>', 'a list of feeds as OPML; - for standard input')
+    .argument('<file>', 'a list of feeds as OPML; - for standard input', file('<file>'))
     .description('give a newsletter all feeds of a list')
-    .action((file: string, options: BackfillOptions) => importSources(context, file, options))
+    .action((name: string, options: BackfillOptions) => importSources(context, name, options))
   group
     .command('export')
     .description('write the active feeds as OPML to standard output')
-    .option('--newsletter <slug>', 'only those of this newsletter')
+    .option('--newsletter <slug>', 'only those of this newsletter', shortName('--newsletter'))
     .action((options: { newsletter?: string }) => exportSources(context, options.newsletter))
   group
     .command('remove')
-    .argument('<source>', 'its id or URL')
+    .argument('<source>', 'its id or URL', SOURCE)
     .description('take a source away; its articles stay')
-    .option('--newsletter <slug>', 'from this newsletter only')
+    .option('--newsletter <slug>', 'from this newsletter only', shortName('--newsletter'))
     .action((name: string, options: { newsletter?: string }) => remove(context, name, options.newsletter))
 }
 

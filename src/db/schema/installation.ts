@@ -9,8 +9,8 @@ export const installation = pgTable('installation', {
   createdAt: instant().notNull(),
 })
 
-/** When a part of the running system was last alive; `/readyz` looks at it. */
+/** When the scheduler was last alive, which `/readyz` looks at, and the times in which none was (`schedule/heartbeat.ts`). */
 export const heartbeat = pgTable('heartbeat', {
-  name: text({ enum: ['scheduler'] }).primaryKey(),
+  name: text().primaryKey(),
   at: instant().notNull(),
 })

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
@@ -20,6 +21,8 @@ export type ClaimedNotice = {
   /** The newsletters it may ask for, in the order they were asked for; none: `refusal` says why. */
   readonly asked: readonly Asked[]
   readonly refusal: string | null
+  /** A worker that is gone had it under way, so that it may have been sent. */
+  readonly takenOver: boolean
 }
 
 /** A newsletter a notice names, and the choice made for it. */
@@ -40,6 +43,7 @@ type Row = {
   locale: Locale
   format: 'html' | 'plain'
   refusal: string | null
+  taken_over: boolean
   name: string
   imprint: string | null
   from_address: string
@@ -71,27 +75,31 @@ export async function countDue(db: Database, most: number, now: Temporal.Instant
 
 /**
  * Leases up to `most` due notices, oldest first, and reads for each what it may say now: one statement. What a dead worker
- * had under way is taken over and marked as perhaps sent.
+ * had under way is taken over and marked as perhaps sent; never one of `except`, which this worker has itself.
  */
 export async function claimNotices(
   db: Database,
   most: number,
   now: Temporal.Instant,
+  token = makeToken(),
+  except: readonly number[] = [],
 ): Promise<readonly ClaimedNotice[]> {
   const at = now.toString()
   const hash = sql`p.email_hash`
   const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
   const rows = await db.execute<Row>(sql`
     with due as (
-      select n.id from notice n where ${isDue(at)} order by n.due_at, n.id limit ${most} for update skip locked
+      select n.id, n.state from notice n where ${isDue(at)} and n.id <> all(${`{${except.join(',')}}`}::bigint[])
+      order by n.due_at, n.id limit ${most} for update skip locked
     ), claimed as (
       update notice n set
-        state = 'sending', token = n.token + 1, attempts = n.attempts + 1, lease_until = ${leaseEnd(now)},
+        state = 'sending', token = ${token}, attempts = n.attempts + 1, lease_until = ${leaseEnd(now)},
         ambiguous = n.ambiguous or n.state = 'sending'
       from due where n.id = due.id
-      returning n.id, n.kind, n.subscriber_id, n.payload, n.nonce, n.token, n.attempts, n.due_at, n.created_at
+      returning n.id, n.kind, n.subscriber_id, n.payload, n.nonce, n.token, n.attempts, n.due_at, n.created_at,
+        due.state = 'sending' as taken_over
     )
-    select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, p.email, p.locale, p.format,
+    select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, c.taken_over, p.email, p.locale, p.format,
       case when w.state = 'deleted' then 'the newsletter is no more'
         else ${refusal} end as refusal,
       w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_colour, w.headline_font,
@@ -106,20 +114,32 @@ export async function claimNotices(
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)
 }
 
-/** Whether a claimed notice may still go: some of what it names waits for an answer as before. */
-export async function mayGoStill(db: Database, { id, token }: ClaimedNotice): Promise<boolean> {
+/** A token for one claim, which no other has: what was done under an older one is refused. */
+export const makeToken = (): number => randomInt(2 ** 31)
+
+/** Gives back, as never tried, what the claim with this token took whose answer was lost. */
+export async function giveBackLost(db: Database, token: number): Promise<void> {
+  await db.execute(sql`
+    update notice set state = 'queued', attempts = attempts - 1, lease_until = null
+    where state = 'sending' and token = ${token}`)
+}
+
+/**
+ * Whether a claimed notice may still go: some of what it names waits for an answer as before. These subscriptions are locked
+ * until the transaction ends, so that nobody unsubscribes meanwhile.
+ */
+export async function mayGoStill(tx: Database, { id, token }: ClaimedNotice): Promise<boolean> {
   const hash = sql`p.email_hash`
   const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
-  const rows = await db.execute<{ may: boolean }>(sql`
-    select exists (
-      select from notice c
-      join subscriber p on p.id = c.subscriber_id
-      cross join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') as named (id)
-      join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
-      join newsletter w on w.id = s.newsletter_id and w.state <> 'deleted'
-      where c.id = ${id} and c.token = ${token} and ${refusal} is null
-    ) as may`)
-  return rows.rows[0]?.may ?? false
+  const rows = await tx.execute(sql`
+    select from notice c
+    join subscriber p on p.id = c.subscriber_id
+    cross join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') as named (id)
+    join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
+    join newsletter w on w.id = s.newsletter_id and w.state <> 'deleted'
+    where c.id = ${id} and c.token = ${token} and ${refusal} is null
+    order by s.id for share of s`)
+  return rows.rows.length > 0
 }
 
 /** Prolongs the leases of what is still this worker's, and says which that is. */
@@ -151,6 +171,7 @@ function readNotice(rows: readonly Row[]): ClaimedNotice[] {
       reader: { email: row.email, locale: row.locale, format: row.format },
       asked: rows.filter((one) => one.refusal === null).map(readAsked),
       refusal: rows.every((one) => one.refusal !== null) ? row.refusal : null,
+      takenOver: row.taken_over,
     },
   ]
 }

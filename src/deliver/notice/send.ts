@@ -1,36 +1,22 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { reasonOf } from '../../errors.ts'
-import { openLine, type Ready } from '../../mail/relay/dial.ts'
 import { relayName } from '../../mail/relay/relay.ts'
-import type { SmtpConnection } from '../../mail/smtp.ts'
-import { type Outcome, putBack, readReply, refuse, retryLater } from '../outcome.ts'
-import { HEARTBEAT_MS, LEASE_SECONDS, MARGIN_MS } from '../send/lease.ts'
-import { openThrottle, type Throttle } from '../send/line/throttle.ts'
-import { FRESH_MS } from '../send/reader-check.ts'
-import { NEVER, unlessStopped } from '../send/rest.ts'
-import type { Attempt } from '../send/retry.ts'
+import { IdleTracker } from '../send/idle.ts'
+import { openBrake } from '../send/line/brake.ts'
+import { openThrottle } from '../send/line/throttle.ts'
+import { NEVER } from '../send/rest.ts'
 import type { Sender } from '../send.ts'
-import { accountNotices, type NoticeResult } from './account.ts'
-import { type ClaimedNotice, claimNotices, countDue, extendNotices, mayGoStill } from './claim.ts'
-import { writeNotice } from './write.ts'
+import { NoticeConnection, type NoticeSending, type SharedRelay } from './connection.ts'
+import { HeldNotices } from './held.ts'
 
 /** Notices on the wire at once, each on a connection of its own. */
-const ROUND = 10
-
-/** What one round works with. */
-type Round = {
-  readonly db: Database
-  readonly sender: Sender
-  readonly clock: Clock
-  readonly signal: AbortSignal
-  readonly throttle: Throttle
-}
+const MOST_CONNECTIONS = 10
 
 /**
- * Sends all due notices and accounts for them; returns how many the relay accepted. In rounds of ten: one statement claims
- * them, one accounts for them, and no connection takes the next before its last is committed. Where no relay answers
- * they stay due. Once the signal is aborted no message is begun; those on the wire are finished.
+ * Sends all due notices and records what becomes of them; returns how many a relay accepted. Each connection takes the next
+ * due notice when its last is recorded, until nothing is due any more. Where no relay answers they stay due. Once the signal
+ * is aborted no message is begun; those on the wire are finished. A fault ends its own connection, and is thrown once the
+ * others have ended.
  */
 export async function sendNotices(
   db: Database,
@@ -38,104 +24,28 @@ export async function sendNotices(
   clock: Clock,
   signal: AbortSignal = NEVER,
 ): Promise<number> {
-  const line = openLine(sender.relays)
-  const throttles = new Map(
-    sender.relays.map((relay) => [relay, openThrottle(relay.ratePerSecond, clock, signal)] as const),
-  )
-  let accepted = 0
-  try {
-    while (!signal.aborted) {
-      const due = await countDue(db, ROUND, clock.now())
-      const ready = due === 0 ? null : await unlessStopped(line.ready(due), signal)
-      if (ready === null) break
-      if (ready.kind === 'unreachable') {
-        sender.log.warn({ relays: sender.relays.map(relayName), trouble: ready.trouble }, 'relay.unreachable')
-        break
-      }
-      const throttle = throttles.get(ready.relay) ?? (async () => {})
-      const results = await sendRound({ db, sender, clock, signal, throttle }, ready)
-      if (results.length === 0) break
-      accepted += results.filter(({ outcome }) => outcome.state === 'sent').length
-      // A relay with trouble of its own is not asked with all that wait.
-      if (results.every(({ outcome }) => outcome.pausesRelay)) break
-    }
-  } finally {
-    await line.close()
-  }
+  const held = new HeldNotices(db, clock)
+  const sending: NoticeSending = { db, sender, clock, signal, held, idle: new IdleTracker(clock, signal), claiming: 0 }
+  const connections = openConnections(sending)
+  const settled = await Promise.allSettled(connections.map((connection) => connection.run()))
+  held.close()
+  for (const connection of settled) if (connection.status === 'rejected') throw connection.reason
+  const accepted = connections.reduce((sum, connection) => sum + connection.accepted, 0)
+  const trouble = connections.find((connection) => connection.trouble !== null)?.trouble
+  if (accepted === 0 && trouble !== undefined)
+    sender.log.warn({ relays: sender.relays.map(relayName), trouble }, 'relay.unreachable')
   return accepted
 }
 
-/** Claims a notice for each connection, sends them side by side, and returns those it could account for. */
-async function sendRound(round: Round, ready: Extract<Ready, { kind: 'ready' }>): Promise<readonly NoticeResult[]> {
-  const { db, sender, clock } = round
-  // A notice waits for its turn a second at most, as its reader's consent was looked at when it was claimed.
-  const most = Math.min(ready.connections.length, Math.max(1, Math.floor(ready.relay.ratePerSecond ?? ROUND)))
-  const askedMs = clock.monotonicMs()
-  const claimed = await claimNotices(db, most, clock.now())
-  const lease = keepLeases(db, claimed, clock, askedMs)
-  try {
-    const outcomes = await Promise.all(
-      ready.connections.slice(0, claimed.length).map(async (connection, index) => {
-        const notice = claimed[index]
-        if (notice === undefined) return []
-        const outcome = await settle(round, connection, notice, lease)
-        return outcome === null ? [] : [{ notice, outcome }]
-      }),
-    )
-    const results = outcomes.flat()
-    const written = await accountNotices(db, results, clock.now())
-    const mine = results.filter(({ notice }) => written.has(notice.id))
-    for (const { notice, outcome } of mine)
-      sender.log.info({ noticeId: notice.id, kind: notice.kind, outcome: outcome.state }, 'notice.accounted')
-    return mine
-  } finally {
-    lease.drop()
-  }
-}
-
-/** Sends the notice and says what becomes of it; null when it is no longer this worker's. */
-async function settle(
-  { db, sender, clock, signal, throttle }: Round,
-  connection: SmtpConnection,
-  notice: ClaimedNotice,
-  lease: ReturnType<typeof keepLeases>,
-): Promise<Outcome | null> {
-  const [first] = notice.asked
-  if (first === undefined) return refuse({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
-  const attempt = (): Attempt => ({
-    attempts: notice.attempts,
-    giveUpFrom: notice.createdAt,
-    jitter: Math.random(),
+/** As many as the relays allow; each is given those that have a connection left for it. */
+function openConnections(sending: NoticeSending): readonly NoticeConnection[] {
+  const { sender, clock, signal } = sending
+  const shared = sender.relays.map((relay): SharedRelay => {
+    return { relay, throttle: openThrottle(relay.ratePerSecond, clock, signal), brake: openBrake(clock, signal) }
   })
-  try {
-    const { envelope, octets } = await writeNotice(sender.stationery, notice, first, clock.now())
-    await throttle()
-    if (signal.aborted) return putBack('stopped', null)
-    if (lease.isOld() && !(await mayGoStill(db, notice))) return putBack('looked at again', null)
-    if (!lease.holds(notice)) return null
-    return readReply(await connection.send(envelope, octets), attempt(), clock.now())
-  } catch (error) {
-    const reason = reasonOf(error)
-    sender.log.error({ noticeId: notice.id, reason }, 'notice.unwritten')
-    return retryLater(attempt(), clock.now(), `the message cannot be written: ${reason}`, null)
-  }
-}
-
-/**
- * Keeps the leases of a round, asked for at `claimedMs`, alive while a relay takes its time; `holds` goes by the monotonic
- * clock. `isOld`: its readers' consent was looked at too long ago.
- */
-function keepLeases(db: Database, claimed: readonly ClaimedNotice[], clock: Clock, claimedMs: number) {
-  const validUntilMs = new Map(claimed.map(({ id }) => [id, claimedMs + LEASE_SECONDS * 1000]))
-  const heartbeat = setInterval(async () => {
-    const askedMs = clock.monotonicMs()
-    const still = await extendNotices(db, claimed, clock.now()).catch(() => new Set<number>())
-    for (const id of still) validUntilMs.set(id, askedMs + LEASE_SECONDS * 1000)
-  }, HEARTBEAT_MS)
-  heartbeat.unref()
-  return {
-    holds: ({ id }: ClaimedNotice) => clock.monotonicMs() < (validUntilMs.get(id) ?? 0) - MARGIN_MS,
-    isOld: () => clock.monotonicMs() - claimedMs > FRESH_MS,
-    drop: () => clearInterval(heartbeat),
-  }
+  const count = Math.min(MOST_CONNECTIONS, Math.max(0, ...sender.relays.map(({ connections }) => connections)))
+  return Array.from({ length: count }, (_, place) => {
+    const allowing = shared.filter(({ relay }) => place < relay.connections)
+    return new NoticeConnection(sending, allowing)
+  })
 }

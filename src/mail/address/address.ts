@@ -34,15 +34,23 @@ const SPECIALS = /[\s"(),:;<>@[\\\]]/
  * readable domain (`müller.de`, not `xn--mller-kva.de`).
  */
 export function checkAddress(input: string): AddressCheck {
+  const { local, domain } = readTyped(input)
+  const { address, reason } = cleanAddress(input)
+  const likely = whyNotLocal(local) === null ? suggestDomain(domain) : null
+  return { valid: reason === null, reason, suggestion: likely === null ? null : `${local}@${likely}`, address }
+}
+
+/** What `checkAddress` says but for the suggestion, which takes ten times as long as the rest: 0.1 ms. */
+export function cleanAddress(input: string): Pick<AddressCheck, 'address' | 'reason'> {
+  const { typed, local, domain } = readTyped(input)
+  const reason = whyNotWhole(typed) ?? whyNotLocal(local) ?? whyNotDomain(domain) ?? whyTooLong(local, domain)
+  return reason === null ? { address: `${local}@${readableDomain(domain)}`, reason } : { address: null, reason }
+}
+
+function readTyped(input: string): { typed: string; local: string; domain: string } {
   const typed = input.trim().normalize('NFC')
   const at = typed.lastIndexOf('@')
-  const local = typed.slice(0, Math.max(at, 0))
-  const domain = typed.slice(at + 1)
-  const reason = whyNotWhole(typed) ?? whyNotLocal(local) ?? whyNotDomain(domain) ?? whyTooLong(local, domain)
-  const likely = whyNotLocal(local) === null ? suggestDomain(domain) : null
-  const suggestion = likely === null ? null : `${local}@${likely}`
-  if (reason !== null) return { valid: false, reason, suggestion, address: null }
-  return { valid: true, reason: null, suggestion, address: `${local}@${readableDomain(domain)}` }
+  return { typed, local: typed.slice(0, Math.max(at, 0)), domain: typed.slice(at + 1) }
 }
 
 /** The identity of an address: two spellings with the same key are one mailbox to Courant. NFC, lower case, A-labels. */

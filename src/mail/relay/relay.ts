@@ -38,7 +38,8 @@ const SHAPE = 'smtp[s]://user:password@host:port?connections=10&rate=50&tls=off|
 /**
  * Reads the URL of a relay, `smtp[s]://user:password@host:port?connections=10&rate=50&tls=off|try|require`.
  *
- * Only the host is needed. The port is 25, or 465 for smtps; `tls` is `try`, or `require` for smtps to another machine.
+ * Only the host is needed. The port is 25, or 465 for smtps; `tls` is `try`, or `require` for another machine with smtps or
+ * a password.
  * User and password are percent-decoded. Throws `mail.relay`, which says what is wrong and never repeats what was given,
  * since a misplaced character can make a password look like any other part.
  */
@@ -52,14 +53,16 @@ export function parseRelay(url: string): Relay {
   const secure = parsed.protocol === 'smtps:'
   const host = readHost(parsed.hostname)
   const options = readOptions(parsed.searchParams)
-  const tls = options.tls ?? (secure && !isLoopback(host) ? 'require' : 'try')
+  const credentials = readCredentials(parsed.username, parsed.password)
+  const isAtRisk = (secure || credentials !== null) && !isLoopback(host)
+  const tls = options.tls ?? (isAtRisk ? 'require' : 'try')
   if (secure && tls === 'off') throw wrong('smtps:// is TLS from the start, so tls=off contradicts it.')
   return {
     host,
     port: parsed.port === '' ? (secure ? 465 : 25) : Number(parsed.port),
     secure,
     tls,
-    credentials: readCredentials(parsed.username, parsed.password),
+    credentials,
     connections: options.connections ?? CONNECTIONS,
     ratePerSecond: options.rate,
     timeouts: TIMEOUTS,
@@ -69,6 +72,13 @@ export function parseRelay(url: string): Relay {
 /** Names a relay in logs and messages: `host:port`. */
 export function relayName(relay: Relay): string {
   return `${isIP(relay.host) === 6 ? `[${relay.host}]` : relay.host}:${relay.port}`
+}
+
+/** Who could read the password on the way to the relay, as its URL says it is sent; null where nobody could. */
+export function passwordRisk({ host, tls, credentials }: Relay): string | null {
+  if (credentials === null || tls === 'require' || isLoopback(host)) return null
+  if (tls === 'off') return 'The password is sent in the clear (tls=off): whoever listens in on the way can read it.'
+  return 'Any certificate is taken (tls=try): whoever stands between can ask for the password and read it.'
 }
 
 /** Whether the host is this machine, where nobody can listen in or stand between. */

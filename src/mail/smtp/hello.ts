@@ -49,10 +49,10 @@ export function hearHello(hello: Hello, said: ServerReply, manner: Manner): Hell
       if (needsTls(hello, manner)) return fail('greeting', `${NO_TLS} ${said.text}`)
       return say(`HELO ${manner.name}`, { ...hello, awaits: 'helo' })
     case 'helo':
-      return good ? { kind: 'ready', offer: NO_OFFER } : fail('greeting', said.text)
+      return good ? logIn({ ...hello, offer: NO_OFFER }, manner) : fail('greeting', said.text)
     case 'starttls':
       if (said.code === 220) return { kind: 'encrypt' }
-      if (needsTls(hello, manner)) return fail('greeting', said.text)
+      if (needsTls(hello, manner)) return fail('greeting', `${TLS_REFUSED} ${said.text}`)
       // No password goes over a connection that was to be encrypted and is not.
       return { kind: 'ready', offer: hello.offer }
     case 'auth':
@@ -60,7 +60,9 @@ export function hearHello(hello: Hello, said: ServerReply, manner: Manner): Hell
   }
 }
 
-const NO_TLS = 'The relay offers no TLS, which tls=require wants.'
+const NO_TLS = 'The relay offers no TLS (STARTTLS), which tls=require wants, so nothing was sent to it.'
+const TLS_REFUSED = 'The relay refused TLS, which tls=require wants, so nothing was sent to it:'
+const NO_LOGIN = 'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.'
 
 function afterEhlo(hello: Hello, manner: Manner): HelloStep {
   if (!hello.encrypted && manner.tls !== 'off' && hello.offer.startTls) {
@@ -76,6 +78,7 @@ function needsTls(hello: Hello, manner: Manner): boolean {
 
 function logIn(hello: Hello, { host, tls, credentials }: Manner): HelloStep {
   const { auth } = hello.offer
+  if (credentials !== null && auth.length === 0 && tls === 'require') return fail('auth', NO_LOGIN)
   if (credentials === null || auth.length === 0) return { kind: 'ready', offer: hello.offer }
   if (!hello.encrypted && tls !== 'off' && !isLoopback(host)) {
     return fail('auth', 'The relay offers no TLS, so the password was not sent; tls=off sends it all the same.')
@@ -91,7 +94,7 @@ function logIn(hello: Hello, { host, tls, credentials }: Manner): HelloStep {
 function afterAuth(hello: Hello, said: ServerReply): HelloStep {
   if (said.code === 235) return { kind: 'ready', offer: hello.offer }
   if (said.code === 334 && hello.secrets.length > 0) return speakSecret(hello, hello.secrets)
-  return fail('auth', said.text)
+  return fail('auth', `The relay refused the login: ${said.text}`)
 }
 
 function speakSecret(hello: Hello, [next = '', ...later]: readonly string[]): HelloStep {

@@ -26,6 +26,8 @@ export type Enrolment = {
   readonly confirmed: { readonly evidence: string; readonly at: Temporal.Instant | null } | null
   /** What a reader was shown who asks by themselves. */
   readonly shown?: Evidence
+  /** No confirmation mail is queued: nobody has accepted yet how many an import sends. */
+  readonly withheld?: boolean
 }
 
 /** Why a subscription is refused: the address is suppressed, its reader left, or the rhythm is not offered. */
@@ -48,7 +50,8 @@ export function becomesActive({ standing, step }: Candidate): boolean {
   return step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active'
 }
 
-type Known = {
+/** A wish with what is known of its address. `hash` in hex. */
+export type Known = {
   readonly enrolment: Enrolment
   readonly newsletter: Newsletter
   readonly emailKey: string
@@ -71,14 +74,16 @@ export async function readCandidates(
   })
 }
 
-function refusalOf({ enrolment, newsletter, suppressed }: Known): Refusal | null {
+/** Why a wish is refused, whatever stands. */
+export function refusalOf({ enrolment, newsletter, suppressed }: Known): Refusal | null {
   const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
   if (!isTaken) return 'suppressed'
   const { rhythm } = enrolment.choice
   return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
 }
 
-async function recognise(
+/** Reads what is known of the addresses, and locks the suppressed ones until the transaction ends. */
+export async function recognise(
   tx: Database,
   enrolments: readonly Enrolment[],
   now: Temporal.Instant,
@@ -113,16 +118,26 @@ async function decideAll(
     admitted.flatMap((one, index) => {
       const pair = pairs[index]
       if (pair === undefined) return []
-      const { enrolment, newsletter } = one
+      const { enrolment } = one
       const standing = kept.get(pairKey(pair)) ?? null
-      const { by, choice, confirmed } = enrolment
-      const retry = one.suppressed === 'retriable'
-      const asked = { by, evidence: confirmed !== null, choice, topicIds: topicIds(enrolment), retry }
-      const step = decide(asked, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
+      const step = stepOf(one, standing, topicIds(enrolment))
       if (step.kind === 'refuse') return []
+      const retry = one.suppressed === 'retriable'
       return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step, retry }] as const]
     }),
   )
+}
+
+/** What becomes of a wish beside what stands. */
+export function stepOf(
+  { enrolment, newsletter, suppressed }: Known,
+  standing: Kept | null,
+  topicIds: readonly number[] | null,
+): Step {
+  const { by, choice, confirmed } = enrolment
+  const asked = { by, evidence: confirmed !== null, choice, topicIds, retry: suppressed === 'retriable' }
+  const neverAsked = standing?.neverAsked ?? false
+  return decide({ ...asked, neverAsked }, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
 }
 
 /** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */

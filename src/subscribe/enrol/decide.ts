@@ -13,6 +13,8 @@ export type Asked = {
   readonly topicIds: readonly number[] | null
   /** The address bounced so long ago that its reader may be asked whether it lives. */
   readonly retry: boolean
+  /** No mail has asked the reader of a pending subscription yet. */
+  readonly neverAsked?: boolean
 }
 
 /** A subscription as it stands, or as it is to be. Topic ids ascend. */
@@ -43,7 +45,7 @@ export function decide(asked: Asked, standing: Standing | null, offer: Offer): S
   const state = stateAfter(asked, standing.state)
   // A form proves nothing about who filled it in: it changes no choice of a reader who has confirmed.
   if (asked.by === 'reader' && isConfirmed(standing.state)) return { kind: 'keep', ask: asked.retry }
-  const ask = state === 'pending' && asked.by !== 'import'
+  const ask = state === 'pending' && (asked.by !== 'import' || asked.neverAsked === true)
   const to = { state, choice, topicIds }
   return isSame(standing, to) ? { kind: 'keep', ask } : { kind: 'change', to, ask }
 }

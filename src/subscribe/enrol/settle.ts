@@ -34,7 +34,7 @@ export async function settle(
   if ((await changeSubscriptions(tx, changing)) < changing.length) return null
   const touched = await changeSubscribers(tx, changesOf(candidates))
   const idOf = (one: Candidate) => one.standing?.id ?? entered.get(pairKey(pairOf(one))) ?? -1
-  const wishes = candidates.filter((one) => one.step.ask)
+  const wishes = candidates.filter((one) => one.step.ask && !one.enrolment.withheld)
   const asked = await queueConfirmations(
     tx,
     wishes.map((one) => ({ subscriberId: one.subscriberId, subscriptionId: idOf(one) })),
@@ -46,7 +46,10 @@ export async function settle(
   const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), isAsked(one)))
   await recordConsent(tx, events, now)
   return new Map(
-    candidates.map((one) => [one, { kind: kindOf(one, touched.has(one.subscriberId)), subscriptionId: idOf(one) }]),
+    candidates.map((one) => [
+      one,
+      { kind: kindOf(one, touched.has(one.subscriberId), isAsked(one)), subscriptionId: idOf(one) },
+    ]),
   )
 }
 
@@ -142,10 +145,10 @@ function changesOf(candidates: readonly Candidate[]): readonly SubscriberChange[
   return [...new Map(changes.map((change) => [change.id, change])).values()]
 }
 
-function kindOf(candidate: Candidate, touched: boolean): Settled['kind'] {
+function kindOf(candidate: Candidate, touched: boolean, isAsked: boolean): Settled['kind'] {
   const { enrolment, standing, step } = candidate
   const state = step.kind === 'keep' ? standing?.state : step.to.state
-  if (state === 'pending' && (standing === null || enrolment.by !== 'import')) return 'pending'
+  if (state === 'pending' && (standing === null || isAsked || enrolment.by !== 'import')) return 'pending'
   if (becomesActive(candidate)) return 'added'
   return step.kind !== 'keep' || touched ? 'updated' : 'unchanged'
 }

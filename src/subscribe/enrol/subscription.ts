@@ -9,7 +9,13 @@ import type { Standing } from './decide.ts'
 type Pair = { readonly newsletterId: number; readonly subscriberId: number }
 
 /** A subscription as read. */
-export type Kept = Standing & Pair & { readonly id: number; readonly cohortId: number }
+export type Kept = Standing &
+  Pair & {
+    readonly id: number
+    readonly cohortId: number
+    /** It is pending, and no mail has asked its reader to confirm it. */
+    readonly neverAsked: boolean
+  }
 
 /** A subscription to be made. `seenEntryId` is its own watermark, null for its cohort's. */
 type Entering = Pair & {
@@ -61,9 +67,12 @@ async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
     weekday: number | null
     hour: number | null
     zone: string
+    never_asked: boolean
   }
   const found = await tx.execute<Row>(sql`
-    select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.rhythm, c.weekday, c.hour, c.zone
+    select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.rhythm, c.weekday, c.hour, c.zone,
+      s.state = 'pending' and not exists (select from notice n where n.subscriber_id = s.subscriber_id
+        and n.kind in ('confirmation', 'reminder') and n.payload -> 'subscriptionIds' @> to_jsonb(s.id)) as never_asked
     from ${from}
     join cohort c on c.id = s.cohort_id
     order by s.id`)
@@ -74,6 +83,7 @@ async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
     state: row.state,
     cohortId: row.cohort_id,
     topicIds: row.topics,
+    neverAsked: row.never_asked,
     choice: { rhythm: row.rhythm, weekday: row.weekday, hour: row.hour, zone: row.zone },
   }))
 }

@@ -12,6 +12,7 @@ const LONGEST_URL = 2_000
 const text = (most: number) => z.string().trim().max(most, `takes at most ${most} characters`)
 const optionalText = (most: number) =>
   text(most)
+    .regex(/^[\P{Cc}\n\r\t]*$/u, 'takes no control characters')
     .transform((value) => (value === '' ? null : value))
     .nullable()
 const whole = (least: number, most: number) => {
@@ -25,7 +26,8 @@ const whole = (least: number, most: number) => {
     .refine((value) => Number.isInteger(value) && value >= least && value <= most, takes)
 }
 
-const slug = z.string().regex(/^[a-z0-9-]{1,63}$/, 'takes 1 to 63 of a–z, 0–9 and hyphens')
+const SLUG = /^[a-z0-9-]{1,63}$/
+const slug = z.string().regex(SLUG, 'takes 1 to 63 of a–z, 0–9 and hyphens')
 const zone = z.string().transform((value, issues) => {
   const canonical = canonicalZone(value.trim())
   if (canonical === null) issues.addIssue('takes an IANA name such as Europe/Berlin')
@@ -44,7 +46,7 @@ const replyTo = z.string().transform((value, issues) => {
 
 const colour = (example: string) => z.string().regex(/^#[0-9a-f]{6}$/i, `takes a colour such as ${example}`)
 const orNone = <Field extends z.ZodType>(field: Field) =>
-  z.union([z.literal('').transform(() => null), z.null(), field])
+  z.preprocess((value) => (value === '' ? null : value), field.nullable())
 const httpsUrl = z
   .string()
   .trim()
@@ -89,6 +91,9 @@ const added = z.object({
   rhythm: shape.rhythm.default('daily'),
 })
 
+/** Whether a newsletter may have this short name. */
+export const isSlug = (text: string): boolean => SLUG.test(text)
+
 /** What an administrator says about a newsletter, not yet validated: texts and numbers by the fields' names. */
 export type FieldInput = Readonly<Record<string, unknown>>
 type AddedFields = z.output<typeof added>
@@ -117,7 +122,7 @@ function read<Fields extends z.ZodType>(fields: Fields, input: FieldInput): z.ou
 
 function isHttps(value: string): boolean {
   const url = URL.parse(value)
-  return url?.protocol === 'https:' && url.username === '' && url.password === ''
+  return !/\p{Cc}/u.test(value) && url?.protocol === 'https:' && url.username === '' && url.password === ''
 }
 
 /** A sender from `address` or `Name <address>`; an empty name where only the address is given; null for anything else. */

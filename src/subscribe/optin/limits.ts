@@ -5,6 +5,8 @@ export const MOST_OPT_INS = 5
 const HOUR = { hours: 1 }
 const DAY = { hours: 24 }
 const MOST_A_DAY = 3
+/** No mail waits longer than until a day after the last, which may itself have waited a day. */
+export const LONGEST_WAIT_HOURS = 48
 
 /**
  * When the next opt-in mail may go to an address that got, or will get, mails at `earlier`: at most one in any hour,

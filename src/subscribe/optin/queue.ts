@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { findFirstAllowed } from './limits.ts'
+import { findFirstAllowed, LONGEST_WAIT_HOURS } from './limits.ts'
 
 /** An opt-in mail wanted: whom, and for which of their subscriptions. */
 export type OptInOrder = { readonly subscriberId: number; readonly subscriptionIds: readonly number[] }
@@ -41,6 +41,12 @@ export async function queueOptIns(
     join subscriber p on p.id = w."subscriberId"
     order by p.id`)
   return new Set(rows.map((row) => row.subscriberId))
+}
+
+/** After the clock was set back: a mail that the wrong clock counted holds up the next one no longer than one of now would. */
+export async function shortenOptInWaits(tx: Database, now: Temporal.Instant): Promise<void> {
+  const latest = now.add({ hours: LONGEST_WAIT_HOURS }).toString()
+  await tx.execute(sql`update opt_in set at = ${now.toString()} where at > ${latest}`)
 }
 
 /** Forgets the opt-in mails of readers who have just confirmed: their limits begin anew. */

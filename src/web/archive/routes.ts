@@ -53,6 +53,7 @@ async function showList(site: Site, c: SiteContext, newsletter: Newsletter): Pro
   )
   return showPage(site, c, language, {
     template: 'archive',
+    isPublic: true,
     title: phrase(locale, 'pages.archive.titleOf', { name: newsletter.name }),
     newsletters: [newsletter.name],
     look: newsletter,
@@ -92,6 +93,7 @@ function showEdition(site: Site, c: SiteContext, newsletter: Newsletter, edition
   if (!edition.home) c.header('X-Robots-Tag', 'noindex')
   return showPage(site, c, language, {
     template: 'edition',
+    isPublic: true,
     title: `${newsletter.name} – ${day}`,
     newsletters: [newsletter.name],
     look: newsletter,

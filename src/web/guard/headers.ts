@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Site, SiteEnv } from '../context.ts'
 
-/** Pages that need a token, or keep what was typed, are no search engine's and no cache's business. */
+/** Pages that need a token are no search engine's business. */
 const PRIVATE = /^\/(confirm|unsubscribe|undo|preferences)\//
 const HTTPS_ONLY = 'max-age=15552000'
 
@@ -35,7 +35,6 @@ export function guardHeaders({ config }: Site): MiddlewareHandler<SiteEnv> {
   return async (c, next) => {
     const { path } = c.req
     if (PRIVATE.test(path)) c.header('X-Robots-Tag', 'noindex')
-    if (!path.startsWith('/assets/')) c.header('Cache-Control', PRIVATE.test(path) ? 'no-store' : 'no-cache')
     if (path === '/subscribe') return embeddable(c, next)
     return (path.startsWith('/archive/') ? archive : closed)(c, next)
   }

@@ -3,6 +3,7 @@ import { LOCALES } from '../../digest/locale.ts'
 import { shortenAddress } from '../../mail/address/address.ts'
 import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
+import { FOR_EVERYBODY } from '../guard/caching.ts'
 import { colourSheetName } from './colours.ts'
 import type { Language } from './pages.ts'
 import { sayList } from './say.ts'
@@ -18,6 +19,8 @@ export type Page = {
   /** In full; the page shows it shortened. */
   readonly address?: string | null
   readonly view: object
+  /** The same for everybody: says nothing about a reader and repeats nothing that was typed, so a cache may keep it. */
+  readonly isPublic?: boolean
   readonly status?: ContentfulStatusCode
 }
 
@@ -41,9 +44,12 @@ export function showPage(site: Site, c: SiteContext, language: Language, page: P
       href: hrefIn(locale, c),
     })),
   }
+  // A template that fails becomes a page of its own: no header of this one may be set by then.
+  const html = site.pages.render(page.template, language, { ...page.view, frame })
   c.header('Vary', 'Accept-Language')
   c.header('Content-Language', language.locale)
-  return c.html(site.pages.render(page.template, language, { ...page.view, frame }), page.status ?? 200)
+  if (page.isPublic === true) c.header('Cache-Control', FOR_EVERYBODY)
+  return c.html(html, page.status ?? 200)
 }
 
 /** The same address in another language. */

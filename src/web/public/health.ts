@@ -3,9 +3,9 @@ import type { Site, SiteEnv } from '../context.ts'
 
 /** `/healthz`: the process answers. `/readyz`: it does its work; else 503 with the reasons. */
 export function routeHealth(app: Hono<SiteEnv>, { readHealth }: Site): void {
-  app.get('/healthz', (c) => c.text('ok\n', 200, { 'Cache-Control': 'no-store' }))
+  app.get('/healthz', (c) => c.text('ok\n'))
   app.get('/readyz', async (c) => {
     const health = await readHealth()
-    return c.json(health, health.ready ? 200 : 503, { 'Cache-Control': 'no-store' })
+    return c.json(health, health.ready ? 200 : 503)
   })
 }

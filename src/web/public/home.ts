@@ -15,6 +15,7 @@ export function routeHome(app: Hono<SiteEnv>, site: Site): void {
     const { locale } = language
     return showPage(site, c, language, {
       template: 'home',
+      isPublic: true,
       title: phrase(locale, 'pages.home.title'),
       newsletters: [],
       look: newsletters.length === 1 ? (newsletters[0] ?? null) : null,

@@ -23,6 +23,7 @@ async function showLegal(site: Site, c: SiteContext, page: 'imprint' | 'privacy'
     imprint: (imprint ?? '').split(/\r?\n/).filter((line) => line.trim() !== ''),
   }))
   return showPage(site, c, language, {
+    isPublic: true,
     template: page === 'privacy' ? `privacy.${locale}` : 'imprint',
     title: phrase(locale, `pages.${page}.title`),
     newsletters: newsletters.length === 1 ? newsletters.map(({ name }) => name) : [],

@@ -117,6 +117,7 @@ async function showForm(
       : phrase(locale, 'pages.subscribe.titleOne', { name: only.name })
   return showPage(site, c, language, {
     template: 'subscribe',
+    isPublic: c.req.method !== 'POST',
     title,
     newsletters: only === null ? [] : [only.name],
     look: only,

@@ -62,6 +62,19 @@ describe('the dialogue before the first message', () => {
     expect(greet(replies, { tls })).toEqual(expected)
   })
 
+  it('says in plain words why nothing was sent where TLS is required', () => {
+    const textOf = (replies: readonly string[], manner: Partial<Manner> = {}) =>
+      greet(replies, { tls: 'require', ...manner }).at(-1)
+    expect(textOf(['220 hi', '250 hi'])).toEqual(
+      failed('greeting', 'The relay offers no TLS (STARTTLS), which tls=require wants, so nothing was sent to it.'),
+    )
+    expect(textOf(['220 hi', '502 what?'])).toEqual(failed('greeting', 'so nothing was sent to it. 502 what?'))
+    for (const refusal of ['454 4.7.0 not now', '502 5.5.1 no'])
+      expect(textOf(['220 hi', OFFERED, refusal], { credentials: LOGIN })).toEqual(
+        failed('greeting', `The relay refused TLS, which tls=require wants, so nothing was sent to it: ${refusal}`),
+      )
+  })
+
   it('needs no STARTTLS where TLS is there from the first octet', () => {
     expect(greet(['220 hi', OFFERED], { tls: 'require' }, true)).toEqual([EHLO, 'ready'])
     expect(greet(['220 hi', '502 what?', '250 hi'], { tls: 'require' }, true)).toEqual([
@@ -126,6 +139,25 @@ describe('the dialogue before the first message', () => {
     expect(login({ tls: 'off' })).toBe(PLAIN)
     expect(login({ host: '127.0.0.1' })).toBe(PLAIN)
   })
+
+  it('sends nothing where TLS and a login are wanted and the relay takes no login', () => {
+    const refused = failed(
+      'auth',
+      'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.',
+    )
+    const manner: Partial<Manner> = { tls: 'require', credentials: LOGIN }
+    expect(greet(['220 hi', '250 hi'], manner, true).at(-1)).toEqual(refused)
+    expect(greet(['220 hi', '502 what?', '250 hi'], manner, true).at(-1)).toEqual(refused)
+    expect(greet(['220 hi', OFFERED, '220 go', '250 hi'], manner).at(-1)).toEqual(refused)
+  })
+
+  it.each(['535 5.7.8 wrong', '454 4.7.0 not now', '504 5.5.4 what?'])(
+    'says that the login was refused: %s',
+    (reply) => {
+      const refused = failed('auth', `The relay refused the login: ${reply}`)
+      expect(greet(['220 hi', AUTH, reply], { tls: 'require', credentials: LOGIN }, true).at(-1)).toEqual(refused)
+    },
+  )
 
   it('does not log in once a relay has gone back on its offer of TLS', () => {
     const replies = ['220 hi', '250-hi\n250-AUTH PLAIN\n250 STARTTLS', '454 not now']

@@ -136,17 +136,20 @@ describe('TLS', () => {
 
   it('makes it forget what the relay said before, and drops what was said behind the reply to STARTTLS', async () => {
     const tls = certify('localhost')
+    const OFFERED = '250-hi\r\n250-AUTH PLAIN\r\n250-PIPELINING\r\n250 STARTTLS\r\n'
     const injected = '250-evil\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n235 in\r\n250-half'
     const relay = await hostile({
       tls,
       answers: {
-        EHLO: ['250-hi\r\n250-AUTH PLAIN\r\n250-PIPELINING\r\n250 STARTTLS\r\n', '250 hi\r\n'],
+        EHLO: [OFFERED, '250 hi\r\n', OFFERED, '250 hi\r\n'],
         STARTTLS: [`220 go\r\n${injected}`],
       },
     })
     trust(tls.cert)
-    const connection = await connect(`smtp://courant:secret@localhost:${relay.port}?tls=require`)
+    const connection = await connect(`smtp://localhost:${relay.port}?tls=require`)
     expect(await connection.send(TO, OCTETS)).toMatchObject({ kind: 'accepted', text: '250 2.0.0 taken' })
+    const withLogin = await open(`smtp://courant:secret@localhost:${relay.port}?tls=require`)
+    expect(withLogin).toEqual(trouble('auth', 'offers no login'))
     expect(relay.lines.join()).not.toMatch(/AUTH/)
     expect(Math.max(...relay.reads)).toBe(1)
   })
