@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { Clock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { rehearsePlan } from '../../src/deliver/plan/rehearse.ts'
@@ -8,42 +9,49 @@ import { leaseShare } from '../../src/deliver/send/lease.ts'
 import { planDue } from '../../src/schedule/planning.ts'
 import { sendAll } from '../schedule/tagblatt.ts'
 import { planByHand } from '../support/planned.ts'
-import { makeWorld, NOON, type World } from '../support/world.ts'
+import { makeWorld, NOON } from '../support/world.ts'
+import { addArticles } from './articles.ts'
 import { judgeEntries, judgeShares } from './promises.ts'
 import { PAST_LEASE, type Scenario } from './scenario.ts'
 import type { System } from './system.ts'
 
 /** Two slices: planning cuts at 100,000 readers. */
 const PRETENDED_MEMBERS = 60_000
-const READERS = { home: 5, late: 4, plain: 3 }
-const ALL_READERS = READERS.home + READERS.late + READERS.plain
+const READERS = { home: 5, late: 4, plain: 3, missed: 1 }
+const ALL_READERS = READERS.home + READERS.late + READERS.plain + READERS.missed
 const FIRST_ARTICLES = 2
 const MORE_ARTICLES = 3
 
 /** Three cohorts in two languages; the first edition is on its way when there is more to plan. */
-async function prepareWorld({ db, clock }: System): Promise<World> {
-  const world = await makeWorld(db)
-  const late = await world.addCohort('Etc/UTC', 12)
-  const plain = await world.addCohort('Europe/Berlin', 14, 'weekdays')
-  // At noon it is two o'clock in Berlin.
-  await db.execute(sql`update cohort set hour = 14 where id = ${world.cohortId}`)
-  await world.addReaders(READERS.home)
-  await world.addReaders(READERS.late, { cohortId: late, locale: 'en' })
-  await world.addReaders(READERS.plain, { cohortId: plain, format: 'plain' })
-  await world.addArticles(FIRST_ARTICLES)
-  const first = await planByHand(db, world, clock)
-  await claimSome(db, first, clock.now().toString(), clock)
-  await world.addArticles(MORE_ARTICLES)
-  await db.execute(sql`update cohort set members = ${PRETENDED_MEMBERS} where id <> ${late}`)
-  return world
-}
+const prepareWorld = ({ db, rowsOf }: System) =>
+  rowsOf('planning', async (noon) => {
+    const world = await makeWorld(db)
+    const { newsletterId } = world
+    const late = await world.addCohort('Etc/UTC', 12)
+    const plain = await world.addCohort('Europe/Berlin', 14, 'weekdays')
+    const missed = await world.addCohort('Etc/UTC', 4)
+    await world.addCohort('Etc/UTC', 12, 'monthly')
+    // At noon it is two o'clock in Berlin.
+    await db.execute(sql`update cohort set hour = 14 where id = ${world.cohortId}`)
+    await world.addReaders(READERS.home)
+    await world.addReaders(READERS.late, { cohortId: late, locale: 'en' })
+    await world.addReaders(READERS.plain, { cohortId: plain, format: 'plain' })
+    await world.addReaders(READERS.missed, { cohortId: missed })
+    await addArticles(db, FIRST_ARTICLES)
+    await claimSome(db, await planByHand(db, world, noon), noon)
+    await addArticles(db, MORE_ARTICLES)
+    await db.execute(sql`update cohort set members = ${PRETENDED_MEMBERS} where id in (${world.cohortId}, ${plain})`)
+    return { newsletterId, missed }
+  })
 
 /** A worker has claimed a few deliveries, and its lease lasts for another two seconds: it is waited for. */
-async function claimSome(db: Database, editionId: number, at: string, { now }: System['clock']): Promise<void> {
+async function claimSome(db: Database, editionId: number, { now }: Clock): Promise<void> {
   const lease = await leaseShare(db, 'another worker', editionId, now())
   if (lease === null) throw new Error('there is nothing to lease')
   await claimDue(db, lease, 2, now())
-  await db.execute(sql`update share set lease_until = ${at}::timestamptz + interval '2 s' where id = ${lease.shareId}`)
+  await db.execute(
+    sql`update share set lease_until = ${now().toString()}::timestamptz + interval '2 s' where id = ${lease.shareId}`,
+  )
 }
 
 /** The partition of the next edition's deliveries is yet to be made. */
@@ -60,6 +68,7 @@ const planningByHand: Scenario = {
     await dropPartition(db)
     const order = orderByHand(world.newsletterId, 'morning', null)
     const plan = () => planEdition(db, order, clock)
+    const planNext = () => planByHand(db, world, clock)
     return {
       work: async () => {
         await plan()
@@ -68,10 +77,9 @@ const planningByHand: Scenario = {
         const broken = left ? [] : [...(await judgePlanned(db))]
         clock.skip(PAST_LEASE)
         // Who comes after a planner that gave up plans without its key, and opens what it had begun.
-        if (!left) await plan()
         // Those in doubt are planned once their first edition is sent.
-        for (let rounds = 0; rounds < 2; rounds += 1) {
-          await planByHand(db, world, clock)
+        for (const next of [left ? planNext : plan, planNext]) {
+          await next()
           broken.push(...(await judgeShares(system)))
           await sendAll(db)
         }
@@ -97,10 +105,7 @@ const planningSlots: Scenario = {
   name: 'planning what is due',
   prepare: async (system) => {
     const { db, clock, sender, log } = system
-    const world = await prepareWorld(system)
-    const missed = await world.addCohort('Etc/UTC', 4)
-    await world.addCohort('Etc/UTC', 12, 'monthly')
-    await world.addReaders(1, { cohortId: missed })
+    const { missed } = await prepareWorld(system)
     const due = NOON.toString()
     await db.execute(sql`
       update cohort set next_due_at = case
@@ -125,7 +130,7 @@ const planningSlots: Scenario = {
           await sendAll(db)
         }
         broken.push(...(await judgeSlots(db)))
-        return [...broken, ...(await judgeEntries(db, ALL_READERS + 1, FIRST_ARTICLES + MORE_ARTICLES))]
+        return [...broken, ...(await judgeEntries(db, ALL_READERS, FIRST_ARTICLES + MORE_ARTICLES))]
       },
     }
   },
