@@ -29,8 +29,9 @@ export async function isPlannedAhead(db: Database, now: Temporal.Instant): Promi
 /**
  * After the clock was set back: cohorts are due again at their first slot that was not seen in time, the present hour's
  * among them, instead of after a time that never was; slots that were given up by the wrong clock are judged anew, and no
- * lease, retry or wait lasts until then. A slot that was planned already has its edition, so that nobody gets it twice; one whose articles
- * went out with a slot to come is recorded as `missed` unless there is something new for it. Returns how many cohorts moved.
+ * lease, retry or wait lasts until then. A slot that was planned already has its edition, so that nobody gets it twice; one
+ * whose articles went out with a slot to come is recorded as `missed` unless there is something new for it. Returns how many
+ * cohorts moved.
  */
 export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promise<number> {
   await shortenLeases(db, now)

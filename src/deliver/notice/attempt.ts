@@ -41,7 +41,8 @@ export async function attemptNotice(
   const { clock } = work
   const begunMs = clock.monotonicMs()
   const hear = (reply: Reply) => {
-    const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
+    const { attempts, createdAt: giveUpFrom, ambiguous } = notice
+    const attempt = { attempts, giveUpFrom, ambiguous, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
     brake.hear(reply, outcome, begunMs)
     return outcome

@@ -21,8 +21,8 @@ export async function recordNotice({ db, clock, sender, signal }: NoticeWork, re
     } catch (error) {
       failures += 1
       if (failures === 1) log.error({ noticeId, reason: reasonOf(error) }, 'outcomes.not_recorded')
-      const isOver = clock.monotonicMs() - startMs > LEASE_SECONDS * 1000
-      if (isOver && (signal.aborted || !isTransient(error))) throw error
+      const isInTime = clock.monotonicMs() - startMs <= LEASE_SECONDS * 1000
+      if (!isInTime && (signal.aborted || !isTransient(error))) throw error
       await clock.sleep(waitMs(failures))
     }
   }
