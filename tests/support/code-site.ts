@@ -11,7 +11,8 @@ export function codeSite(): string {
     const [, name = '', path = ''] =
       /at (?:async )?(?:Promise\.all.*|(.*?) \()?(?:file:\/\/)?(\/[^)]*?):\d+:\d+\)?$/.exec(line) ?? []
     if (!path.includes('/src/') || path.includes('/node_modules/') || PASSING_ON.test(path)) continue
-    return `${name.replace(/^Object\./, '') || 'a function'} (${path.split('/').slice(-2).join('/')})`
+    // A function without a name was given to one that passes it on; who called that has one.
+    if (name !== '') return `${name.replace(/^Object\./, '')} (${path.split('/').slice(-2).join('/')})`
   }
   return 'a test'
 }
