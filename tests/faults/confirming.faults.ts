@@ -1,4 +1,4 @@
 import { CONFIRMING } from './confirming.ts'
-import { describeFaults } from './describe.ts'
+import { describeFaults, inTurn } from './describe.ts'
 
-await describeFaults(CONFIRMING)
+await describeFaults(CONFIRMING, inTurn)

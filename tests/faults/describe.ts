@@ -1,20 +1,24 @@
 import { afterAll, describe, test } from 'vitest'
 import type { Fault } from '../support/failing.ts'
-import { listFaults, sayFault } from './matrix.ts'
+import { listFaults, sayFault, takeTurns } from './matrix.ts'
 import { runScenario, type Scenario, type Verdict } from './scenario.ts'
 import { openPlace, type Place } from './system.ts'
 
 /** Scenarios wait for backoffs, leases and relays most of the time: a few are run side by side, each on a database of its own. */
 const SIDE_BY_SIDE = 3
 
-/** Which faults of a scenario are tests here; all unless given. */
-type Choice = (fault: Fault) => boolean
+/** Which faults of a scenario are tests here. */
+type Choice = (faults: readonly Fault[]) => readonly Fault[]
+
+const all: Choice = (faults) => faults
+/** All with `COURANT_FAULTS=all`, else once and six times in turn. */
+export const inTurn: Choice = process.env.COURANT_FAULTS === 'all' ? all : takeTurns
 
 /**
  * Runs each scenario without a fault and makes a test of each fault at each statement that they take: in the first scenario
  * that takes it, as the same statement is tested once.
  */
-export async function describeFaults(scenarios: readonly Scenario[], isChosen: Choice = () => true): Promise<void> {
+export async function describeFaults(scenarios: readonly Scenario[], choose: Choice = all): Promise<void> {
   const places = await openPlaces()
   const dry = await Promise.all(
     scenarios.map(async (scenario) => {
@@ -30,7 +34,7 @@ export async function describeFaults(scenarios: readonly Scenario[], isChosen: C
       test('comes out well when nothing fails', () => {
         if (broken.length > 0) throw new Error(broken.join('\n'))
       })
-      for (const fault of listFaults(fresh).filter(isChosen)) {
+      for (const fault of choose(listFaults(fresh))) {
         const others = dry.filter((one) => one.scenario !== scenario && one.statements.has(fault.statement))
         test.concurrent(sayFault(fault), async () => {
           const tries = [scenario, ...others.map((one) => one.scenario)]

@@ -1,4 +1,4 @@
-import { describeFaults } from './describe.ts'
+import { describeFaults, inTurn } from './describe.ts'
 import { IMPORTING } from './importing.ts'
 
-await describeFaults(IMPORTING)
+await describeFaults(IMPORTING, inTurn)

@@ -9,6 +9,17 @@ const shorten = (statement: string) => (statement.length > LONGEST ? `${statemen
 
 const TIMES = [1, 6] as const
 
+/**
+ * Of these faults those with which each statement fails with each code, and in turn once and six times: within a transaction
+ * what fails is undone whichever it is.
+ */
+export function takeTurns(faults: readonly Fault[]): readonly Fault[] {
+  const statements = [...new Set(faults.map(({ statement }) => statement))]
+  const turnOf = ({ statement, code, when }: Fault) =>
+    statements.indexOf(statement) + FAULT_CODES.indexOf(code) + (when === 'after' ? 1 : 0)
+  return faults.filter((fault) => turnOf(fault) % 2 === (fault.times === 1 ? 0 : 1))
+}
+
 /** All faults there are: each statement with each code, once and six times, before it and, where that matters, after. */
 export function listFaults(statements: ReadonlyMap<string, StatementFacts>): readonly Fault[] {
   return [...statements].flatMap(([statement, facts]) =>

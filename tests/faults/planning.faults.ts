@@ -1,4 +1,4 @@
-import { describeFaults } from './describe.ts'
+import { describeFaults, inTurn } from './describe.ts'
 import { PLANNING } from './planning.ts'
 
-await describeFaults(PLANNING)
+await describeFaults(PLANNING, inTurn)

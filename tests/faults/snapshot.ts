@@ -24,12 +24,15 @@ export async function saveRows(db: Database, name: string): Promise<void> {
 export async function restoreRows(db: Database, name: string): Promise<void> {
   await db.execute(
     sql.raw(`
-      do $$ declare name text; begin
+      do $$ declare name text; columns text; begin
         perform set_config('session_replication_role', 'replica', true);
         for name in select relname from pg_class
           where relnamespace = '${name}'::regnamespace and relkind = 'r' and relname <> 'kept_sequence'
         loop
-          execute format('insert into public.%I overriding system value select * from ${name}.%I', name, name);
+          select string_agg(quote_ident(attname), ', ' order by attnum) into columns from pg_attribute
+            where attrelid = format('public.%I', name)::regclass and attnum > 0 and not attisdropped and attgenerated = '';
+          execute format('insert into public.%I (%s) overriding system value select %s from ${name}.%I',
+            name, columns, columns, name);
         end loop;
         perform setval(format('public.%I', k.name)::regclass, k.last_value) from ${name}.kept_sequence k;
       end $$`),
