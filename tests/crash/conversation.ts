@@ -7,6 +7,8 @@ export type Taken = {
   readonly order: number
   readonly to: string
   readonly messageId: string
+  /** Numbers of the articles it shows, where the relay was told how to read them. */
+  readonly articles: readonly number[]
   /** Whether the reply to its dot was written. */
   replied: boolean
 }
@@ -17,16 +19,24 @@ export type Conversation = {
   readonly isUnanswered: () => boolean
 }
 
+/** Where a dialogue may be: `half` of a content has come, all of it (`dot`), or its reply is given. */
+export type Stage = 'greeting' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA' | 'half' | 'dot' | 'replied'
+
 /** How a relay answers. */
 export type Manners = {
+  /** Whether the connection is reset here. */
+  readonly resets: (stage: Stage, to: string) => boolean
   readonly refuse: (to: string) => string | null
   readonly pauseMs: () => number
+  readonly readArticles: (content: Buffer) => readonly number[]
   readonly onTaken: (taken: Taken) => void
 }
 
 const END = Buffer.from('\r\n.\r\n')
 const OFFERS =
   '250-crash.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 0\r\n'
+
+const VERBS = ['EHLO', 'MAIL', 'RCPT', 'DATA'] as const
 
 let order = 0
 
@@ -45,11 +55,16 @@ export function converse(socket: Socket, manners: Manners): Conversation {
     else queue = queue.then(() => void socket.write(text))
   }
 
+  const breaks = (stage: Stage): boolean => {
+    if (!socket.destroyed && manners.resets(stage, to)) socket.resetAndDestroy()
+    return socket.destroyed
+  }
+
   const answer = (taken: Taken): void => {
     const reply = () => {
       unanswered -= 1
-      taken.replied = !socket.destroyed
-      if (!socket.destroyed) socket.write('250 2.0.0 taken\r\n')
+      taken.replied = !breaks('dot')
+      if (taken.replied) socket.write('250 2.0.0 taken\r\n', () => breaks('replied'))
     }
     const waitMs = manners.pauseMs()
     if (waitMs === 0 && unanswered === 1) reply()
@@ -59,7 +74,9 @@ export function converse(socket: Socket, manners: Manners): Conversation {
   const takeContent = (): boolean => {
     const at = pending.indexOf(END)
     if (at < 0) return false
-    const taken: Taken = { order: ++order, to, messageId: readMessageId(pending.subarray(0, at)), replied: false }
+    const content = pending.subarray(0, at)
+    const articles = manners.readArticles(content)
+    const taken: Taken = { order: ++order, to, messageId: readMessageId(content), articles, replied: false }
     pending = pending.subarray(at + END.length)
     inContent = false
     to = ''
@@ -80,6 +97,8 @@ export function converse(socket: Socket, manners: Manners): Conversation {
 
   const obey = (line: string): void => {
     const verb = line.slice(0, 4).toUpperCase()
+    const stage = VERBS.find((one) => one === verb)
+    if (stage !== undefined && breaks(stage)) return
     if (verb === 'EHLO') say(OFFERS)
     else if (verb === 'RCPT') receive(/<(.*?)>/.exec(line)?.[1] ?? '')
     else if (verb === 'DATA') startContent()
@@ -106,10 +125,11 @@ export function converse(socket: Socket, manners: Manners): Conversation {
     say(inContent ? '354 go on\r\n' : '503 5.5.1 nobody to send to\r\n')
   }
 
-  socket.write('220 crash.test\r\n')
+  if (!breaks('greeting')) socket.write('220 crash.test\r\n')
   socket.on('data', (octets: Buffer) => {
     pending = pending.length === 0 ? octets : Buffer.concat([pending, octets])
-    while (inContent ? takeContent() : takeLine());
+    while (!socket.destroyed && (inContent ? takeContent() : takeLine()));
+    if (inContent) breaks('half')
   })
   return { saidGoodbye: () => goodbye, isUnanswered: () => unanswered > 0 }
 }

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type Conversation, converse, type Taken } from './conversation.ts'
+import { type Conversation, converse, type Stage, type Taken } from './conversation.ts'
 
 /** What became of one connection of a process; `cut` where it ended without QUIT: by a kill, a reset, or a client that gave up. */
 export type Call = {
@@ -26,18 +26,24 @@ export type CrashRelay = {
   onTaken: (count: number) => void
   /** A reply that refuses the recipient, or null. */
   refuse: (to: string) => string | null
+  /** Whether a connection is reset at this stage of a dialogue; asked each time one comes there. */
+  resets: (stage: Stage, to: string) => boolean
   /** How long a reply to a message is held back. */
   pauseMs: number
   /** Resets every connection and listens no more until `revive`; what was not replied to never will be. */
   readonly fall: () => Promise<void>
+  /** Listens again, where it does not. */
   readonly revive: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 const DOORS = 3
 
-/** Starts a relay on free ports of 127.0.0.1 that offers PIPELINING and costs little beside the process it takes from. */
-export async function openRelay(): Promise<CrashRelay> {
+/**
+ * Starts a relay on free ports of 127.0.0.1 that offers PIPELINING and costs little beside the process it takes from; it
+ * reads articles from contents only where it is told how.
+ */
+export async function openRelay(readArticles: (content: Buffer) => readonly number[] = () => []): Promise<CrashRelay> {
   const calls: Call[] = []
   const sockets = new Map<Socket, Conversation>()
   const ports = Array.from({ length: DOORS }, () => 0)
@@ -50,7 +56,9 @@ export async function openRelay(): Promise<CrashRelay> {
     socket.setNoDelay(true)
     const talk = converse(socket, {
       refuse: (to) => relay.refuse(to),
+      resets: (stage, to) => relay.resets(stage, to),
       pauseMs: () => relay.pauseMs,
+      readArticles,
       onTaken: (taken) => {
         call.taken.push(taken)
         count += 1
@@ -67,6 +75,7 @@ export async function openRelay(): Promise<CrashRelay> {
   }
 
   const listen = async (): Promise<void> => {
+    if (servers.length > 0) return
     for (const [door, port] of ports.entries()) {
       const server = createServer((socket) => take(socket, door))
       await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -92,6 +101,7 @@ export async function openRelay(): Promise<CrashRelay> {
     unanswered: () => [...sockets.values()].filter((talk) => talk.isUnanswered()).length,
     onTaken: () => {},
     refuse: () => null,
+    resets: () => false,
     pauseMs: 0,
     fall,
     revive: listen,

@@ -1,0 +1,4 @@
+import { describeFaults } from './describe.ts'
+import { NOTICES_SENT } from './notices.ts'
+
+await describeFaults(NOTICES_SENT)

@@ -1,0 +1,4 @@
+import { describeFaults, inTurn } from './describe.ts'
+import { PLANNING } from './planning.ts'
+
+await describeFaults(PLANNING, inTurn)

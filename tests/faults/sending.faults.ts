@@ -1,0 +1,4 @@
+import { describeFaults } from './describe.ts'
+import { SENDING } from './sending.ts'
+
+await describeFaults(SENDING)
