@@ -7,4 +7,12 @@ import { fileURLToPath } from 'node:url'
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/courant', import.meta.url)))
 const { main } = await import('./main.ts')
 
+// Whoever reads the answer may have enough of it (`| head`); a full disk is told, and the command has failed.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  process.stderr.write(`The answer could not be written: ${error.message}.\n`)
+  process.exit(1)
+})
+process.stderr.on('error', () => {})
+
 process.exitCode = await main(process.argv.slice(2))

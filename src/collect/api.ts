@@ -4,6 +4,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { type Article, toArticle } from './article.ts'
+import { inStoringTransaction } from './store/locks.ts'
 import { letIn } from './store/release.ts'
 import { type Stored, storeArticles } from './store.ts'
 import { readLanguage } from './text/language.ts'
@@ -80,7 +81,7 @@ export async function addArticles(
   now: Temporal.Instant,
 ): Promise<Omit<Stored, 'held'>> {
   const latest = [...new Map(articles.map((article) => [article.urlKey, article] as const)).values()]
-  return db.transaction(async (tx) => {
+  return inStoringTransaction(db, async (tx) => {
     const sourceId = await openDoor(tx, newsletterId, now)
     const given = { sourceId, articles: latest.reverse(), homeKey: null, earlier: null }
     const { held: _, ...stored } = await storeArticles(tx, given, now)

@@ -1,30 +1,19 @@
-import { createHash } from 'node:crypto'
-import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { CourantError } from '../errors.ts'
-import { toArticle } from './article.ts'
-import { canonicalUrl, urlKey } from './canonical.ts'
-import { readDate } from './dates/dates.ts'
-import { type Feed, parseFeed } from './feed.ts'
-import { fetchFeed } from './follow.ts'
-import type { Fetched, FetchOptions } from './http/fetch.ts'
-import { eachHostInTurn } from './http/hosts.ts'
-import { readMaxAge } from './source/pace.ts'
-import { type FeedSource, findSources, recordFailure, recordReading, recordUnchanged } from './source/sources.ts'
-import { admitArticles, type Stored, storeArticles } from './store.ts'
+import { reasonOf } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { CollectOptions, Outcome } from './collect-source.ts'
+import { Collector } from './collector.ts'
+import { findDueSources, findSources } from './source/due.ts'
+import type { Leased } from './source/lease.ts'
 
-/** What to collect and how. `sourceIds` null means every active source, whether its time has come or not. */
-type CollectOptions = {
+/** Which sources to collect. */
+type CollectedSources = {
+  /** Null for all active ones. */
   readonly sourceIds: readonly number[] | null
-  readonly now: Temporal.Instant
-  readonly userAgent: string
-  /** Lets sources on private addresses pass, for tests and the demo. */
-  readonly allowPrivate: boolean
-  readonly limits?: Pick<FetchOptions, 'connectTimeoutMs' | 'timeoutMs' | 'maxBytes'>
-  /** Told of each source that failed, after that is recorded. */
-  readonly onFailure?: (sourceId: number, reason: string) => void
-  /** Told of each source whose new articles the flood brake held, and how many. */
-  readonly onHeld?: (sourceId: number, articles: number) => void
+  /** Skips sources that another worker fetches meanwhile; with null only sources that are due are fetched. */
+  readonly onlyDue?: boolean
+  /** Called for a host that another process is asking, each time it is tried. */
+  readonly onBusyHost?: (host: string) => void
 }
 
 /** Counts of sources by what came of them, and of articles: `held`, `new`, `updated`. */
@@ -38,22 +27,57 @@ export type Collected = {
   readonly updated: number
 }
 
-type Outcome = ({ readonly kind: 'fetched' } & Stored) | { readonly kind: 'unchanged' } | { readonly kind: 'failed' }
+export const NOTHING_COLLECTED: Collected = {
+  ...{ sources: 0, fetched: 0, unchanged: 0, failed: 0 },
+  ...{ held: 0, new: 0, updated: 0 },
+}
 
-const HOSTS_AT_ONCE = 8
+/** How often a worker looks for due sources. */
+const LOOK_EVERY_MS = 4_000
+/** After a fault collecting pauses for a second, then twice as long each time, up to this. */
+const LONGEST_PAUSE_MS = 5_000
 
 /**
- * Fetches feeds and stores what they bring, one transaction a document. A source that fails is recorded with its
- * reason and waits longer; it disturbs no other.
+ * Fetches sources once and stores what they bring. Across all processes a host is asked for one source at a time; a source
+ * that is slow or fails affects no other.
+ *
+ * @throws the first fault of the database or of this machine, once all other sources are done.
  */
-export async function collectSources(db: Database, options: CollectOptions): Promise<Collected> {
-  const sources = await findSources(db, options.sourceIds)
-  const hostOf = (row: FeedSource) => URL.parse(row.feedUrl)?.host ?? ''
-  const outcomes = await eachHostInTurn(sources, hostOf, HOSTS_AT_ONCE, (row) => collectSource(db, row, options))
+export async function collectSources(db: Database, options: CollectOptions & CollectedSources): Promise<Collected> {
+  const { clock, signal = new AbortController().signal, sourceIds, onlyDue = false, onBusyHost } = options
+  const candidates =
+    onlyDue && sourceIds === null ? await findDueSources(db, clock.now()) : await findSources(db, sourceIds)
+  const outcomes: Outcome[] = []
+  const faults: unknown[] = []
+  const collector = new Collector({
+    ...{ db, clock, signal, onlyDue },
+    ...(onBusyHost && { onBusyHost }),
+    collect: async (leased, onFetched) => {
+      outcomes.push(await collectOne(db, leased, options, onFetched))
+    },
+    onFault: (error) => faults.push(error),
+  })
+  try {
+    await collector.fetchAll(candidates)
+  } catch (error) {
+    faults.push(error)
+  }
+  await collector.end()
+  if (faults.length > 0) throw faults[0]
+  return tally(outcomes)
+}
+
+/** Loads what reads feeds on first use: a worker that never fetches one saves 20 MB. */
+async function collectOne(db: Database, leased: Leased, options: CollectOptions, onFetched: () => void) {
+  const { collectSource } = await import('./collect-source.ts')
+  return collectSource(db, leased, options, onFetched)
+}
+
+function tally(outcomes: readonly Outcome[]): Collected {
   const count = (kind: Outcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length
   const documents = outcomes.filter((outcome) => outcome.kind === 'fetched')
   return {
-    sources: sources.length,
+    sources: outcomes.length,
     fetched: documents.length,
     unchanged: count('unchanged'),
     failed: count('failed'),
@@ -63,102 +87,43 @@ export async function collectSources(db: Database, options: CollectOptions): Pro
   }
 }
 
-async function collectSource(db: Database, row: FeedSource, options: CollectOptions): Promise<Outcome> {
-  const fetched = await fetchFeed(row.feedUrl, fetchOptions(row, options))
-  switch (fetched.kind) {
-    case 'failed':
-      return fail(db, row, fetched.reason, fetched, options)
-    case 'unchanged':
-      return keep(db, row, fetched, options)
-    case 'document':
-      return read(db, row, fetched, options)
+/**
+ * Fetches each source when it is due, until the signal is aborted; then fetches are cancelled and leases released. Any number
+ * of workers share the sources. A fault of the database is logged, and collecting resumes after a pause. Never throws.
+ */
+export async function keepCollecting(
+  db: Database,
+  options: CollectOptions & { readonly signal: AbortSignal },
+  log: Logger,
+): Promise<void> {
+  const { clock, signal } = options
+  let faults = 0
+  const onFault = (error: unknown) => {
+    faults += 1
+    log.error({ reason: reasonOf(error) }, 'collect.failed')
   }
+  const collect = async (leased: Leased, onFetched: () => void) => {
+    await collectOne(db, leased, options, onFetched)
+  }
+  const collector = new Collector({ db, clock, signal, onlyDue: true, collect, onFault })
+  while (!signal.aborted) {
+    const before = faults
+    try {
+      await collector.fetchFor(await findDueSources(db, clock.now()), LOOK_EVERY_MS)
+    } catch (error) {
+      onFault(error)
+    }
+    if (faults === before) faults = 0
+    else await clock.sleep(Math.min(1000 * 2 ** (faults - 1), LONGEST_PAUSE_MS), signal)
+  }
+  await collector.end()
 }
 
-/** Credentials belong to where the source was added, wherever it has moved to since. */
-function fetchOptions(row: FeedSource, options: CollectOptions): FetchOptions {
-  const origin = URL.parse(row.url)?.origin ?? ''
-  const { username, password } = row
+/** Callbacks that log failures, held articles and retries. */
+export function logSources(log: Logger): Pick<CollectOptions, 'onFailure' | 'onHeld' | 'onRetry'> {
   return {
-    ...options.limits,
-    userAgent: row.userAgent ?? options.userAgent,
-    guard: { allowPrivate: options.allowPrivate },
-    etag: row.etag,
-    lastModified: row.lastModified,
-    credentials: { origin, username, password, headers: row.headers ?? {} },
+    onFailure: (sourceId, reason) => log.warn({ sourceId, reason }, 'source.failed'),
+    onHeld: (sourceId, articles) => log.warn({ sourceId, articles }, 'source.held'),
+    onRetry: (sourceId, error) => log.warn({ sourceId, reason: reasonOf(error) }, 'collect.retried'),
   }
-}
-
-async function read(
-  db: Database,
-  row: FeedSource,
-  document: Extract<Fetched, { kind: 'document' }>,
-  options: CollectOptions,
-): Promise<Outcome> {
-  const bodyHash = createHash('sha256').update(document.body).digest('hex')
-  if (bodyHash === row.bodyHash) return keep(db, row, document, options)
-  const feed = readFeed(document)
-  if (feed instanceof CourantError) return fail(db, row, feed.message, null, options)
-  const articles = feed.items.map((item) => toArticle(item, feed.language)).filter((article) => article !== null)
-  const reading = {
-    feedUrl: document.movedTo ?? row.feedUrl,
-    title: feed.title || row.title,
-    homeUrl: feed.link ?? row.homeUrl,
-    language: feed.language,
-    etag: document.etag,
-    lastModified: document.lastModified,
-    bodyHash,
-  }
-  const homeKey = reading.homeUrl === null ? null : urlKey(canonicalUrl(reading.homeUrl))
-  const leastMinutes = Math.max(feed.ttlMinutes, readMaxAge(document.cacheControl) / 60)
-  const stored = await db.transaction(async (tx) => {
-    const delivered = { sourceId: row.id, articles, homeKey, earlier: row.recentNew }
-    const counts = await storeArticles(tx, delivered, options.now)
-    await recordReading(tx, row, reading, { articles: counts.new + counts.held, leastMinutes }, options.now)
-    return counts
-  })
-  if (stored.held > 0) options.onHeld?.(row.id, stored.held)
-  return { kind: 'fetched', ...stored }
-}
-
-function readFeed({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'document' }>): Feed | CourantError {
-  try {
-    return parseFeed(body, { contentType, url: finalUrl })
-  } catch (error) {
-    if (error instanceof CourantError) return error
-    throw error
-  }
-}
-
-async function keep(
-  db: Database,
-  row: FeedSource,
-  { movedTo, cacheControl }: Exclude<Fetched, { kind: 'failed' }>,
-  options: CollectOptions,
-): Promise<Outcome> {
-  const unchanged = { feedUrl: movedTo ?? row.feedUrl, leastMinutes: readMaxAge(cacheControl) / 60 }
-  await db.transaction(async (tx) => {
-    if (row.waiting) await admitArticles(tx, row.id, options.now)
-    await recordUnchanged(tx, row, unchanged, options.now)
-  })
-  return { kind: 'unchanged' }
-}
-
-async function fail(
-  db: Database,
-  row: FeedSource,
-  reason: string,
-  fetched: Extract<Fetched, { kind: 'failed' }> | null,
-  options: CollectOptions,
-): Promise<Outcome> {
-  const retryAt = fetched?.retryAfter ? readRetryAfter(fetched.retryAfter, options.now) : null
-  await recordFailure(db, row, { reason, gone: fetched?.gone ?? false, retryAt }, options.now)
-  options.onFailure?.(row.id, reason)
-  return { kind: 'failed' }
-}
-
-/** Seconds, or a date. RFC 9110 §10.2.3. */
-function readRetryAfter(value: string, now: Temporal.Instant): Temporal.Instant | null {
-  if (/^\d{1,8}$/.test(value)) return now.add({ seconds: Number(value) })
-  return readDate(value)
 }

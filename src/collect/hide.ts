@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { CourantError } from '../errors.ts'
-import { lockArticles, lockEntries } from './store/locks.ts'
+import { inStoringTransaction } from './store/locks.ts'
 
 /** What is done to an article: `hidden` keeps it out of every newsletter, `removed` deletes its text as well. */
 export type Hiding = 'hidden' | 'removed'
@@ -35,19 +35,12 @@ export async function hideArticles(
   now: Temporal.Instant,
 ): Promise<Hidden> {
   const ids = sql`any(${`{${articleIds.join(',')}}`}::bigint[])`
-  return db.transaction(async (tx) => {
-    await lockArticles(tx)
+  return inStoringTransaction(db, async (tx) => {
     const known = await tx.execute<HiddenArticle>(
       sql`select id, url, title, state from article where id = ${ids} order by id`,
     )
     const missing = articleIds.filter((id) => !known.rows.some((row) => row.id === id))
     if (missing.length > 0) throw unknown(missing)
-    const takers = await tx.execute<{ id: number }>(sql`
-      select distinct newsletter_id as id from entry where article_id = ${ids}`)
-    await lockEntries(
-      tx,
-      takers.rows.map(({ id }) => id),
-    )
     const states = await setHidden(tx, ids, hiding, now)
     const entries = await tx.execute<{ id: number; newsletter_id: number }>(sql`
       delete from entry where article_id = ${ids} returning id, newsletter_id`)

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Temporal } from '../clock.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, reasonOf } from '../errors.ts'
 import { readGiven } from './api.ts'
 import type { Article } from './article.ts'
 
@@ -23,10 +23,13 @@ const MOST_NAMED = 20
 /**
  * Reads articles as NDJSON to the end before any is used: one wrong line refuses them all.
  *
- * @throws CourantError `article.invalid`, naming each wrong line by its number and what is wrong with it.
+ * @throws CourantError `article.invalid`, naming each wrong line by its number and what is wrong with it;
+ * `article.unwritable`, when they cannot be kept meanwhile.
  */
 export async function checkInput(input: Readable): Promise<CheckedInput> {
-  const folder = await mkdtemp(join(tmpdir(), 'courant-articles-'))
+  const folder = await mkdtemp(join(tmpdir(), 'courant-articles-')).catch((error: unknown) => {
+    throw unwritable(error)
+  })
   const file = join(folder, 'checked.ndjson')
   const remove = () => rm(folder, { recursive: true, force: true })
   const wrong: string[] = []
@@ -36,7 +39,7 @@ export async function checkInput(input: Readable): Promise<CheckedInput> {
     if (count.wrong > 0) throw refuse(wrong, count.wrong)
   } catch (error) {
     await remove()
-    throw error
+    throw isOfFile(error) ? unwritable(error) : error
   }
   return { rows: count.rows, chunks: () => readChunks(file), remove }
 }
@@ -77,6 +80,18 @@ async function* readChunks(file: string): AsyncGenerator<Article[]> {
     chunk = []
   }
   if (chunk.length > 0) yield chunk
+}
+
+/** Writing a file failed: the disk is full, say. */
+const isOfFile = (error: unknown) => error instanceof Error && 'syscall' in error && error.syscall === 'write'
+
+function unwritable(cause: unknown): CourantError {
+  return new CourantError('article.unwritable', {
+    what: 'The articles cannot be kept while they are checked, so none was added.',
+    why: `${reasonOf(cause)}.`,
+    todo: `Make room in ${tmpdir()}, or name another folder in TMPDIR, and send all of them again.`,
+    cause,
+  })
 }
 
 function refuse(wrong: readonly string[], count: number): CourantError {

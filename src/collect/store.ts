@@ -4,7 +4,6 @@ import type { Article } from './article.ts'
 import { enterArticles, retopicEntries } from './store/enter.ts'
 import { isFlood } from './store/flood.ts'
 import { findKnown } from './store/known.ts'
-import { lockArticles } from './store/locks.ts'
 import { matchArticles, nameArticles } from './store/match.ts'
 import { insertArticles, recordGuids, updateArticles } from './store/write.ts'
 
@@ -21,13 +20,12 @@ type Delivered = {
 export type Stored = { readonly new: number; readonly held: number; readonly updated: number }
 
 /**
- * Stores a document's articles within the given transaction: new ones as rows and entries, edited ones in place by
+ * Stores a document's articles within the given storing transaction: new ones as rows and entries, edited ones in place by
  * their first source alone, seen ones not again. In a flood all new ones are held: rows without entries. The number of
  * statements does not depend on the number of articles.
  */
 export async function storeArticles(tx: Database, delivered: Delivered, now: Temporal.Instant): Promise<Stored> {
   const { sourceId, articles, homeKey, earlier } = delivered
-  await lockArticles(tx)
   const named = nameArticles(articles, homeKey)
   const sightings = matchArticles(named, await findKnown(tx, sourceId, named))
   const fresh = oldestFirst(
@@ -66,8 +64,7 @@ function oldestFirst<T extends { article: Article }>(sightings: readonly T[], no
   return sightings.toReversed().sort((a, b) => at(a) - at(b))
 }
 
-/** Lets in what a source holds already, for newsletters it was added to since its last document. */
+/** Lets in what a source holds already, for newsletters it was added to since its last document; within a storing transaction. */
 export async function admitArticles(tx: Database, sourceId: number, now: Temporal.Instant): Promise<void> {
-  await lockArticles(tx)
   await enterArticles(tx, sourceId, [], now)
 }

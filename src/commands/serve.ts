@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
+import { openPagesPool, openWorkerPools, POOL_SIZES } from '../db/pools.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
@@ -42,7 +43,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
   const log = context.log()
   const waitingFor = new Set<string>()
   const stopAsked = hearSignals(log, context.clock, waitingFor)
-  const opened = await openDatabase(config.databaseUrl, CONNECTIONS, 'alone')
+  const opened = await openDatabase(config.databaseUrl, POOL_SIZES.shared, 'alone')
   try {
     await migrateDatabase(opened.db, context.clock.now())
     const server = await startServer(config, opened, log, context.clock, roles)
@@ -59,7 +60,6 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
   setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 
-const CONNECTIONS = 10
 /** A stop must end within 10 s. */
 const FORCE_MS = 9_000
 const LINGER_MS = 500
@@ -123,7 +123,8 @@ export async function startServer(
     if (web !== null) ends.set('requests', web.close)
     if (work !== null) {
       const { startWorker } = await import('../schedule/workers.ts')
-      await startWorker(opened.db, work, jobs, clock, stopping.signal)
+      const { collecting } = await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
+      ends.set('collecting', () => collecting)
     }
     if (roles.includes('scheduler')) {
       const { startScheduler } = await import('../schedule/scheduler.ts')
@@ -139,7 +140,7 @@ export async function startServer(
 
 async function startWeb(
   config: Config,
-  { db }: OpenDatabase,
+  opened: OpenDatabase,
   log: Logger,
   clock: Clock,
   jobs: Jobs,
@@ -155,13 +156,14 @@ async function startWeb(
     jobs.wake(queue).catch((error: unknown) => log.warn({ queue, reason: reasonOf(error) }, 'wake.failed'))
   }
   const app = makeApp({
-    db,
+    db: openPagesPool(opened),
     config,
     linkKeys: openLinkKeys(config.secrets),
     clock,
     log,
     wake,
-    readHealth: () => readHealth(db, clock.now()),
+    // Not by the pages' connections, which are taken when many readers come at once.
+    readHealth: () => readHealth(opened.db, clock.now()),
     ...extras,
   })
   return listen(app, config.port, config.host)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -67,26 +67,30 @@ async function openHere(path: string, lock: DatabaseSync, patienceMs: number): P
     return await hold(path, lock, patienceMs)
   } catch (cause) {
     lock.close()
-    throw new CourantError('database.embedded', {
-      what: `The embedded database in ${path} does not open.`,
-      why: reasonOf(cause),
-      todo: 'Check that the folder is writable and was made by this version, or name another one in DATABASE_URL.',
-      cause,
-    })
+    throw notOpening(path, cause)
   }
 }
 
 function takeLock(file: string): DatabaseSync | null {
-  const lock = new DatabaseSync(file)
+  let lock: DatabaseSync | null = null
   try {
+    lock = new DatabaseSync(file)
     lock.exec('pragma busy_timeout = 0; begin exclusive')
     return lock
   } catch (error) {
-    lock.close()
+    lock?.close()
     if (error instanceof Error && /locked|busy/i.test(error.message)) return null
-    throw error
+    throw notOpening(dirname(file), error)
   }
 }
+
+const notOpening = (path: string, cause: unknown) =>
+  new CourantError('database.embedded', {
+    what: `The embedded database in ${path} does not open.`,
+    why: reasonOf(cause),
+    todo: 'Check that the disk is not full and that the folder is writable and was made by this version, or name another one in DATABASE_URL.',
+    cause,
+  })
 
 async function hold(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
   // What a holder that died has said of itself would lead others to a socket where nobody answers.

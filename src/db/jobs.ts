@@ -1,10 +1,10 @@
 import { PgBoss } from 'pg-boss'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import type { OpenDatabase } from './client.ts'
+import type { DatabasePool } from './client.ts'
 
 /** What a worker can be woken for, in the order of a tick. */
-export const QUEUES = ['collect', 'plan', 'notice', 'deliver'] as const
+export const QUEUES = ['plan', 'notice', 'deliver'] as const
 export type Queue = (typeof QUEUES)[number]
 
 /** Wake-ups shared by all processes on one database. A wake-up says only "look": what there is to do stands in rows. */
@@ -34,7 +34,7 @@ const CLOSE_MS = HOUR_SECONDS * 1000
  * The policy is `short`: at most one wake-up waits. Those that allow one running at a time (`singleton`, `stately`) would
  * hold everybody up for hours when a worker dies.
  */
-export async function openJobs({ pool }: Pick<OpenDatabase, 'pool'>, log: Logger): Promise<Jobs> {
+export async function openJobs({ pool }: Pick<DatabasePool, 'pool'>, log: Logger): Promise<Jobs> {
   let troubled = false
   const boss = new PgBoss({
     ...SETTINGS,
@@ -78,7 +78,7 @@ export async function openJobs({ pool }: Pick<OpenDatabase, 'pool'>, log: Logger
  * Makes pg-boss's schema before it does: `create schema if not exists` of two that start at once ends in a unique violation
  * for one of them (PostgreSQL 15), which then finds what the other has made.
  */
-async function makeSchema(pool: OpenDatabase['pool']): Promise<void> {
+async function makeSchema(pool: DatabasePool['pool']): Promise<void> {
   await pool.query(`create schema if not exists ${SCHEMA}`).catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION)) throw error
   })

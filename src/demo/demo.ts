@@ -77,7 +77,7 @@ export async function startDemo(clock: Clock): Promise<Demo> {
 export async function collectDemo({ db }: OpenDatabase, clock: Clock): Promise<number> {
   const collected = await collectSources(db, {
     sourceIds: null,
-    now: clock.now(),
+    clock,
     userAgent: makeUserAgent('https://example.org'),
     allowPrivate: true,
   })

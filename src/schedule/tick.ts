@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { Collected } from '../collect/collect.ts'
-import { findDueSources } from '../collect/source/sources.ts'
+import { type Collected, collectSources, logSources, NOTHING_COLLECTED } from '../collect/collect.ts'
+import type { CollectOptions } from '../collect/collect-source.ts'
 import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
 import { reasonOf } from '../errors.ts'
@@ -14,7 +14,7 @@ export { deliverDue, planDue }
 /** What the parts of a tick work with. */
 export type TickWork = {
   readonly sender: Sender
-  readonly collecting: { readonly userAgent: string; readonly allowPrivate: boolean }
+  readonly collecting: Pick<CollectOptions, 'userAgent' | 'allowPrivate' | 'limits'>
   readonly log: Logger
 }
 
@@ -26,7 +26,8 @@ export type TickReport = House &
     readonly troubles: readonly { readonly part: string; readonly reason: string }[]
   }
 
-const NOTHING_COLLECTED: Collected = { sources: 0, fetched: 0, unchanged: 0, failed: 0, held: 0, new: 0, updated: 0 }
+/** Planning waits for collecting no longer than this, then runs beside it; hosts that answer at all have answered by then. */
+const HEAD_START_MS = 10_000
 
 /**
  * One pass of the scheduler: keeps house, collects what is due, plans what is due, delivers. Two at once, in one process
@@ -46,30 +47,34 @@ export async function runTick(db: Database, work: TickWork, clock: Clock, signal
     }
   }
   const house = await attempt('house', NOTHING_KEPT, () => keepHouse(db, work.log, clock))
-  const collected = await attempt('collect', NOTHING_COLLECTED, () => collectDue(db, work, clock))
+  const collecting = attempt('collect', NOTHING_COLLECTED, () => collectDue(db, work, clock, signal))
+  await atMost(HEAD_START_MS, collecting, clock)
   const planning = await attempt('plan', NOTHING_PLANNED, () => planDue(db, work, clock, signal))
   const delivery = await attempt('deliver', NOTHING_DELIVERED, () => deliverDue(db, work, clock, signal))
   const { trouble, ...delivered } = delivery
   if (trouble !== null) troubles.push({ part: 'deliver', reason: trouble })
+  const collected = await collecting
   return { ...house, collected, ...planning, ...delivered, troubles }
 }
 
 /** Fetches the sources whose time has come, among them those of a newsletter whose slot is near. */
-export async function collectDue(
+function collectDue(
   db: Database,
   work: Pick<TickWork, 'collecting' | 'log'>,
   clock: Clock,
+  signal: AbortSignal | undefined,
 ): Promise<Collected> {
-  const now = clock.now()
-  const sourceIds = await findDueSources(db, now)
-  if (sourceIds.length === 0) return NOTHING_COLLECTED
-  // Of several workers one collects: the others need not load what reads feeds, 20 MB of memory.
-  const { collectSources } = await import('../collect/collect.ts')
   return collectSources(db, {
     ...work.collecting,
-    sourceIds,
-    now,
-    onFailure: (sourceId, reason) => work.log.warn({ sourceId, reason }, 'source.failed'),
-    onHeld: (sourceId, articles) => work.log.warn({ sourceId, articles }, 'source.held'),
+    ...logSources(work.log),
+    ...(signal && { signal }),
+    ...{ sourceIds: null, onlyDue: true, clock },
   })
+}
+
+/** Waits for work that never fails, but no longer than `ms`. */
+async function atMost(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([work, clock.sleep(ms, done.signal)])
+  done.abort()
 }

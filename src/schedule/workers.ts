@@ -1,17 +1,18 @@
 import type { Clock } from '../clock.ts'
-import type { Database } from '../db/client.ts'
+import { keepCollecting, logSources } from '../collect/collect.ts'
 import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
+import type { WorkerPools } from '../db/pools.ts'
 import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { hasDueShare } from '../deliver/send/lease.ts'
 import { unlessStopped } from '../deliver/send/rest.ts'
 import { reasonOf } from '../errors.ts'
-import { collectDue, deliverDue, planDue, type TickWork } from './tick.ts'
+import { deliverDue, planDue, type TickWork } from './tick.ts'
 
 /** What a worker does when it is woken: it looks what is due, and does it. */
 type Look = () => Promise<void>
 
-/** Feeds and plans that take longer are broken off by a stop, as safely as by a crash: a source or a slice is one transaction. */
+/** A stop abandons a plan that takes longer, which is as safe as a crash: a slice is one transaction. */
 const PATIENCE_MS = 4_000
 /** What failed is left alone this long, whoever wakes it. */
 const AFTER_FAILURE_MS = 20_000
@@ -21,54 +22,51 @@ const AFTER_FAILURE_MS = 20_000
  * a queue and a connection of their own; of each queue a process runs one look at a time.
  */
 function listLooks(
-  db: Database,
+  { planning, sending }: WorkerPools,
   work: TickWork,
   jobs: Pick<Jobs, 'wake'>,
   clock: Clock,
   signal: AbortSignal,
 ): Readonly<Record<Queue, Look>> {
   return {
-    collect: async () => {
-      await collectDue(db, work, clock)
-      await jobs.wake('plan')
-    },
     plan: async () => {
-      await planDue(db, work, clock, signal)
+      await planDue(planning, work, clock, signal)
       // A worker that is always busy comes to this only when it is idle.
-      await finishEditions(db, {}, clock.now())
+      await finishEditions(planning, {}, clock.now())
       await jobs.wake('deliver')
     },
     notice: async () => {
-      await sendNotices(db, work.sender, clock, signal)
+      await sendNotices(sending, work.sender, clock, signal)
     },
     deliver: async () => {
       // A wake-up wakes one worker; that one wakes the next as long as there is a share for it.
-      if (await hasDueShare(db, clock.now())) await jobs.wake('deliver')
-      await deliverDue(db, work, clock, signal)
+      if (await hasDueShare(sending, clock.now())) await jobs.wake('deliver')
+      await deliverDue(sending, work, clock, signal)
     },
   }
 }
 
 /**
  * Starts a worker: from now on it looks whenever it is woken, and once at the start. What fails is logged, waits a while
- * and keeps nobody else from anything; the next wake-up tries again. Once `signal` is aborted it begins nothing; closing
- * the jobs waits for it.
+ * and keeps nobody else from anything; the next wake-up tries again. Sources need no wake-up: it fetches them when they are
+ * due, so that nothing else waits for a fetch. Once `signal` is aborted it begins nothing; closing the jobs and awaiting
+ * `collecting` wait for what is under way.
  */
 export async function startWorker(
-  db: Database,
+  pools: WorkerPools,
   work: TickWork,
   jobs: Jobs,
   clock: Clock,
   signal: AbortSignal,
-): Promise<void> {
-  const looks = listLooks(db, work, jobs, clock, signal)
+): Promise<{ readonly collecting: Promise<void> }> {
+  const looks = listLooks(pools, work, jobs, clock, signal)
   const late = new AbortController()
   signal.addEventListener('abort', () => setTimeout(() => late.abort(), PATIENCE_MS).unref(), { once: true })
   const run = async (queue: Queue): Promise<void> => {
     try {
       if (signal.aborted) return
       const look = looks[queue]()
-      await (queue === 'deliver' || queue === 'notice' ? look : unlessStopped(look, late.signal))
+      await (queue === 'plan' ? unlessStopped(look, late.signal) : look)
     } catch (error) {
       work.log.error({ queue, reason: reasonOf(error) }, 'look.failed')
       await clock.sleep(AFTER_FAILURE_MS, signal)
@@ -78,4 +76,6 @@ export async function startWorker(
     await jobs.work(queue, () => run(queue))
     await jobs.wake(queue)
   }
+  const options = { ...work.collecting, ...logSources(work.log), clock, signal }
+  return { collecting: keepCollecting(pools.collecting, options, work.log) }
 }

@@ -6,6 +6,7 @@ import { attachSource } from '../../src/collect/source/attach.ts'
 import { changeSource, type SourceChange } from '../../src/collect/source/change.ts'
 import { entry } from '../../src/db/schema/article.ts'
 import { source } from '../../src/db/schema/source.ts'
+import { handClock } from '../support/clock.ts'
 import { writeRss } from '../support/feeds.ts'
 import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
@@ -25,7 +26,7 @@ const attach = (path: string, backfillDays: number | null = 7) =>
 const change = (changes: SourceChange, name = String(sourceId)) => changeSource(database.db, name, changes, true)
 const row = async () => (await database.db.select().from(source).where(eq(source.id, sourceId)))[0]
 const collect = () =>
-  collectSources(database.db, { sourceIds: [sourceId], now: NOW, userAgent: 'test', allowPrivate: true })
+  collectSources(database.db, { sourceIds: [sourceId], clock: handClock(NOW), userAgent: 'test', allowPrivate: true })
 const lastAsked = () => feeds.asked.at(-1)?.headers
 const refusal = (code: string) => expect.objectContaining({ code })
 const item = (number: number, day: string) => ({

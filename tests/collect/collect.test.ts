@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { type Collected, collectSources } from '../../src/collect/collect.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
-import { findDueSources } from '../../src/collect/source/sources.ts'
+import { findDueSources } from '../../src/collect/source/due.ts'
 import { article, articleSource, entry } from '../../src/db/schema/article.ts'
 import { newsletter, topic } from '../../src/db/schema/newsletter.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
+import { handClock } from '../support/clock.ts'
 import { startFeeds, type WrittenItem, writeRss } from '../support/feeds.ts'
 import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { countStatements } from '../support/statements.ts'
@@ -43,7 +44,7 @@ async function addSource(
 function collect(now = NOW, sourceIds: readonly number[] | null = null): Promise<Collected> {
   return collectSources(database.db, {
     sourceIds,
-    now,
+    clock: handClock(now),
     userAgent: 'Courant/test',
     allowPrivate: true,
     limits: { timeoutMs: 2000 },
@@ -217,7 +218,7 @@ describe('collecting', () => {
     await addSource('/a', daily)
     const countFor = async (items: WrittenItem[]) => {
       feeds.set('/a', writeRss(items))
-      const collecting = { sourceIds: null, now: NOW, userAgent: 'x', allowPrivate: true }
+      const collecting = { sourceIds: null, clock: handClock(NOW), userAgent: 'x', allowPrivate: true }
       const { statements } = await countStatements(database.pool).count((db) => collectSources(db, collecting))
       return statements.length
     }
@@ -540,6 +541,7 @@ describe('what is due', () => {
     await set(later, { nextFetchAt: NOW.add({ seconds: 1 }) })
     await set(ended, { state: 'ended' })
     await database.db.delete(newsletterSource).where(eq(newsletterSource.sourceId, gone))
-    expect(await findDueSources(database.db, NOW)).toEqual([now, never])
+    const due = await findDueSources(database.db, NOW)
+    expect(due.map(({ id }) => id)).toEqual([never, now])
   })
 })

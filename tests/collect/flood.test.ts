@@ -6,6 +6,7 @@ import { attachSource } from '../../src/collect/source/attach.ts'
 import { listSources } from '../../src/collect/source/listing.ts'
 import { releaseHeld } from '../../src/collect/source/release.ts'
 import { isUnusual } from '../../src/collect/store/flood.ts'
+import { handClock } from '../support/clock.ts'
 import { type WrittenItem, writeRss } from '../support/feeds.ts'
 import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
@@ -24,7 +25,13 @@ beforeEach(() => {
 function collect(): Promise<Collected> {
   now = now.add({ minutes: 15 })
   const onHeld = (sourceId: number, articles: number) => held.push([sourceId, articles])
-  return collectSources(database.db, { sourceIds: null, now, userAgent: 'Courant/test', allowPrivate: true, onHeld })
+  return collectSources(database.db, {
+    sourceIds: null,
+    clock: handClock(now),
+    userAgent: 'Courant/test',
+    allowPrivate: true,
+    onHeld,
+  })
 }
 
 const attach = (newsletterId: number, path = '/feed', at = START.subtract({ hours: 1 })) =>

@@ -7,6 +7,7 @@ import { hideArticles } from '../../src/collect/hide.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { listArticles } from '../../src/collect/source/listing.ts'
 import { article, entry } from '../../src/db/schema/article.ts'
+import { handClock } from '../support/clock.ts'
 import { type WrittenItem, writeRss } from '../support/feeds.ts'
 import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
@@ -30,7 +31,7 @@ const attach = (newsletterId: number) =>
 async function collect(...items: WrittenItem[]) {
   now = now.add({ hours: 1 })
   feeds.set('/feed', writeRss(items.toReversed()))
-  return collectSources(database.db, { sourceIds: null, now, userAgent: 'test', allowPrivate: true })
+  return collectSources(database.db, { sourceIds: null, clock: handClock(now), userAgent: 'test', allowPrivate: true })
 }
 const articles = () => database.db.select().from(article).orderBy(article.id)
 const entries = async () =>

@@ -2,7 +2,9 @@ import { asc, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { toArticle } from '../../src/collect/article.ts'
+import { inStoringTransaction } from '../../src/collect/store/locks.ts'
 import { storeArticles } from '../../src/collect/store.ts'
+import { type Database, type OpenDatabase, openDatabase } from '../../src/db/client.ts'
 import { entry } from '../../src/db/schema/article.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -10,10 +12,15 @@ import { makeWorld } from '../support/world.ts'
 
 const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
 let database: TestDatabase
+let second: OpenDatabase
 beforeAll(async () => {
   database = await openTestDatabase()
+  second = await openDatabase(database.url)
 })
-afterAll(() => database.close())
+afterAll(async () => {
+  await second.close()
+  await database.close()
+})
 
 function makeArticle(name: string) {
   const url = `https://kurier.example/${name}`
@@ -52,10 +59,10 @@ test('entries become visible in the order of their ids, however many collect at 
       .values(takers.map((newsletterId) => ({ newsletterId, sourceId, admittedAt: NOW, createdAt: NOW })))
   }
   const ROUNDS = 12
-  const collector = async (sourceId: number) => {
+  const collector = async (sourceId: number, by: Database) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const articles = [1, 2, 3].map((number) => makeArticle(`${sourceId}-${round}-${number}`))
-      await db.transaction(async (tx) => {
+      await inStoringTransaction(by, async (tx) => {
         await storeArticles(tx, { sourceId, articles, homeKey: null, earlier: null }, NOW)
         // Keeps the transaction open for a while, some longer than others: without locks they end in any order.
         for (let more = 0; more < ((sourceId + round) % 4) * 5; more += 1) await tx.execute(sql`select 1`)
@@ -82,7 +89,8 @@ test('entries become visible in the order of their ids, however many collect at 
     return { late, count: seen.size }
   }
   const reading = newsletters.map(reader)
-  await Promise.all(sources.map(collector))
+  // As two processes do: in each one storing transaction waits for the other, and both for each other's lock.
+  await Promise.all(sources.map((id, index) => collector(id, index < 2 ? db : second.db)))
   state.done = true
   for (const result of await Promise.all(reading))
     expect(result).toEqual({ late: [], count: sources.length * ROUNDS * 3 })
@@ -92,8 +100,8 @@ test('an article that several sources bring at once is one', async () => {
   const { db } = database
   const before = await db.execute<{ id: number }>(sql`select id from source order by id`)
   await Promise.all(
-    before.rows.map(({ id }) =>
-      db.transaction((tx) =>
+    before.rows.map(({ id }, index) =>
+      inStoringTransaction(index % 2 === 0 ? db : second.db, (tx) =>
         storeArticles(tx, { sourceId: id, articles: [makeArticle('shared')], homeKey: null, earlier: null }, NOW),
       ),
     ),
@@ -102,4 +110,33 @@ test('an article that several sources bring at once is one', async () => {
     sql`select count(*)::integer as count from article where title = 'shared'`,
   )
   expect(found.rows[0]?.count).toBe(1)
+})
+
+test('who waits for another process to have stored its articles holds no connection meanwhile', async () => {
+  const waiting = await openDatabase(database.url, 1)
+  const stored = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const holding = inStoringTransaction(database.db, async (tx) => {
+    await tx.execute(sql`select 1`)
+    begun.resolve()
+    await stored.promise
+  })
+  await begun.promise
+  const order: string[] = []
+  const later = inStoringTransaction(waiting.db, async () => order.push('stored'))
+  // On the embedded database nobody is served during another's transaction, whoever waits for what.
+  if (database.engine === 'postgres') await waiting.db.execute(sql`select 1`).then(() => order.push('asked'))
+  else order.push('asked')
+  stored.resolve()
+  await Promise.all([holding, later])
+  expect(order).toEqual(['asked', 'stored'])
+  await waiting.close()
+})
+
+test('a storing transaction that fails keeps the next from nothing', async () => {
+  const { db } = database
+  const failing = inStoringTransaction(db, (tx) => tx.execute(sql`select 1 / 0`))
+  const next = inStoringTransaction(db, async () => 'stored')
+  await expect(failing).rejects.toThrow()
+  expect(await next).toBe('stored')
 })

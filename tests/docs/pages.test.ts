@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { POOL_SIZES } from '../../src/db/pools.ts'
 import { KEPT_DAYS } from '../../src/deliver/partition/drop.ts'
 import { composeDigest } from '../../src/digest/view/compose.ts'
 import { composeConfirmation } from '../../src/digest/view/confirmation.ts'
@@ -110,6 +111,27 @@ describe('docs/operating.md', () => {
     const events = inlineCodesOf(documentOf('docs/operating.md')).filter((code) => /^[a-z]+\.[a-z]+$/.test(code))
     expect(events.length).toBeGreaterThan(5)
     expect(events.filter((event) => !sources.includes(`'${event}')`))).toEqual([])
+  })
+
+  test('says how many connections each pool takes, and their sums', () => {
+    const { text } = documentOf('docs/operating.md')
+    const said = [...text.matchAll(/^\| (?:every server|the role \w+) \| (\w[\w-]*).*\| (\d+) \|$/gm)]
+    const { shared, pages, sending, planning, collecting } = POOL_SIZES
+    expect(said.map(([, name, count]) => [name, Number(count)])).toEqual([
+      ['wake-ups', shared.connections],
+      ['pages', pages.connections],
+      ['sending', sending.connections],
+      ['planning', planning.connections],
+      ['collecting', collecting.connections],
+    ])
+    const web = shared.connections + pages.connections
+    const worker = shared.connections + sending.connections + planning.connections + collecting.connections
+    const all = web + worker - shared.connections
+    expect(text.replaceAll('\n', ' ')).toContain(
+      `${all} for a server with all roles, ${web} for one with web alone, ${shared.connections} for a scheduler and ${worker} for a worker`,
+    )
+    expect(text).toContain(`take ${2 * web + 2 * shared.connections + 4 * worker}`)
+    expect(text.replaceAll('\n', ' ')).toContain(`free within ${pages.waitMs / 1000} s fails`)
   })
 })
 

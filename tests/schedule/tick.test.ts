@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { clockFrom, type Temporal } from '../../src/clock.ts'
+import { clockFrom, sleep, type Temporal } from '../../src/clock.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { readBeat } from '../../src/schedule/heartbeat.ts'
@@ -142,6 +142,21 @@ describe('a tick', () => {
     }
     const report = await tickAt(TUESDAY_SLOT, broken)
     expect(report).toMatchObject({ sent: 1, troubles: [{ part: 'collect', reason: 'no network' }] })
+  })
+
+  test('does not wait with its digests for a newspaper that does not answer', async () => {
+    const { tagblatt } = await addEva(db)
+    const silent = await addFeed(tagblatt, '/stumm.xml')
+    feeds.set('/stumm.xml', { kind: 'silent' })
+    const patient = { ...work, collecting: { ...work.collecting, limits: { timeoutMs: 3_000 } } }
+    const hasty = {
+      ...clockFrom(at(TUESDAY_SLOT)),
+      sleep: (ms: number, signal?: AbortSignal) => sleep(ms / 50, signal),
+    }
+    const ticking = runTick(db, patient, hasty)
+    await smtp.received(1)
+    expect(await db.$count(sql`source where id = ${silent} and last_fetched_at is null`)).toBe(1)
+    expect(await ticking).toMatchObject({ sent: 1, collected: { sources: 1, failed: 1 }, troubles: [] })
   })
 
   test('names a relay that does not answer; its digests go later, once', async () => {

@@ -90,12 +90,12 @@ describe('wake-ups', () => {
 
   test('what a dead process was at work on keeps nobody from the next', async () => {
     await opened[0]?.pool.query(
-      "insert into job.job (name, state, started_on, policy) values ('collect', 'active', now(), 'short')",
+      "insert into job.job (name, state, started_on, policy) values ('deliver', 'active', now(), 'short')",
     )
     const alive = await open()
     const held = heldLook()
-    await alive.work('collect', held.look)
-    await alive.wake('collect')
+    await alive.work('deliver', held.look)
+    await alive.wake('deliver')
     await held.begun(1)
     held.letGo()
   })

@@ -1,6 +1,5 @@
-import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import type { Database } from '../../src/db/client.ts'
+import { type Database, databaseOn } from '../../src/db/client.ts'
 import { type Code, lostConnection, refuse } from './failing.ts'
 import type { Gate } from './gate.ts'
 import type { Client, Member, Trap } from './member.ts'
@@ -40,7 +39,7 @@ export function startProcess(name: string, pool: pg.Pool, gate: Gate, trap: Trap
   }
   return {
     name,
-    db: drizzle(guardPool(pool, gate, member), { casing: 'snake_case' }),
+    db: databaseOn(guardPool(pool, gate, member)),
     isDead: () => member.dead,
     signal: member.death.signal,
     die: () => gate.die(member),

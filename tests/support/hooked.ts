@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import type { Database } from '../../src/db/client.ts'
+import { type Database, databaseOn } from '../../src/db/client.ts'
 
 /** Runs other statements on the connection that a statement is about to use. */
 export type Ask = (text: string, values?: readonly unknown[]) => Promise<unknown>
@@ -19,7 +18,7 @@ export function hookStatements(pool: pg.Pool, hook: Hook): Database {
     const client = await pool.connect()
     return withQuery(client, hooked(client.query.bind(client) as Query))
   }
-  return drizzle(withQuery(pool, hooked(pool.query.bind(pool) as Query), connect), { casing: 'snake_case' })
+  return databaseOn(withQuery(pool, hooked(pool.query.bind(pool) as Query), connect))
 }
 
 /** How long statements take on their way to the database, and answers on their way back; milliseconds of the machine. */

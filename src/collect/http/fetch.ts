@@ -2,7 +2,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import { reasonOf } from '../../errors.ts'
 import { ENCODINGS, readBody } from './body.ts'
-import { type GuardRules, guardUrl } from './guard.ts'
+import { type GuardRules, guardUrl, isExhausted } from './guard.ts'
 
 /** What came of one guarded GET. A network failure is a value; `reason` is a sentence for people. */
 export type Fetched =
@@ -41,6 +41,10 @@ export type FetchOptions = {
   readonly connectTimeoutMs?: number
   readonly timeoutMs?: number
   readonly maxBytes?: number
+  /** Cancels the fetch. */
+  readonly signal?: AbortSignal
+  /** Awaited before each request, with its host; it must end when the signal is aborted. */
+  readonly enterHost?: (host: string, signal: AbortSignal) => Promise<void>
 }
 
 type Credentials = {
@@ -57,14 +61,21 @@ const CONNECT_TIMEOUT_MS = 10_000
 const ACCEPT_FEED =
   'application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, */*;q=0.5'
 
-/** Gets a document from the public internet: each hop is guarded, and only checked addresses are dialled. */
+/**
+ * Gets a document from the public internet: each hop is guarded, and only checked addresses are dialled.
+ *
+ * @throws the system's error (`isTransient` recognises it) when this machine is out of file descriptors or buffers, which is
+ * not the server's fault.
+ */
 export async function fetchDocument(url: string, options: FetchOptions): Promise<Fetched> {
-  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
   let hop: Hop = { kind: 'redirect', to: url, permanent: true }
   let movedTo: string | null = null
   let allPermanent = true
   for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
     const at: string = hop.to
+    await options.enterHost?.(URL.parse(at)?.host ?? '', signal)
     hop = await within(signal, getOnce(at, options, signal))
     if (hop.kind === 'failed') return hop
     if (hop.kind === 'unchanged') return { ...hop, movedTo }
@@ -89,6 +100,7 @@ async function getOnce(address: string, options: FetchOptions, signal: AbortSign
   try {
     return await get(url, agent, options, signal)
   } catch (error) {
+    if (isExhausted(error)) throw error
     return fail(signal.aborted ? 'The server took too long.' : sayFailure(error))
   } finally {
     void agent.destroy()

@@ -62,9 +62,15 @@ function bareHost(url: URL): string {
 async function resolveOrNone(host: string, resolve: Resolve): Promise<readonly string[]> {
   try {
     return await resolve(host)
-  } catch {
+  } catch (error) {
+    if (isExhausted(error)) throw error
     return []
   }
+}
+
+/** Whether this machine is out of file descriptors or buffers, which is not the server's fault. */
+export function isExhausted(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['EMFILE', 'ENFILE', 'ENOBUFS'].includes(String(error.code))
 }
 
 const PRIVATE_SUFFIXES = ['localhost', 'local', 'localdomain', 'internal', 'intranet', 'lan', 'home.arpa']

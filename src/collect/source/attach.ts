@@ -5,6 +5,7 @@ import { newsletter } from '../../db/schema/newsletter.ts'
 import { newsletterSource, source } from '../../db/schema/source.ts'
 import { CourantError } from '../../errors.ts'
 import { refuseUrl } from '../http/guard.ts'
+import { inStoringTransaction } from '../store/locks.ts'
 import { admitArticles } from '../store.ts'
 import { type AccessChange, changeAccess, withAddress } from './access.ts'
 
@@ -28,7 +29,7 @@ type Attached = { readonly id: number; readonly url: string; readonly created: b
 export async function attachSource(db: Database, wanted: Wanted, now: Temporal.Instant): Promise<Attached> {
   const address = readAddress(wanted.url, wanted.allowPrivate)
   const { url } = address
-  return db.transaction(async (tx) => {
+  return inStoringTransaction(db, async (tx) => {
     const made = await tx
       .insert(source)
       .values({ kind: 'feed', url, feedUrl: url, createdAt: now })

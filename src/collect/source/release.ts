@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { inStoringTransaction } from '../store/locks.ts'
 import { letIn, markSeen } from '../store/release.ts'
 import { findSource } from './change.ts'
 
@@ -21,7 +22,7 @@ export async function releaseHeld(
   release: Release,
   now: Temporal.Instant,
 ): Promise<Released> {
-  return db.transaction(async (tx) => {
+  return inStoringTransaction(db, async (tx) => {
     const { id, url } = await findSource(tx, name)
     const which = sql`source_id = ${id}`
     const articles = release === 'letIn' ? await letIn(tx, which, now) : (await markSeen(tx, which, now)).length

@@ -1,67 +1,19 @@
-import { and, asc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
+import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { source } from '../../db/schema/source.ts'
+import { type FeedSource, LONGEST_WAIT_MINUTES } from './due.ts'
+import { endLease, type Leased } from './lease.ts'
 import { nextInterval } from './pace.ts'
 
-/** A source as it is collected. `waiting`: a newsletter it was added to has not been given what it holds. */
-export type FeedSource = typeof source.$inferSelect & { readonly feedUrl: string; readonly waiting: boolean }
-
-const MOST_SOURCES = 100_000
 const MINUTES_BETWEEN = 15
-const MINUTES_BEFORE_SLOT = 10
-const LONGEST_WAIT_MINUTES = 24 * 60
 
-/** Sources nobody takes any more stay as rows, since their articles stay; they are not collected. */
-const isTaken = sql`exists (
-  select from newsletter_source join newsletter on newsletter.id = newsletter_source.newsletter_id
-  where newsletter_source.source_id = ${source.id} and newsletter.state <> 'deleted')`
-const isWaiting = sql<boolean>`exists (
-  select from newsletter_source where newsletter_source.source_id = ${source.id} and newsletter_source.admitted_at is null)`
-
-/** The feeds to fetch: those of these ids, ended ones too, or with null all that are active. By id. */
-export function findSources(db: Database, ids: readonly number[] | null): Promise<FeedSource[]> {
-  if (ids === null) return findFeeds(db, eq(source.state, 'active'))
-  return findFeeds(db, sql`${source.id} = any(${`{${ids.join(',')}}`}::bigint[])`)
-}
-
-/**
- * The ids of the feeds whose time has come, and of those a newsletter takes from whose slot is near: they are fetched once in
- * the ten minutes before it. One that fails keeps to its own times. A time further off than any wait is a wrong clock's.
- */
-export async function findDueSources(db: Database, now: Temporal.Instant): Promise<number[]> {
-  const due = or(
-    isNull(source.nextFetchAt),
-    lte(source.nextFetchAt, now),
-    gt(source.nextFetchAt, now.add({ minutes: LONGEST_WAIT_MINUTES })),
-    and(eq(source.failures, 0), hasSlotNear(now)),
-  )
-  const rows = await findFeeds(db, and(eq(source.state, 'active'), due))
-  return rows.map(({ id }) => id)
-}
-
-/** Cohorts without readers are not planned, but for the home. */
-const hasSlotNear = (now: Temporal.Instant) => sql`exists (
-  select from newsletter_source
-  join newsletter on newsletter.id = newsletter_source.newsletter_id and newsletter.state = 'active'
-  join cohort on cohort.newsletter_id = newsletter.id
-  where newsletter_source.source_id = ${source.id}
-    and (cohort.home or exists (select from subscription where subscription.cohort_id = cohort.id))
-    and cohort.next_due_at <= ${now.add({ minutes: MINUTES_BEFORE_SLOT }).toString()}
-    and ${source.lastFetchedAt} < cohort.next_due_at - ${`${MINUTES_BEFORE_SLOT} minutes`}::interval)`
-
-async function findFeeds(db: Database, which: SQL | undefined): Promise<FeedSource[]> {
-  const rows = await db
-    .select({ source, waiting: isWaiting })
-    .from(source)
-    .where(and(eq(source.kind, 'feed'), isTaken, which))
-    .orderBy(asc(source.id))
-    .limit(MOST_SOURCES)
-  return rows.map(({ source: row, waiting }) => ({ ...row, feedUrl: row.feedUrl ?? row.url, waiting }))
-}
+/** A result is no longer wanted: the lease expired and another worker took over, or the source's URL was changed. */
+export class LeaseLost extends Error {}
 
 /** What a document told about its source, kept for the next fetch. */
-type Reading = {
+export type Reading = {
   readonly feedUrl: string
   readonly title: string | null
   readonly homeUrl: string | null
@@ -77,34 +29,44 @@ type Brought = { readonly articles: number; readonly leastMinutes: number }
 /** Of so many fetches the number of new articles is kept. */
 const FETCHES_KEPT = 20
 
-/** The source, unless it was given another URL while it was being fetched: what was fetched is then no news of it. */
-const asFetched = ({ id, feedUrl }: FeedSource) => and(eq(source.id, id), eq(source.feedUrl, feedUrl))
+/**
+ * Writes the result of a fetch and ends its lease, in one statement. It is the last step of a transaction that stores
+ * articles: if the result is no longer wanted, nothing of it must stay.
+ *
+ * @throws LeaseLost
+ */
+async function settle(db: Database, { row, lease }: Leased, result: PgUpdateSetSource<typeof source>): Promise<void> {
+  const ended = db.$with('ended').as(endLease(db, lease))
+  const isHeld = sql`exists (select from ${ended} where host = ${lease.host})`
+  const settled = await db
+    .with(ended)
+    .update(source)
+    .set(result)
+    .where(and(eq(source.id, row.id), eq(source.feedUrl, row.feedUrl), isHeld))
+    .returning({ id: source.id })
+  if (settled.length === 0) throw new LeaseLost()
+}
 
-/** Keeps a fetch that brought a document. */
+/** Keeps a fetch that brought a document. @throws LeaseLost */
 export async function recordReading(
-  db: Database,
-  row: FeedSource,
+  tx: Database,
+  leased: Leased,
   reading: Reading,
   brought: Brought,
   now: Temporal.Instant,
 ): Promise<void> {
-  await db
-    .update(source)
-    .set({ ...reading, ...succeeded(row, brought, now), fetches: sql`${source.fetches} + 1` })
-    .where(asFetched(row))
+  const result = { ...reading, ...succeeded(leased.row, brought, now), fetches: sql`${source.fetches} + 1` }
+  await settle(tx, leased, result)
 }
 
-/** Keeps a fetch that brought nothing new. */
+/** Keeps a fetch that brought nothing new. @throws LeaseLost */
 export async function recordUnchanged(
-  db: Database,
-  row: FeedSource,
+  tx: Database,
+  leased: Leased,
   { feedUrl, leastMinutes }: { readonly feedUrl: string; readonly leastMinutes: number },
   now: Temporal.Instant,
 ): Promise<void> {
-  await db
-    .update(source)
-    .set({ feedUrl, ...succeeded(row, { articles: 0, leastMinutes }, now) })
-    .where(asFetched(row))
+  await settle(tx, leased, { feedUrl, ...succeeded(leased.row, { articles: 0, leastMinutes }, now) })
 }
 
 /** The first document says nothing about how often there is a new one, nor does one in vain before its time. */
@@ -123,25 +85,28 @@ function succeeded(row: FeedSource, { articles, leastMinutes }: Brought, now: Te
 }
 
 /** How a fetch failed; `retryAt` is the earliest time the server wants to be asked again. */
-type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
+export type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
 
-/** Keeps a failure: the wait doubles with each in a row, up to a day; a source that is gone is not asked again. */
+/** Keeps a failure: the wait doubles with each in a row, up to a day; a source that is gone is not asked again. @throws LeaseLost */
 export async function recordFailure(
-  db: Database,
-  row: FeedSource,
+  tx: Database,
+  leased: Leased,
   failure: Failure,
   now: Temporal.Instant,
 ): Promise<void> {
-  await db
-    .update(source)
-    .set({
-      state: failure.gone ? 'ended' : row.state,
-      lastFetchedAt: now,
-      nextFetchAt: nextTry(row.failures + 1, failure.retryAt, now),
-      failures: sql`${source.failures} + 1`,
-      lastError: failure.reason,
-    })
-    .where(asFetched(row))
+  const { row } = leased
+  await settle(tx, leased, {
+    state: failure.gone ? 'ended' : row.state,
+    lastFetchedAt: now,
+    nextFetchAt: nextTry(row.failures + 1, failure.retryAt, now),
+    failures: sql`${source.failures} + 1`,
+    lastError: failure.reason,
+  })
+}
+
+/** Whether the last recorded fetch is the one of this instant. */
+export async function wasFetchedAt(db: Database, sourceId: number, at: Temporal.Instant): Promise<boolean> {
+  return (await db.$count(source, and(eq(source.id, sourceId), eq(source.lastFetchedAt, at)))) > 0
 }
 
 /** The time of the next try after so many failures in a row. */

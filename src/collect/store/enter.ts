@@ -5,7 +5,6 @@ import { article, articleSource } from '../../db/schema/article.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { newsletterSource } from '../../db/schema/source.ts'
 import { ensureTopics } from '../../subscribe/choice/topic.ts'
-import { lockEntries } from './locks.ts'
 
 /** Undated articles that count as recent when a source is added: the first of its document. */
 const UNDATED_ADMITTED = 10
@@ -23,7 +22,7 @@ export type Pair = { readonly newsletterId: number; readonly entering: Entering 
 /**
  * Makes articles visible to the newsletters of a source: what it brought for the first time (`broughtIds`) to all that
  * have it; and to those it was added to since the last time, what it holds from as far back as they asked for. The rest
- * is seeded: without an entry, then and later. Call it under `lockArticles`, as the last step of the transaction.
+ * is seeded: without an entry, then and later. Call it within a storing transaction.
  */
 export async function enterArticles(
   tx: Database,
@@ -106,7 +105,7 @@ async function withoutKnown(tx: Database, sourceId: number, pairs: readonly Pair
   return pairs.filter(({ newsletterId, entering }) => !known.has(`${newsletterId} ${entering.articleId}`))
 }
 
-/** Adds entries in one statement, so that ids rise with the time of publication; undated articles count as of now. */
+/** Adds entries in one statement of a storing transaction, so that ids rise with the time of publication; undated articles count as of now. */
 export async function insertEntries(tx: Database, pairs: readonly Pair[], now: Temporal.Instant): Promise<void> {
   if (pairs.length === 0) return
   const wanted = pairs.flatMap(({ newsletterId, entering }) => entering.topics.map((name) => ({ newsletterId, name })))
@@ -119,7 +118,6 @@ export async function insertEntries(tx: Database, pairs: readonly Pair[], now: T
     article_id: entering.articleId,
     topics: sortedIds(entering.topics.flatMap((name) => topicId(newsletterId, name) ?? [])),
   }))
-  await lockEntries(tx, [...new Set(pairs.map(({ newsletterId }) => newsletterId))])
   await tx.execute(sql`
     insert into entry (newsletter_id, article_id, topics, created_at)
     select newsletter_id, article_id, topics, ${now.toString()}::timestamptz

@@ -5,9 +5,8 @@ import { article, articleSource } from '../../db/schema/article.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { newsletterSource } from '../../db/schema/source.ts'
 import { insertEntries, type Pair } from './enter.ts'
-import { lockArticles } from './locks.ts'
 
-/** Makes held articles visible, new to the readers of every newsletter that would have had them; returns how many. */
+/** Makes held articles visible, new to the readers of every newsletter that would have had them; returns how many. Within a storing transaction. */
 export async function letIn(tx: Database, which: SQL, now: Temporal.Instant): Promise<number> {
   const ids = await markSeen(tx, which, now)
   if (ids.length > 0) await insertEntries(tx, await findTakers(tx, ids), now)
@@ -16,7 +15,6 @@ export async function letIn(tx: Database, which: SQL, now: Temporal.Instant): Pr
 
 /** Makes held articles seeded: known, and without entries. Returns their ids. */
 export async function markSeen(tx: Database, which: SQL, now: Temporal.Instant): Promise<number[]> {
-  await lockArticles(tx)
   const freed = await tx.execute<{ id: number }>(sql`
     update article set state = 'visible', updated_at = ${now.toString()}
     where state = 'held' and ${which} returning id`)

@@ -13,6 +13,10 @@ export const source = pgTable(
     url: text().notNull().unique(),
     /** Where it is fetched now, after permanent redirects. */
     feedUrl: text(),
+    /** Host and port of `feedUrl`, as `URL.host` gives them. */
+    host: text().generatedAlwaysAs(
+      sql`coalesce(lower(substring(feed_url from '^[a-z]+://(?:[^/?#@]*@)?([^/?#]+)')), feed_url)`,
+    ),
     title: text(),
     homeUrl: text(),
     language: text(),
@@ -44,6 +48,21 @@ export const source = pgTable(
     check('source_url', sql`(${table.kind} = 'feed') = (${table.feedUrl} is not null)`),
   ],
 )
+
+/**
+ * Hosts that are being asked right now. A source is leased together with its host, so that across all processes it is fetched
+ * once and its host is asked one thing at a time. An expired row belonged to a worker that died.
+ */
+export const hostLease = pgTable('host_lease', {
+  host: text().primaryKey(),
+  sourceId: bigNumber()
+    .notNull()
+    .references(() => source.id),
+  owner: text().notNull(),
+  /** Identifies one lease; a host that the source redirects to is held under the same token. */
+  token: text().notNull(),
+  leaseUntil: instant().notNull(),
+})
 
 /** Which newsletter takes from which source. Until `admittedAt` what the source holds has not been let in or seeded. */
 export const newsletterSource = pgTable(

@@ -1,0 +1,116 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { POOL_SIZES } from '../../src/db/pools.ts'
+import { latestMs, type ManyHosts, startManyHosts } from '../collect/many-hosts.ts'
+import { copyDatabase } from '../support/database.ts'
+import { makeWorld } from '../support/world.ts'
+import { environmentOf, type Serving, startServing, useDatabase } from './serving.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const onPostgres = process.env.COURANT_TEST_ENGINE === 'postgres'
+const HOSTS = 40
+const DEAD = 10
+const STOPPED_WITHIN_MS = 10_000
+/** Takes no mail. */
+const NO_RELAY = 'smtp://127.0.0.1:1'
+
+const servers: Serving[] = []
+const undo: (() => void | Promise<void>)[] = []
+afterEach(async () => {
+  for (const { child, ended } of servers.splice(0)) {
+    child.kill('SIGKILL')
+    await ended
+  }
+  for (const one of undo.splice(0)) await one()
+})
+afterAll(() => {
+  if (!onPostgres) console.info('skipped: several servers take PostgreSQL; an embedded database belongs to one')
+})
+
+/** A database with sources on many hosts, the first of which are dead; they are not due yet. */
+async function prepare(): Promise<{ url: string; hosts: ManyHosts }> {
+  const { url, remove } = await copyDatabase()
+  const hosts = await startManyHosts()
+  undo.push(hosts.close, remove)
+  hosts.silence(Array.from({ length: DEAD }, (_, host) => host))
+  const urls = Array.from({ length: HOSTS }, (_, host) => hosts.url(host))
+  await useDatabase(url, async (db) => {
+    const { newsletterId } = await makeWorld(db)
+    await db.execute(sql`
+      with made as (
+        insert into source (kind, url, feed_url, next_fetch_at, created_at)
+        select 'feed', url, url, now() + interval '1 hour', now() from unnest(${sql.param(urls)}::text[]) as given (url)
+        returning id)
+      insert into newsletter_source (newsletter_id, source_id, admitted_at, created_at)
+      select ${newsletterId}, id, now(), now() from made`)
+  })
+  return { url, hosts }
+}
+
+async function serve(url: string, roles: string): Promise<Serving> {
+  const environment = { ...environmentOf(url, NO_RELAY), COLLECT_ALLOW_PRIVATE: 'true' }
+  const server = await startServing(environment, roles)
+  servers.push(server)
+  return server
+}
+
+const ask = <T extends Record<string, unknown>>(url: string, query: ReturnType<typeof sql>) =>
+  useDatabase(url, async (db) => (await db.execute<T>(query)).rows)
+
+describe.runIf(onPostgres)('three workers on one PostgreSQL', () => {
+  test('fetch each source once and within 10 s of being due, though hosts are dead, and end at once when told to', async () => {
+    const { url, hosts } = await prepare()
+    await Promise.all([serve(url, 'worker'), serve(url, 'worker'), serve(url, 'worker')])
+    const dueMs = systemClock.monotonicMs()
+    await ask(url, sql`update source set next_fetch_at = now()`)
+    const healthy = Array.from({ length: HOSTS - DEAD }, (_, index) => hosts.url(DEAD + index))
+    await expect.poll(() => healthy.filter((one) => hosts.askedAt(one).length === 0), { timeout: 60_000 }).toEqual([])
+    const lateness = healthy.map((one) => (hosts.askedAt(one)[0] ?? Number.NaN) - dueMs)
+    expect(Math.max(...lateness)).toBeLessThan(latestMs())
+    expect(hosts.overlaps).toEqual([])
+
+    const askedMs = systemClock.monotonicMs()
+    for (const { child } of servers) child.kill('SIGTERM')
+    expect((await Promise.all(servers.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([0, 0, 0])
+    expect(systemClock.monotonicMs() - askedMs).toBeLessThan(STOPPED_WITHIN_MS)
+    expect(healthy.map((one) => hosts.askedAt(one).length)).toEqual(healthy.map(() => 1))
+    // What was broken off by the stop is nobody's failure, and the next worker may have it at once.
+    expect(await ask(url, sql`select host from host_lease`)).toEqual([])
+    expect(await ask(url, sql`select id from source where failures > 0`)).toEqual([])
+  })
+})
+
+describe.runIf(onPostgres)('a server', () => {
+  test('opens no more connections than its roles are said to take', async () => {
+    const { url } = await prepare()
+    const { pages, shared } = POOL_SIZES
+    const server = await serve(url, 'web')
+    await ask(url, sql`update source set next_fetch_at = now()`)
+    await Promise.all(Array.from({ length: 30 }, () => fetch(`${server.url}/`)))
+    const [{ count = 0 } = {}] = await ask<{ count: number }>(
+      url,
+      sql`select count(*)::integer as count from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    expect(count).toBeGreaterThan(pages.connections)
+    expect(count).toBeLessThanOrEqual(pages.connections + shared.connections)
+  })
+
+  test('says that it is ready while all connections of its pages are taken, and who asks for a page hears so soon', async () => {
+    const { url } = await prepare()
+    const server = await serve(url, 'web,scheduler')
+    await useDatabase(url, (db) =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`lock table newsletter in access exclusive mode`)
+        const waiting = Array.from({ length: POOL_SIZES.pages.connections }, () => fetch(`${server.url}/`))
+        const askedMs = systemClock.monotonicMs()
+        const late = fetch(`${server.url}/`)
+        expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+        expect((await late).status).toBeGreaterThanOrEqual(500)
+        expect(systemClock.monotonicMs() - askedMs).toBeLessThan(2 * POOL_SIZES.pages.waitMs)
+        return waiting
+      }),
+    ).then((waiting) => Promise.all(waiting))
+  })
+})
