@@ -28,7 +28,6 @@ export type Outcome = {
   readonly pausesRelay: boolean
 }
 
-const TAKEN_TWICE = 'twice the connection broke after the whole message had gone out: it counts as sent'
 /** A connection that breaks again and again on one message is that message's matter. */
 const MOST_BROKEN = 3
 
@@ -106,9 +105,6 @@ function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Out
   if (stage === 'connect' || stage === 'greeting' || stage === 'auth') return waitForRelay(text, attempt, now)
   if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(leaving(text, stage)))
   const reason = `the connection broke at ${stage}`
-  // Twice the whole message has gone out: a relay that takes messages and cuts connections would get one after another.
-  if (ambiguous && attempt.ambiguous)
-    return { ...NOTHING, state: 'sent', reason: TAKEN_TWICE, reply: text, ambiguous, pausesRelay: true }
   if (attempt.attempts < MOST_BROKEN) return { ...NOTHING, state: 'queued', reason, reply: text, ambiguous }
   return { ...retryLater(attempt, now, reason, text), ambiguous }
 }

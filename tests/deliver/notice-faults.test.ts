@@ -236,14 +236,6 @@ describe('what a relay has accepted and cannot be recorded', () => {
     ])
   })
 
-  test('and whose relay takes it whole twice without an answer counts as sent', async () => {
-    await askToConfirm(db, 1, [world])
-    const smtp = await sink({ dropBeforeReply: () => true })
-    await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
-    expect(smtp.messages).toHaveLength(2)
-    expect(await notices()).toMatchObject([{ state: 'sent', ambiguous: true, attempts: 2 }])
-  })
-
   test('is recorded once the database is back, also after the sending was stopped', async () => {
     await askToConfirm(db, 1, [world])
     const smtp = await sink()

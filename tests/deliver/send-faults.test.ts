@@ -58,29 +58,6 @@ describe('an edition', () => {
   })
 })
 
-describe('a relay that takes every message and cuts the connection instead of answering', () => {
-  test('gets each message twice at most, with one Message-ID; after that it counts as sent, and the relay is left alone', async () => {
-    const { world, edition } = await plan(8)
-    const smtp = await sink({ dropBeforeReply: () => true })
-    const sender = await senderTo(`${smtp.url}?connections=2`)
-    for (let minutes = 0; minutes <= 60; minutes += 6)
-      await sendEdition(db, sender, edition, fastClock(NOON.add({ minutes }), 20))
-    const copies = Map.groupBy(smtp.messages, ({ to }) => to)
-    expect([...copies.values()].map(({ length }) => length)).toEqual(Array.from({ length: 8 }, () => 2))
-    const ids = smtp.messages.map(({ raw }) => /^Message-ID: .*$/im.exec(raw.toString())?.[0])
-    expect(new Set(ids).size).toBe(8)
-    expect(await rows(sql`select state, ambiguous, reason, count(*) as n from delivery group by 1, 2, 3`)).toEqual([
-      { state: 'sent', ambiguous: true, reason: expect.stringMatching(/counts as sent$/), n: 8 },
-    ])
-    // Their articles do not come again.
-    await world.addArticles(1)
-    const next = await planByHand(db, world)
-    expect(await rows(sql`select cardinality(entry_ids) as articles from variant where edition_id = ${next}`)).toEqual([
-      { articles: 1 },
-    ])
-  })
-})
-
 describe('a stop', () => {
   test('flags no message as perhaps sent whose end had not gone out, and its reader is in the next plan', async () => {
     const { world, edition } = await plan(4)

@@ -41,8 +41,7 @@ export async function attemptNotice(
   const { clock } = work
   const begunMs = clock.monotonicMs()
   const hear = (reply: Reply) => {
-    const { attempts, createdAt: giveUpFrom, ambiguous } = notice
-    const attempt = { attempts, giveUpFrom, ambiguous, jitter: Math.random() }
+    const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
     brake.hear(reply, outcome, begunMs)
     return outcome

@@ -21,9 +21,7 @@ export type ClaimedNotice = {
   /** The newsletters it may ask for, in the order they were asked for; none: `refusal` says why. */
   readonly asked: readonly Asked[]
   readonly refusal: string | null
-  /** An earlier try may have arrived. */
-  readonly ambiguous: boolean
-  /** A worker that is gone had it under way. */
+  /** A worker that is gone had it under way, so that it may have been sent. */
   readonly takenOver: boolean
 }
 
@@ -45,7 +43,6 @@ type Row = {
   locale: Locale
   format: 'html' | 'plain'
   refusal: string | null
-  ambiguous: boolean
   taken_over: boolean
   name: string
   imprint: string | null
@@ -100,10 +97,9 @@ export async function claimNotices(
         ambiguous = n.ambiguous or n.state = 'sending'
       from due where n.id = due.id
       returning n.id, n.kind, n.subscriber_id, n.payload, n.nonce, n.token, n.attempts, n.due_at, n.created_at,
-        n.ambiguous, due.state = 'sending' as taken_over
+        due.state = 'sending' as taken_over
     )
-    select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, c.ambiguous, c.taken_over,
-      p.email, p.locale, p.format,
+    select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, c.taken_over, p.email, p.locale, p.format,
       case when w.state = 'deleted' then 'the newsletter is no more'
         else ${refusal} end as refusal,
       w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_colour, w.headline_font,
@@ -175,7 +171,6 @@ function readNotice(rows: readonly Row[]): ClaimedNotice[] {
       reader: { email: row.email, locale: row.locale, format: row.format },
       asked: rows.filter((one) => one.refusal === null).map(readAsked),
       refusal: rows.every((one) => one.refusal !== null) ? row.refusal : null,
-      ambiguous: row.ambiguous,
       takenOver: row.taken_over,
     },
   ]

@@ -156,7 +156,7 @@ type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; 
 
 /** What a reply means for the delivery, and for its relay. */
 function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
-  const attempt = { attempts: claimed.attempts, ambiguous: claimed.ambiguous, giveUpFrom, jitter: Math.random() }
+  const attempt = { attempts: claimed.attempts, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
   line.isBad ||= outcome.pausesRelay
   brake.hear(reply, outcome, begunMs)

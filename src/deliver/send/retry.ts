@@ -7,8 +7,6 @@ export type Attempt = {
   readonly attempts: number
   /** The slot, or when an edition was made by hand; of a notice when it was queued. */
   readonly giveUpFrom: Temporal.Instant
-  /** An earlier try may have arrived. */
-  readonly ambiguous?: boolean
   /** From 0 to 1, spreads the retries. */
   readonly jitter: number
 }
