@@ -48,14 +48,21 @@ export class Sleepers {
   }
 }
 
+const AGES_MS = 3_600_000
+
 /** The world's clock as its processes read it: to sleep is to let the world go on, and for the dead all time is over. */
 export function clockOf(
   clock: WorldClock,
   sleep: (member: Member, ms: number, signal?: AbortSignal) => Promise<void>,
 ): Clock {
+  let overMs = 0
   return {
     now: clock.now,
-    monotonicMs: () => (running.getStore()?.dead ? Number.POSITIVE_INFINITY : clock.monotonicMs()),
+    monotonicMs: () => {
+      // The dead wait for nothing: whatever they wait for is over the next time they look.
+      if (running.getStore()?.dead) overMs += AGES_MS
+      return clock.monotonicMs() + (running.getStore()?.dead ? overMs : 0)
+    },
     sleep: async (ms, signal) => {
       const member = running.getStore()
       if (member !== undefined) await sleep(member, ms, signal)
