@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../clock.ts'
 import { type HiddenArticle, type Hiding, hideArticles } from '../collect/hide.ts'
 import type { Database } from '../db/client.ts'
+import { retryTransient } from '../db/transient.ts'
 import { CourantError } from '../errors.ts'
 import { lockCohorts } from './control/cancel.ts'
 import { clearArchive, clearEditions, replaceVariants, withdrawShares } from './control/replace.ts'
@@ -27,8 +28,8 @@ const SHARES_A_SLICE = 40
 
 /**
  * Hides or removes articles everywhere: nobody is planned for them any more, and who waits in an open edition gets
- * a selection without them, or nothing when nothing is left. Who has them already keeps them. Cut short, it goes on when
- * it is repeated.
+ * a selection without them, or nothing when nothing is left. Who has them already keeps them. What fails for a reason that
+ * may pass is repeated; cut short, it goes on when it is called again.
  *
  * @throws CourantError `article.unknown`, `edition.busy` when a worker does not give its shares back.
  */
@@ -38,8 +39,9 @@ export async function withdrawArticles(
   hiding: Hiding,
   clock: Clock,
 ): Promise<Withdrawn> {
-  const hidden = await hideArticles(db, articleIds, hiding, clock.now())
-  const planned = await findPlanned(db, articleIds)
+  const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
+  const hidden = await repeat(() => hideArticles(db, articleIds, hiding, clock.now()))
+  const planned = await repeat(() => findPlanned(db, articleIds))
   const entries = Map.groupBy([...hidden.entries, ...planned], ({ newsletterId }) => newsletterId)
   const total = { editions: [] as number[], moved: 0, skipped: 0 }
   for (const [newsletterId, its] of entries) {
@@ -49,7 +51,7 @@ export async function withdrawArticles(
     total.moved += part.moved
     total.skipped += part.skipped
   }
-  await clearArchive(db, articleIds)
+  await repeat(() => clearArchive(db, articleIds))
   return { articles: hidden.articles, ...total }
 }
 
@@ -77,15 +79,16 @@ async function withdrawFrom(
   entryIds: readonly number[],
   clock: Clock,
 ): Promise<Part> {
+  const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
   const startMs = clock.monotonicMs()
   const done = { moved: 0, skipped: 0 }
   let recalled = false
   let after = 0
   try {
     for (;;) {
-      if (recalled) await recallShares(db, newsletterId, clock.now())
+      if (recalled) await repeat(() => recallShares(db, newsletterId, clock.now()))
       const order = { newsletterId, entryIds, afterShareId: after, recalled }
-      const step = await db.transaction((tx) => withdrawSlice(tx, order, clock.now()))
+      const step = await repeat(() => db.transaction((tx) => withdrawSlice(tx, order, clock.now())))
       if (step === 'recall') recalled = true
       else if (step === 'busy') {
         if (clock.monotonicMs() - startMs > WAIT_FOR_SHARES_MS) throw busy()
@@ -98,8 +101,8 @@ async function withdrawFrom(
       }
     }
   } finally {
-    if (recalled) await releaseRecall(db, newsletterId)
-    await finishEditions(db, { newsletterId }, clock.now())
+    if (recalled) await repeat(() => releaseRecall(db, newsletterId))
+    await repeat(() => finishEditions(db, { newsletterId }, clock.now()))
   }
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { retryTransient } from '../../db/transient.ts'
 import { CourantError } from '../../errors.ts'
 import { contents, hasHome, refuseMove } from '../control.ts'
 import { requeueSending } from '../recall.ts'
@@ -24,11 +25,12 @@ type Step = 'more' | 'busy' | 'done'
  * @throws CourantError `edition.unknown`, `edition.state`, `edition.busy` when a worker does not give its share back.
  */
 export async function cancelEdition(db: Database, editionId: number, clock: Clock): Promise<void> {
+  const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
   const startMs = clock.monotonicMs()
   for (;;) {
-    const newsletterId = await stopEdition(db, editionId)
+    const newsletterId = await repeat(() => stopEdition(db, editionId))
     if (newsletterId === null) throw await refuseMove(db, editionId, 'cancelled')
-    const step = await db.transaction((tx) => cancelSlice(tx, editionId, newsletterId, clock.now()))
+    const step = await repeat(() => db.transaction((tx) => cancelSlice(tx, editionId, newsletterId, clock.now())))
     if (step === 'done') return
     if (step === 'more') continue
     if (clock.monotonicMs() - startMs > WAIT_FOR_SHARES_MS) throw busy(editionId)
