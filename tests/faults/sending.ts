@@ -115,6 +115,10 @@ export const SENDING: readonly Scenario[] = [
   scenario('sending an edition to a relay that takes its time', sendAll, ({ relay }) => {
     relay.pauseMs = SLOW_MS
   }),
+  // What was claimed a second ago is looked at again.
+  scenario('sending an edition while the database takes its time', sendAll, ({ failing }) =>
+    failing.slow(/prepared claim/, SLOW_MS),
+  ),
   scenario('sending an edition to a relay that is gone', sendAll, ({ relay }) => relay.fall()),
   scenario('delivering all that is due', async ({ db, sender, clock }, _, signal) => {
     if (await hasDueShare(db, clock.now())) await deliverDue(db, { sender }, clock, signal)
