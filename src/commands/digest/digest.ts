@@ -106,7 +106,7 @@ async function answer(context: CommandContext, options: PreviewOptions, content:
   }
   await writeFile(options.out, content).catch((cause: unknown) => {
     throw new CourantError('output.unwritable', {
-      what: 'The file of --out cannot be written.',
+      what: `${options.out} cannot be written (--out).`,
       why: `${reasonOf(cause)}.`,
       todo: 'Name one in a folder that is there and that you may write to.',
       cause,
