@@ -2,6 +2,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { CourantError, reasonOf } from '../errors.ts'
 import { PreparingClient } from './prepared.ts'
+import { isTransient } from './transient.ts'
 
 /** Where queries go: a pool, or the transaction one is in. */
 export type Database = Pick<
@@ -118,10 +119,15 @@ export function databaseOn(pool: pg.Pool): Database {
  */
 async function transact<T>(pool: pg.Pool, run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
+  let isBroken = false
   try {
     return await run(client)
+  } catch (error) {
+    // A server that is shutting down refuses BEGIN and closes the connection a moment later.
+    isBroken = isTransient(error)
+    throw error
   } finally {
-    client.release(client.getTransactionStatus() !== IDLE)
+    client.release(isBroken || client.getTransactionStatus() !== IDLE)
   }
 }
 
