@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { isTransient, retryTransient } from '../../db/transient.ts'
+import { retryTransient } from '../../db/transient.ts'
 import { reasonOf } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import type { Claimed } from './claim.ts'
@@ -112,7 +112,7 @@ export class HeldShares {
         await retryTransient(this.#clock, () => this.#extend(), { signal })
       } catch (error) {
         // Without a heartbeat nothing is sent once the lease has run out.
-        this.#log.warn({ reason: reasonOf(error), transient: isTransient(error) }, 'lease.not_extended')
+        this.#log.warn({ reason: reasonOf(error) }, 'lease.not_extended')
       }
     }
   }
