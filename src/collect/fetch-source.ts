@@ -60,7 +60,11 @@ export async function fetchSource(db: Database, leased: Leased, options: FetchSo
 function fetchOptions(db: Database, { row, lease }: Leased, options: FetchSourceOptions): FetchOptions {
   const { clock, signal } = options
   const leftMs = Math.max(0, Math.floor(lease.sinceMs + FETCH_MS - clock.monotonicMs()))
-  const timeout = AbortSignal.timeout(leftMs)
+  // A timer of 0 ms would let the request begin.
+  const timeout =
+    leftMs > 0
+      ? AbortSignal.timeout(leftMs)
+      : AbortSignal.abort(new DOMException('The lease has expired.', 'TimeoutError'))
   const { username, password } = row
   const enterHost: FetchOptions['enterHost'] = async (host, until) => {
     const isFree = async () => host === lease.host || leaseHost(db, lease, host, clock.now())

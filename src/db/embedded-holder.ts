@@ -6,8 +6,13 @@ import { join } from 'node:path'
 /** Who holds an embedded database's folder, and where its socket is. */
 export type Holder = { readonly pid: number; readonly host: string; readonly socketFolder: string }
 
-/** A connection to the holder; while it is open the holder does not end its engine. */
-export type Joined = { readonly holder: Holder; readonly leave: () => void }
+/** A connection to the holder; while it is open the holder does not end its engine, unless its patience is at an end. */
+export type Joined = {
+  readonly holder: Holder
+  readonly leave: () => void
+  /** Resolves when the connection is closed, by either side. */
+  readonly closed: Promise<void>
+}
 
 export const SOCKET_NAME = '.s.PGSQL.5432'
 
@@ -32,9 +37,10 @@ export async function joinHolder(path: string): Promise<Joined | null> {
   const socket = await connectTo(join(holder.socketFolder, SOCKET_NAME))
   if (socket === null) return null
   const leave = () => void socket.destroy()
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   // A holder that is ending takes its file away first, so that it counts every connection made before that.
   const { pid = null } = readHolder(path) ?? {}
-  if (pid === holder.pid) return { holder, leave }
+  if (pid === holder.pid) return { holder, leave, closed }
   leave()
   return null
 }

@@ -7,13 +7,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { CourantError, reasonOf } from '../errors.ts'
-import { announceHolder, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
+import { announceHolder, type Joined, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
 import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
 export type Embedded = {
   readonly socketFolder: string
-  /** Whether this process holds the folder; else it works through the process that does. */
+  /** Whether this process holds the folder from the start; else it works through the process that does. */
   readonly holder: boolean
   /** Ends the holder's engine once no other process works through it, or when its patience with them is at an end. */
   readonly close: () => Promise<void>
@@ -25,6 +25,8 @@ const ASK_EVERY_MS = 100
 /** A holder that starts answers within seconds, also where it must recover after a crash; one that ends is gone as soon. */
 const JOIN_WITHIN_MS = 10_000
 const TRY_EVERY_MS = 50
+/** A folder that does not open, on a full disk for instance, is tried again this often by a process that is to take it over. */
+const REOPEN_EVERY_MS = 1_000
 /** A server must stop within 10 s; a command, which ends by itself, lets those that came in by it finish. */
 const PATIENCE_MS = { alone: 5_000, shared: Number.POSITIVE_INFINITY }
 /**
@@ -36,7 +38,8 @@ const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 /**
  * Opens the embedded database in `folder`, or works through the process that has it open, unless it is to be held alone.
  * The lock is the operating system's (SQLite's exclusive lock on `lock.db`), so death frees it at once. While its holder
- * starts or ends, and so does not answer, this waits for it up to `withinMs`.
+ * starts or ends, and so does not answer, this waits for it up to `withinMs`. When a holder is gone, one of those that work
+ * through it takes the folder over, so their statements fail for seconds only.
  *
  * @throws CourantError `database.held` when the holder does not answer, or one does and `holding` is `alone`;
  * `database.embedded` when the database does not open.
@@ -51,10 +54,9 @@ export async function openEmbedded(
   mkdirSync(path, { recursive: true, mode: 0o700 })
   for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += TRY_EVERY_MS) {
     const lock = takeLock(join(path, 'lock.db'))
-    if (lock !== null) return openHere(path, lock, patienceMs)
+    if (lock !== null) return openHere(path, lock, placeForSocket(path), patienceMs)
     const joined = await joinHolder(path)
-    if (joined !== null && holding === 'shared')
-      return { socketFolder: joined.holder.socketFolder, holder: false, close: async () => joined.leave() }
+    if (joined !== null && holding === 'shared') return workThrough(joined, path, patienceMs)
     joined?.leave()
     if (joined !== null) throw held(path, `Process ${joined.holder.pid} on ${joined.holder.host} holds it.`)
     await pause(TRY_EVERY_MS)
@@ -62,9 +64,49 @@ export async function openEmbedded(
   throw held(path, 'Another process holds it and does not answer: it is just starting, or ending.')
 }
 
-async function openHere(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
+/** Works through other processes, or holds the folder itself from when the last of them is gone. */
+function workThrough(first: Joined, path: string, patienceMs: number): Embedded {
+  const { socketFolder } = first.holder
+  let joined = first
+  let held: Embedded | null = null
+  let isClosed = false
+
+  async function takeOver(): Promise<void> {
+    while (!isClosed && held === null) {
+      await joined.closed
+      const pauseMs = await tryToOpen()
+      if (!isClosed) await pause(pauseMs, null, { ref: false })
+    }
+  }
+
+  /** Holds the folder, or works through the process that was faster. @returns when to try again, if neither came about. */
+  async function tryToOpen(): Promise<number> {
+    try {
+      const lock = isClosed ? null : takeLock(join(path, 'lock.db'))
+      if (lock !== null) held = await openHere(path, lock, socketFolder, patienceMs)
+      const next = isClosed || lock !== null ? null : await joinHolder(path)
+      if (next !== null) joined = next
+      if (isClosed) joined.leave()
+      return TRY_EVERY_MS
+    } catch {
+      // The statements of this process fail meanwhile, and say that nobody answers.
+      return REOPEN_EVERY_MS
+    }
+  }
+
+  const taking = takeOver()
+  const close = async () => {
+    isClosed = true
+    joined.leave()
+    await taking
+    await held?.close()
+  }
+  return { socketFolder, holder: false, close }
+}
+
+async function openHere(path: string, lock: DatabaseSync, socketFolder: string, patienceMs: number): Promise<Embedded> {
   try {
-    return await hold(path, lock, patienceMs)
+    return await hold(path, lock, socketFolder, patienceMs)
   } catch (cause) {
     lock.close()
     throw notOpening(path, cause)
@@ -92,10 +134,9 @@ const notOpening = (path: string, cause: unknown) =>
     cause,
   })
 
-async function hold(path: string, lock: DatabaseSync, patienceMs: number): Promise<Embedded> {
+async function hold(path: string, lock: DatabaseSync, socketFolder: string, patienceMs: number): Promise<Embedded> {
   // What a holder that died has said of itself would lead others to a socket where nobody answers.
   withdrawHolder(path)
-  const socketFolder = placeForSocket(path)
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
   for (const flag of PLAIN_WASM) setFlagsFromString(flag)
