@@ -58,7 +58,7 @@ export class NoticeConnection {
       }
     } finally {
       this.#claims(false)
-      idle.leave(seat)
+      idle.leave(seat, false)
       await this.#hangUp()
     }
   }

@@ -39,15 +39,19 @@ export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'u
 export async function runLane(lane: Lane): Promise<LaneEnd> {
   const line = newLine()
   const seat = lane.idle.join()
-  const end = (): LaneEnd => ({ kind: line.opened ? 'served' : 'idle' })
+  const end = (): LaneEnd => {
+    // Others may have met the trouble while this one had nothing to send.
+    const trouble = line.trouble ?? lane.brake.givenUp()
+    return trouble === null ? { kind: line.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
+  }
   try {
     for (;;) {
+      lane.idle.look(seat)
       const claimed = await lane.supply.next()
       if (claimed !== null) {
         lane.idle.resume(seat)
         await serve(lane, line, claimed)
-        if (line.trouble !== null) return { kind: 'unreachable', trouble: line.trouble }
-        if (lane.signal.aborted) return end()
+        if (line.trouble !== null || lane.signal.aborted) return end()
       } else if (line.last !== null) {
         // What was not sent may be due again.
         await settleLast(line)
@@ -57,8 +61,11 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
       }
     }
   } finally {
-    lane.idle.leave(seat)
-    await settleLast(line).finally(() => hangUp(line))
+    try {
+      await settleLast(line).finally(() => hangUp(line))
+    } finally {
+      lane.idle.leave(seat, line.trouble !== null)
+    }
   }
 }
 

@@ -6,6 +6,8 @@ import type { Outcome } from '../../outcome.ts'
 export type Brake = {
   /** Ends when the next message may be begun, or the sending is stopped; with what the relay said once it is given up. */
   readonly pass: () => Promise<Trouble | null>
+  /** Why the relay was given up, or null while it is not. */
+  readonly givenUp: () => Trouble | null
   /** Hears a reply to a message, what it means, and when the message was begun. */
   readonly hear: (reply: Reply, outcome: Outcome, begunMs: number) => void
 }
@@ -24,14 +26,16 @@ export function openBrake(clock: Clock, signal: AbortSignal): Brake {
   let troubles = 0
   let lastMs = Number.NEGATIVE_INFINITY
   let last: Trouble = { reason: '', reply: '' }
+  const givenUp = () => (troubles > WAITS_MS.length ? last : null)
   return {
     pass: async () => {
-      if (troubles > WAITS_MS.length) return last
+      if (givenUp() !== null) return last
       const untilMs = lastMs + (WAITS_MS[troubles - 1] ?? 0)
       const nowMs = clock.monotonicMs()
       if (troubles > 0 && nowMs < untilMs) await clock.sleep(untilMs - nowMs, signal)
-      return troubles > WAITS_MS.length ? last : null
+      return givenUp()
     },
+    givenUp,
     hear: (reply, outcome, begunMs) => {
       // A connection that breaks may be one message's matter, but not when five in a row do.
       if (reply.kind !== 'broken' && !outcome.pausesRelay) troubles = 0
