@@ -1,8 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { systemClock } from '../../src/clock.ts'
 
 /** Many hosts in one server, each on a loopback address of its own; it watches how they are asked. */
 export type ManyHosts = {
@@ -10,8 +8,10 @@ export type ManyHosts = {
   readonly url: (host: number, path?: string) => string
   /** Hosts of these numbers take requests and answer none. */
   readonly silence: (hosts: readonly number[]) => void
-  /** Milliseconds of the monotonic clock at which a URL was asked for, in order. */
-  readonly askedAt: (url: string) => readonly number[]
+  /** How often a URL was asked for. */
+  readonly timesAsked: (url: string) => number
+  /** How many requests to silent hosts were given up. */
+  readonly givenUp: () => number
   /** Hosts that were asked for one thing while they were being asked for another. */
   readonly overlaps: readonly string[]
   readonly close: () => Promise<void>
@@ -19,15 +19,10 @@ export type ManyHosts = {
 
 const ANSWER_AFTER_MS = 5
 
-/** How late a fetch may be: 10 s, and as many times longer as the machine has more to do than cores to do it. A dead host takes 30 s. */
-export function latestMs(): number {
-  const [load = 0] = loadavg()
-  return 10_000 * Math.max(1, load / availableParallelism())
-}
-
 /** Answers after a moment that nothing has changed, so that tests of many sources need not store many documents. */
 export async function startManyHosts(): Promise<ManyHosts> {
-  const asked = new Map<string, number[]>()
+  const asked = new Map<string, number>()
+  let givenUp = 0
   const underWay = new Map<string, number>()
   const overlaps: string[] = []
   const silent = new Set<string>()
@@ -35,12 +30,17 @@ export async function startManyHosts(): Promise<ManyHosts> {
   const server = createServer(async (request, response) => {
     const host = request.headers.host ?? ''
     const url = `http://${host}${request.url}`
-    asked.set(url, [...(asked.get(url) ?? []), systemClock.monotonicMs()])
+    asked.set(url, (asked.get(url) ?? 0) + 1)
     const others = underWay.get(host) ?? 0
     if (others > 0) overlaps.push(url)
     underWay.set(host, others + 1)
     response.on('close', () => underWay.set(host, (underWay.get(host) ?? 1) - 1))
-    if (silent.has(host)) return
+    if (silent.has(host)) {
+      response.on('close', () => {
+        givenUp += 1
+      })
+      return
+    }
     await pause(ANSWER_AFTER_MS)
     response.writeHead(304).end()
   })
@@ -51,7 +51,8 @@ export async function startManyHosts(): Promise<ManyHosts> {
     silence: (hosts) => {
       for (const host of hosts) silent.add(`${hostOf(host)}:${port}`)
     },
-    askedAt: (url) => asked.get(url) ?? [],
+    timesAsked: (url) => asked.get(url) ?? 0,
+    givenUp: () => givenUp,
     overlaps,
     close: () => {
       server.closeAllConnections()

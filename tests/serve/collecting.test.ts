@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { POOL_SIZES } from '../../src/db/pools.ts'
-import { latestMs, type ManyHosts, startManyHosts } from '../collect/many-hosts.ts'
+import { type ManyHosts, startManyHosts } from '../collect/many-hosts.ts'
 import { copyDatabase } from '../support/database.ts'
 import { makeWorld } from '../support/world.ts'
 import { environmentOf, type Serving, startServing, useDatabase } from './serving.ts'
@@ -12,7 +11,6 @@ vi.setConfig({ testTimeout: 120_000 })
 const onPostgres = process.env.COURANT_TEST_ENGINE === 'postgres'
 const HOSTS = 40
 const DEAD = 10
-const STOPPED_WITHIN_MS = 10_000
 /** Takes no mail. */
 const NO_RELAY = 'smtp://127.0.0.1:1'
 
@@ -60,22 +58,18 @@ const ask = <T extends Record<string, unknown>>(url: string, query: ReturnType<t
   useDatabase(url, async (db) => (await db.execute<T>(query)).rows)
 
 describe.runIf(onPostgres)('three workers on one PostgreSQL', () => {
-  test('fetch each source once and within 10 s of being due, though hosts are dead, and end at once when told to', async () => {
+  test('fetch each source once and before any dead host is given up, and break off what is under way when told to end', async () => {
     const { url, hosts } = await prepare()
     await Promise.all([serve(url, 'worker'), serve(url, 'worker'), serve(url, 'worker')])
-    const dueMs = systemClock.monotonicMs()
     await ask(url, sql`update source set next_fetch_at = now()`)
     const healthy = Array.from({ length: HOSTS - DEAD }, (_, index) => hosts.url(DEAD + index))
-    await expect.poll(() => healthy.filter((one) => hosts.askedAt(one).length === 0), { timeout: 60_000 }).toEqual([])
-    const lateness = healthy.map((one) => (hosts.askedAt(one)[0] ?? Number.NaN) - dueMs)
-    expect(Math.max(...lateness)).toBeLessThan(latestMs())
+    await expect.poll(() => healthy.filter((one) => hosts.timesAsked(one) === 0), { timeout: 60_000 }).toEqual([])
+    expect(hosts.givenUp()).toBe(0)
     expect(hosts.overlaps).toEqual([])
 
-    const askedMs = systemClock.monotonicMs()
     for (const { child } of servers) child.kill('SIGTERM')
     expect((await Promise.all(servers.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([0, 0, 0])
-    expect(systemClock.monotonicMs() - askedMs).toBeLessThan(STOPPED_WITHIN_MS)
-    expect(healthy.map((one) => hosts.askedAt(one).length)).toEqual(healthy.map(() => 1))
+    expect(healthy.map(hosts.timesAsked)).toEqual(healthy.map(() => 1))
     // What was broken off by the stop is nobody's failure, and the next worker may have it at once.
     expect(await ask(url, sql`select host from host_lease`)).toEqual([])
     expect(await ask(url, sql`select id from source where failures > 0`)).toEqual([])
@@ -97,18 +91,16 @@ describe.runIf(onPostgres)('a server', () => {
     expect(count).toBeLessThanOrEqual(pages.connections + shared.connections)
   })
 
-  test('says that it is ready while all connections of its pages are taken, and who asks for a page hears so soon', async () => {
+  test('says that it is ready while all connections of its pages are taken, and answers who asks for a page meanwhile', async () => {
     const { url } = await prepare()
     const server = await serve(url, 'web,scheduler')
     await useDatabase(url, (db) =>
       db.transaction(async (tx) => {
         await tx.execute(sql`lock table newsletter in access exclusive mode`)
         const waiting = Array.from({ length: POOL_SIZES.pages.connections }, () => fetch(`${server.url}/`))
-        const askedMs = systemClock.monotonicMs()
         const late = fetch(`${server.url}/`)
         expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
         expect((await late).status).toBeGreaterThanOrEqual(500)
-        expect(systemClock.monotonicMs() - askedMs).toBeLessThan(2 * POOL_SIZES.pages.waitMs)
         return waiting
       }),
     ).then((waiting) => Promise.all(waiting))
