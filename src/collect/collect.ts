@@ -1,4 +1,5 @@
 import type { Database } from '../db/client.ts'
+import { retryTransient } from '../db/transient.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { CollectOptions, Outcome } from './collect-source.ts'
@@ -45,8 +46,8 @@ const LONGEST_PAUSE_MS = 5_000
  */
 export async function collectSources(db: Database, options: CollectOptions & CollectedSources): Promise<Collected> {
   const { clock, signal = new AbortController().signal, sourceIds, onlyDue = false, onBusyHost } = options
-  const candidates =
-    onlyDue && sourceIds === null ? await findDueSources(db, clock.now()) : await findSources(db, sourceIds)
+  const find = () => (onlyDue && sourceIds === null ? findDueSources(db, clock.now()) : findSources(db, sourceIds))
+  const candidates = await retryTransient(clock, find, { signal })
   const outcomes: Outcome[] = []
   const faults: unknown[] = []
   const collector = new Collector({

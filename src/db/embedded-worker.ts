@@ -1,11 +1,14 @@
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-sql/pglite-socket'
 import { takeTurns } from './turns.ts'
 
-/** What `embedded.ts` hands to its worker thread. */
+/** What `embedded-engine.ts` hands to its worker thread. */
 export type EmbeddedOrder = { readonly folder: string; readonly socket: string }
+/** What it asks the thread for. */
+export type EmbeddedQuestion = 'clients' | 'close'
 /** What the thread says back; `clients` answers the question for open connections. */
 export type EmbeddedWord =
   | { readonly kind: 'ready' }
@@ -21,7 +24,7 @@ const say = (word: EmbeddedWord) => port.postMessage(word)
 
 const database = await PGlite.create(order.folder)
 // The option's type is a class that the package does not export; these are all the methods its handler calls.
-const queryQueue = takeTurns(database) as unknown as PGLiteSocketHandlerOptions['queryQueue']
+const queryQueue = takeTurns(database, () => void endThread()) as unknown as PGLiteSocketHandlerOptions['queryQueue']
 /** Each open connection. A handler that breaks off takes all listeners from its socket: no `close` would tell of it. */
 const clients = new Map<Socket, PGLiteSocketHandler>()
 const server = createServer(async (socket) => {
@@ -33,7 +36,17 @@ const server = createServer(async (socket) => {
 server.maxConnections = MOST_CLIENTS
 server.listen(order.socket, () => say({ kind: 'ready' }))
 
-port.on('message', async (question: 'clients' | 'close') => {
+/** Longer than the last answers take on their way, of which one says why. */
+const LAST_WORDS_MS = 100
+
+/** An engine that has given up answers nothing more and cannot be closed; its clients are told so by the end of their connections. */
+async function endThread(): Promise<void> {
+  server.close()
+  await pause(LAST_WORDS_MS)
+  process.exit()
+}
+
+port.on('message', async (question: EmbeddedQuestion) => {
   if (question === 'clients') {
     // A connection made just before the question is accepted within one turn of the event loop, and counts.
     await new Promise((settle) => setImmediate(() => setImmediate(settle)))

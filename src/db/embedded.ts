@@ -5,10 +5,9 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
-import { Worker } from 'node:worker_threads'
 import { CourantError, reasonOf } from '../errors.ts'
+import { EmbeddedEngine } from './embedded-engine.ts'
 import { announceHolder, type Joined, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
-import type { EmbeddedOrder, EmbeddedWord } from './embedded-worker.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
 export type Embedded = {
@@ -140,14 +139,11 @@ async function hold(path: string, lock: DatabaseSync, socketFolder: string, pati
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
   for (const flag of PLAIN_WASM) setFlagsFromString(flag)
-  const order: EmbeddedOrder = { folder: join(path, 'pgdata'), socket }
-  const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: order })
-  await hear(worker, 'ready')
+  const engine = await EmbeddedEngine.start({ folder: join(path, 'pgdata'), socket })
   announceHolder(path, socketFolder)
-  worker.unref()
   const close = () => {
     withdrawHolder(path)
-    return end(worker, lock, patienceMs)
+    return end(engine, lock, patienceMs)
   }
   return { socketFolder, holder: true, close }
 }
@@ -162,34 +158,11 @@ function placeForSocket(path: string): string {
   return place
 }
 
-async function end(worker: Worker, lock: DatabaseSync, patienceMs: number): Promise<void> {
-  for (let waitedMs = 0; waitedMs < patienceMs && (await countClients(worker)) > 0; waitedMs += ASK_EVERY_MS)
+async function end(engine: EmbeddedEngine, lock: DatabaseSync, patienceMs: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < patienceMs && (await engine.countClients()) > 0; waitedMs += ASK_EVERY_MS)
     await pause(ASK_EVERY_MS)
-  const closed = hear(worker, 'closed')
-  worker.postMessage('close')
-  await closed
+  await engine.close()
   lock.close()
-}
-
-async function countClients(worker: Worker): Promise<number> {
-  const answer = hear(worker, 'clients')
-  worker.postMessage('clients')
-  const word = await answer
-  return word.kind === 'clients' ? word.count : 0
-}
-
-function hear(worker: Worker, kind: EmbeddedWord['kind']): Promise<EmbeddedWord> {
-  worker.ref()
-  return new Promise((settle, refuse) => {
-    const onMessage = (word: EmbeddedWord) => {
-      if (word.kind !== kind) return
-      worker.off('message', onMessage)
-      worker.off('error', refuse)
-      settle(word)
-    }
-    worker.on('message', onMessage)
-    worker.once('error', refuse)
-  })
 }
 
 function held(path: string, why: string): CourantError {

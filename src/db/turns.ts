@@ -23,22 +23,28 @@ const TERMINATE = 'X'.charCodeAt(0)
 /** ReadyForQuery ends an answer; its last octet is I idle, T in a transaction, E in a failed one. */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5])
 const IDLE = 'I'.charCodeAt(0)
+/** The severity of an error after which the engine must be started anew; PGlite would answer nothing more, and end nothing. */
+const PANIC = 'VPANIC\0'
+/** An error is shorter. */
+const END_OF_ANSWER = 8192
 
 /**
  * Serves the clients of one embedded session in turns. A client keeps the turn from its first message up to Sync, and
  * through its whole transaction: all share one session, so another's message in between would bind to the wrong
- * statement. (pglite-socket 0.2.17's own queue changes turns after every message outside of transactions.)
+ * statement. (pglite-socket 0.2.17's own queue changes turns after every message outside of transactions.) After a panic
+ * nobody's turn comes any more.
  */
-export function takeTurns(database: PGlite): Turns {
+export function takeTurns(database: PGlite, onPanic: () => void): Turns {
   const gathered = new Map<number, Uint8Array[]>()
   let waiting: Batch[] = []
   let owner: number | null = null
   let running = false
+  let isDead = false
 
   async function serve(): Promise<void> {
     if (running) return
     running = true
-    for (let batch = takeNext(); batch !== null; batch = takeNext()) await run(batch)
+    for (let batch = takeNext(); batch !== null && !isDead; batch = takeNext()) await run(batch)
     running = false
   }
 
@@ -56,12 +62,18 @@ export function takeTurns(database: PGlite): Turns {
         database.execProtocolRawStream(batch.octets, {
           onRawData: (octets) => {
             count += octets.length
-            last = Buffer.concat([last, octets]).subarray(-READY.length - 1)
+            last = Buffer.concat([last, octets]).subarray(-END_OF_ANSWER)
             batch.answer(octets)
           },
         }),
       )
-      if (last.subarray(0, READY.length).equals(READY) && last[READY.length] === IDLE) owner = null
+      const end = last.subarray(-READY.length - 1)
+      if (end.subarray(0, READY.length).equals(READY)) {
+        if (end[READY.length] === IDLE) owner = null
+      } else if (last.includes(PANIC)) {
+        isDead = true
+        onPanic()
+      }
       batch.settle(count)
     } catch (error) {
       owner = null
@@ -71,7 +83,7 @@ export function takeTurns(database: PGlite): Turns {
 
   async function leave(client: number): Promise<void> {
     gathered.delete(client)
-    if (owner !== client) return
+    if (owner !== client || isDead) return
     await database.exec('rollback')
     owner = null
     await serve()

@@ -117,6 +117,10 @@ describe('fetching', () => {
   test('reports a connection that breaks and a port nobody listens on', async () => {
     feeds.set('/broken', { kind: 'broken', body: FEED })
     expect(await get('/broken')).toMatchObject({ kind: 'failed', reason: expect.stringContaining('broke') })
+    for (const body of [null, FEED]) {
+      feeds.set('/reset', { kind: 'reset', body })
+      expect(await get('/reset')).toMatchObject({ kind: 'failed', reason: expect.stringContaining('broke') })
+    }
     const closed = await startFeeds()
     const url = closed.url('/')
     await closed.close()

@@ -140,6 +140,22 @@ describe('a source', () => {
     expect(await readTitles(db, newsletterId)).toEqual(['a', 'b'])
   })
 
+  test.each([
+    ['instead of an answer', null],
+    ['in the middle of its answer', rss('a')],
+  ])('whose host resets the connection %s fails, backs off and is asked again', async (_, body) => {
+    const id = await addSource(feeds.url('/reset'))
+    feeds.set('/reset', { kind: 'reset', body })
+    expect(await collectSource(db, await leaseNow(id), options())).toMatchObject({ kind: 'failed' })
+    const failed = await sourceOf(id)
+    expect(failed).toMatchObject({ failures: 1, lastError: expect.stringContaining('broke') })
+    expect(failed.nextFetchAt?.epochMilliseconds).toBeGreaterThan(clock.now().epochMilliseconds)
+    feeds.set('/reset', rss('a'))
+    clock.advance({ hours: 1 })
+    expect(await collectSource(db, await leaseNow(id), options())).toMatchObject({ kind: 'fetched', new: 1 })
+    expect(await sourceOf(id)).toMatchObject({ failures: 0, lastError: null })
+  })
+
   test('is not asked for under a lease of which too little is left', async () => {
     const id = await addSource(feeds.url('/slow-database'))
     const late = await leaseNow(id)

@@ -1,6 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, inject, test } from 'vitest'
 import { clockFrom, systemClock } from '../../src/clock.ts'
 import { deliverDue } from '../../src/schedule/deliver.ts'
 import { type CrashRelay, openRelay } from '../crash/relay.ts'
@@ -93,6 +96,78 @@ describe('on a full disk', () => {
     expect(end.code).toBe(0)
     expect(new Set(takenBy(relay)).size).toBe(READERS)
   })
+})
+
+/** A file system of this size, which may be enlarged; null where this user may mount none. */
+function makeDisk(
+  megabytes: number,
+): { readonly folder: string; readonly enlarge: (megabytes: number) => void } | null {
+  const folder = mkdtempSync(join(tmpdir(), 'courant-disk-'))
+  undo.push(() => rmSync(folder, { recursive: true, force: true }))
+  const mount = (options: string) =>
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'pipe' })
+  try {
+    mount(`size=${megabytes}m`)
+  } catch (error) {
+    if (process.env.CI === 'true') throw error
+    return null
+  }
+  undo.unshift(() => void execFileSync('umount', [folder]))
+  return { folder, enlarge: (size) => void mount(`remount,size=${size}m`) }
+}
+
+const sizeOf = (folder: string) =>
+  Math.ceil(Number(execFileSync('du', ['-sm', folder], { encoding: 'utf8' }).split('\t')[0]))
+/** What the command said at its end, behind what an import says before it stores anything. */
+const errorIn = ({ err }: Ended): unknown => JSON.parse(err.slice(err.indexOf('{"error"'))).error
+
+const withoutDisk = 'this user may mount no file system'
+
+describe('a disk that fills up', () => {
+  test('while rejected rows are written ends an import with a sentence, and the next one imports all', async (context) => {
+    const disk = makeDisk(1)
+    if (disk === null) return context.skip(withoutDisk)
+    const { environment } = await prepare()
+    const file = join(disk.folder, 'list.csv')
+    const rows = Array.from({ length: 30_000 }, (_, n) => (n % 10 === 0 ? `reader-${n}@example.com` : `nobody ${n}`))
+    writeFileSync(file, `email\n${rows.join('\n')}\n`)
+    const words = ['subscriber', 'import', file, '--newsletter', 'morgen', '--yes', '--json']
+    const full = await runShell('"$@"', words, environment)
+    expect(full.code).toBe(1)
+    expect(errorIn(full)).toMatchObject({ code: 'import.rejects', message: expect.stringContaining('no space left') })
+    disk.enlarge(20)
+    const { out } = await runShell('"$@"', words, environment)
+    const { rows: read, unchanged, pending, rejected, rejectsFile } = JSON.parse(out)
+    expect({ read, in: unchanged + pending, rejected }).toEqual({ read: 30_000, in: 3_000, rejected: 27_000 })
+    expect(readFileSync(rejectsFile, 'utf8').trim().split('\n').length).toBeGreaterThanOrEqual(27_000)
+  })
+
+  test.runIf(inject('database').kind === 'embedded')(
+    'under an embedded database ends an import with a sentence, and the next one imports all',
+    async (context) => {
+      const { environment, url } = await prepare()
+      const folder = url.slice('pglite://'.length)
+      const disk = makeDisk(sizeOf(folder) + 20)
+      if (disk === null) return context.skip(withoutDisk)
+      cpSync(folder, disk.folder, { recursive: true })
+      const file = join(mkdtempSync(join(tmpdir(), 'courant-list-')), 'list.csv')
+      undo.push(() => rmSync(file))
+      writeFileSync(file, `email\n${Array.from({ length: 40_000 }, (_, n) => `reader-${n}@example.com`).join('\n')}\n`)
+      const words = ['subscriber', 'import', file, '--newsletter', 'morgen', '--yes', '--json']
+      const there = { ...environment, DATABASE_URL: `pglite://${disk.folder}` }
+      const full = await runShell('"$@"', words, there)
+      expect(full.code).toBe(1)
+      expect(errorIn(full)).toMatchObject({
+        code: 'import.stopped',
+        message: expect.stringMatching(/up to line \d+ of the file are stored/),
+      })
+      disk.enlarge(600)
+      const { out } = await runShell('"$@"', words, there)
+      const { unchanged, pending } = JSON.parse(out)
+      expect(unchanged).toBeGreaterThan(0)
+      expect(unchanged + pending).toBe(40_000)
+    },
+  )
 })
 
 test('a command whose reader has heard enough ends without a word', async () => {

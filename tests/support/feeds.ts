@@ -21,6 +21,8 @@ export type Reply =
   | { readonly kind: 'stalled'; readonly body: string }
   /** Breaks the connection off in the middle of the body. */
   | { readonly kind: 'broken'; readonly body: string }
+  /** Resets the connection (ECONNRESET) instead of an answer, or in the middle of the body. */
+  | { readonly kind: 'reset'; readonly body: string | null }
 
 export type Asked = { readonly path: string; readonly headers: IncomingHttpHeaders }
 
@@ -76,6 +78,14 @@ function answer(request: IncomingMessage, response: ServerResponse, reply: Reply
       return
     case 'redirect':
       response.writeHead(reply.status, { location: reply.to }).end()
+      return
+    case 'reset':
+      if (reply.body === null) {
+        request.socket.resetAndDestroy()
+        return
+      }
+      response.writeHead(200, { 'content-length': Buffer.byteLength(reply.body) })
+      response.write(reply.body.slice(0, Math.floor(reply.body.length / 2)), () => request.socket.resetAndDestroy())
       return
     case 'stalled':
     case 'broken':

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { hookStatements } from '../support/hooked.ts'
 import { makeWorld } from '../support/world.ts'
 import { makeSite, type TestSite, textOf } from './site.ts'
 
@@ -78,6 +79,18 @@ describe('pages about the whole', () => {
     const answer = await red.get('/readyz')
     expect(answer.status).toBe(503)
     expect(await answer.json()).toEqual({ ready: false, reasons: ['The scheduler is silent.'] })
+  })
+})
+
+describe('a page whose database fails', () => {
+  const failing = (error: Error) => makeSite(hookStatements(database.pool, () => Promise.reject(error)))
+
+  test('for a reason that passes asks to come back (503), else it is a fault (500)', async () => {
+    const lost = Object.assign(new Error('the connection was lost'), { code: '08006' })
+    const passing = await failing(lost).get('/archive/morgen')
+    expect(passing.status).toBe(503)
+    expect(textOf(await passing.text())).toContain('in einer Minute noch einmal')
+    expect((await failing(new Error('no such column')).get('/archive/morgen')).status).toBe(500)
   })
 })
 

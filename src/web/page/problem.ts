@@ -1,3 +1,4 @@
+import { isTransient } from '../../db/transient.ts'
 import { type Locale, phrase } from '../../digest/locale.ts'
 import { CourantError } from '../../errors.ts'
 import type { Site, SiteContext } from '../context.ts'
@@ -38,7 +39,7 @@ export function showFault(site: Site, c: SiteContext, error: unknown): Response 
     error instanceof Error ? (error.stack ?? '').split('\n').find((line) => /^\s+at /.test(line)) : undefined
   const why = error instanceof CourantError && code.startsWith('template.') ? error.why : undefined
   site.log.error({ code, why, cause: codeOf(error), place: place?.trim() }, 'web.fault')
-  const isBusy = code === 'subscriber.busy' || code.startsWith('database.')
+  const isBusy = code === 'subscriber.busy' || code.startsWith('database.') || isTransient(error)
   return showProblem(site, c, isBusy ? 503 : 500)
 }
 
