@@ -1,6 +1,6 @@
 CREATE TABLE "host_lease" (
 	"host" text PRIMARY KEY NOT NULL,
-	"source_id" bigint NOT NULL,
+	"source_id" bigint,
 	"owner" text NOT NULL,
 	"token" text NOT NULL,
 	"lease_until" timestamp (3) with time zone NOT NULL

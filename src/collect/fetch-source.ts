@@ -9,7 +9,7 @@ import { readDate } from './dates/dates.ts'
 import { type Feed, parseFeed } from './feed.ts'
 import { fetchFeed } from './follow.ts'
 import type { Fetched, FetchOptions } from './http/fetch.ts'
-import { FETCH_MS, type Leased, leaseHost } from './source/lease.ts'
+import { type EnterHost, extendingTo, FETCH_MS, type Leased } from './source/lease.ts'
 import { readMaxAge } from './source/pace.ts'
 import type { Failure, Reading } from './source/sources.ts'
 
@@ -36,7 +36,6 @@ export type Result =
       readonly leastMinutes: number
     }
 
-const HOST_BUSY_MS = 250
 const LONGEST_REASON = 300
 
 /**
@@ -66,10 +65,8 @@ function fetchOptions(db: Database, { row, lease }: Leased, options: FetchSource
       ? AbortSignal.timeout(leftMs)
       : AbortSignal.abort(new DOMException('The lease has expired.', 'TimeoutError'))
   const { username, password } = row
-  const enterHost: FetchOptions['enterHost'] = async (host, until) => {
-    const isFree = async () => host === lease.host || leaseHost(db, lease, host, clock.now())
-    while (!until.aborted && !(await isFree())) await clock.sleep(HOST_BUSY_MS, until)
-  }
+  const enter = extendingTo(db, lease, clock)
+  const enterHost: EnterHost = async (host, until) => (host === lease.host ? undefined : enter(host, until))
   return {
     ...options.limits,
     userAgent: row.userAgent ?? options.userAgent,

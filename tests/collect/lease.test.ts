@@ -5,9 +5,10 @@ import { collectSource } from '../../src/collect/collect-source.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { changeSource } from '../../src/collect/source/change.ts'
 import { type Candidate, findDueSources, findSources } from '../../src/collect/source/due.ts'
-import { type Leased, leaseSource, releaseLease } from '../../src/collect/source/lease.ts'
+import { type EnterHost, type Leased, leaseSource, releaseLease, withHosts } from '../../src/collect/source/lease.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { source } from '../../src/db/schema/source.ts'
+import { NEVER } from '../../src/deliver/send/rest.ts'
 import { handClock } from '../support/clock.ts'
 import { startFeeds, writeRss } from '../support/feeds.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -113,6 +114,35 @@ describe('a host', () => {
     expect(await collecting).toMatchObject({ fetched: 1, new: 1 })
     expect(elsewhere.asked.map(({ path }) => path)).toEqual(['/new'])
     expect(await countLeases()).toBe(0)
+  })
+})
+
+describe('an address that is looked at before it becomes a source', () => {
+  const host = () => new URL(feeds.origin).host
+  const countLeases = () => db.$count(sql`host_lease`)
+
+  test('waits while a worker asks its host, and keeps others from it until it was looked at', async () => {
+    const id = await addSource(feeds.url('/worker'))
+    const leased = await leaseNow(id)
+    let isEntered = false
+    const looking = withHosts(second.db, clock, async (enterHost) => {
+      await enterHost(host(), NEVER)
+      isEntered = true
+      expect(await lease(db, await findOne(id))).toBe('busy')
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isEntered).toBe(false)
+    await releaseLease(db, leased.lease)
+    await looking
+    expect(isEntered).toBe(true)
+    expect(await countLeases()).toBe(0)
+  })
+
+  test('is not asked for where its host is not free in time', async () => {
+    await leaseNow(await addSource(feeds.url('/worker')))
+    const enter = (enterHost: EnterHost) => enterHost(host(), AbortSignal.abort())
+    await withHosts(second.db, clock, enter)
+    expect(await countLeases()).toBe(1)
   })
 })
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { AccessChange } from '../../collect/source/access.ts'
 import type { Address } from '../../collect/source/attach.ts'
 import type { Discovery } from '../../collect/source/discover.ts'
+import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
@@ -36,7 +37,7 @@ export async function addSource(context: CommandContext, given: string, options:
   const access = await readAccess(options)
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, options.newsletter)
-    const found = await discover(context, address, access)
+    const found = await discover(context, db, address, access)
     const url = found.kind === 'page' ? found.url : address.url
     const isElsewhere = new URL(url).origin !== new URL(address.url).origin
     const shown = withAddress(access, address)
@@ -64,20 +65,28 @@ function readBackfill(text: string): BackfillOptions['backfill'] {
   throw wrong('--backfill', `none, all or a number of days up to ${MOST_DAYS}`, text)
 }
 
-async function discover(context: CommandContext, address: Address, access: AccessChange): Promise<Discovery> {
+/** The hosts asked are leased: a worker may be asking them at the same time. */
+async function discover(
+  context: CommandContext,
+  db: Database,
+  address: Address,
+  access: AccessChange,
+): Promise<Discovery> {
   const { baseUrl, collectAllowPrivate } = context.config()
-  const [{ discoverFeed }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([
+  const [{ discoverFeed }, { withHosts }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([
     import('../../collect/source/discover.ts'),
+    import('../../collect/source/lease.ts'),
     import('../../collect/http/agent.ts'),
     import('../../collect/source/access.ts'),
   ])
   const nothing = { userAgent: null, username: null, password: null, headers: null }
   const shown = changeAccess(nothing, withAddress(access, address))
-  const found = await discoverFeed(address.url, {
+  const options = {
     userAgent: shown.userAgent ?? makeUserAgent(baseUrl),
     guard: { allowPrivate: collectAllowPrivate },
     credentials: { ...shown, origin: new URL(address.url).origin, headers: shown.headers ?? {} },
-  })
+  }
+  const found = await withHosts(db, context.clock, (enterHost) => discoverFeed(address.url, { ...options, enterHost }))
   if (found.kind === 'failed')
     context.warn(
       `It could not be looked at: ${found.reason} It is added all the same, and tried again when collecting.`,

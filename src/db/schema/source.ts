@@ -55,9 +55,8 @@ export const source = pgTable(
  */
 export const hostLease = pgTable('host_lease', {
   host: text().primaryKey(),
-  sourceId: bigNumber()
-    .notNull()
-    .references(() => source.id),
+  /** Null while an address is looked at that is no source yet. */
+  sourceId: bigNumber().references(() => source.id),
   owner: text().notNull(),
   /** Identifies one lease; a host that the source redirects to is held under the same token. */
   token: text().notNull(),
