@@ -31,22 +31,38 @@ export const NOTHING_DELIVERED: Delivered = {
   trouble: null,
 }
 
-/** Sends what is due, notices before digests, takes over what dead workers left, and finishes editions that are done. */
+/**
+ * Sends what is due, notices beside digests, takes over what dead workers left, and finishes editions that are done. A notice
+ * whose recipient takes minutes delays no digest, and a fault of either keeps the other from nothing.
+ */
 export async function deliverDue(
   db: Database,
   { sender }: { readonly sender: Sender },
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<Delivered> {
-  const notices = await sendNotices(db, sender, clock, signal)
+  const [notices, digests] = await Promise.allSettled([
+    sendNotices(db, sender, clock, signal),
+    deliverDigests(db, sender, clock, signal),
+  ])
+  if (notices.status === 'rejected') throw notices.reason
+  if (digests.status === 'rejected') throw digests.reason
+  return { ...digests.value, notices: notices.value }
+}
+
+async function deliverDigests(
+  db: Database,
+  sender: Sender,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<Omit<Delivered, 'notices'>> {
   const editionIds = await findSending(db)
-  if (editionIds.length === 0) return { ...NOTHING_DELIVERED, notices }
+  if (editionIds.length === 0) return NOTHING_DELIVERED
   const before = await readStanding(db, editionIds)
   const trouble = await sendDue(db, sender, null, clock, signal === undefined ? {} : { signal })
   await finishEditions(db, {}, clock.now())
   const after = await readStanding(db, editionIds)
   return {
-    notices,
     sent: after.sent - before.sent,
     deferred: after.open,
     failed: after.failed - before.failed,

@@ -5,9 +5,11 @@ import { SMTPServer } from 'smtp-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sendNotices } from '../../src/deliver/notice/send.ts'
 import type { Sender } from '../../src/deliver/send.ts'
+import { deliverDue } from '../../src/schedule/deliver.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { hookStatements } from '../support/hooked.ts'
+import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
 import { makeWorld, NOON, type World } from '../support/world.ts'
 import { askToConfirm } from './asked.ts'
@@ -93,6 +95,19 @@ describe('a recipient whose relay takes its time', () => {
     relay.letGo()
     expect(await sending).toBe(26)
     expect(relay.got.at(-1)).toBe('neu0@leser.example')
+  })
+
+  test('and delays no digest', async () => {
+    const relay = await startTarpit('neu0@leser.example')
+    await askToConfirm(db, 1, [world])
+    await world.addReaders(3)
+    await world.addArticles(1)
+    await planByHand(db, world, handClock(NOON))
+    const delivering = deliverDue(db, { sender: await senderTo(relay.url) }, handClock(NOON))
+    await relay.received(3)
+    expect(relay.got).not.toContain('neu0@leser.example')
+    relay.letGo()
+    expect(await delivering).toMatchObject({ notices: 1, sent: 3, trouble: null })
   })
 
   test('and who leaves meanwhile gets nothing any more', async () => {
