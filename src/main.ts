@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { systemClock } from './clock.ts'
 import { type CommandContext, makeContext } from './commands/call/context.ts'
 import { CourantError, reasonOf } from './errors.ts'
+import { readVersion } from './version.ts'
 
 const DONE = 0
 const FAILED = 1
@@ -54,11 +54,9 @@ export async function makeProgram(
   words: readonly string[],
   output: OutputConfiguration,
 ): Promise<Command> {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  const { version }: { version: string } = JSON.parse(text)
   const program = new Command('courant')
     .description('E-mail newsletter digests: collects new articles, picks what is new to each reader, sends by SMTP.')
-    .version(version)
+    .version(readVersion())
     .option('--json', 'answer in JSON')
     .configureOutput(output)
   const named = Object.keys(GROUPS).filter((name) => words.includes(name))

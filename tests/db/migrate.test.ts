@@ -17,6 +17,17 @@ describe('migrating', () => {
     expect(rows.rows).toEqual([{ installations: 1, epoch: 1 }])
   })
 
+  test('a program that is older than the database refuses it, changes nothing and says which version is needed', async () => {
+    const later = 9_000_000_000_000
+    await db.execute(sql`insert into migration (hash, made_at, made_by) values ('later', ${later}, '7.0.0')`)
+    await expect(migrateDatabase(db, NOON)).rejects.toMatchObject({
+      code: 'database.newer',
+      todo: expect.stringContaining('version 7.0.0'),
+    })
+    await db.execute(sql`delete from migration where made_at = ${later}`)
+    expect(await migrateDatabase(db, NOON)).toBe(0)
+  })
+
   test('deliveries are partitioned, and no index names a column that sending changes', async () => {
     const partitions = await db.execute<{ name: string }>(sql`
       select inhrelid::regclass::text as name from pg_inherits where inhparent = 'delivery'::regclass order by 1`)
