@@ -24,7 +24,17 @@ const say = (word: EmbeddedWord) => port.postMessage(word)
 
 const database = await PGlite.create(order.folder)
 // The option's type is a class that the package does not export; these are all the methods its handler calls.
-const queryQueue = takeTurns(database, () => void endThread()) as unknown as PGLiteSocketHandlerOptions['queryQueue']
+const turns = takeTurns(database, {
+  onPanic: () => void endThread(),
+  onExpelled: (client) => {
+    for (const handler of clients.values()) if (handler.handlerId === client) void handler.detach(true)
+  },
+  later: (ms, act) => {
+    const timer = setTimeout(act, ms).unref()
+    return () => clearTimeout(timer)
+  },
+})
+const queryQueue = turns as unknown as PGLiteSocketHandlerOptions['queryQueue']
 /** Each open connection. A handler that breaks off takes all listeners from its socket: no `close` would tell of it. */
 const clients = new Map<Socket, PGLiteSocketHandler>()
 const server = createServer(async (socket) => {

@@ -8,6 +8,16 @@ export type Turns = {
   readonly getQueueLength: () => number
 }
 
+/** What the turns cannot do themselves. */
+export type TurnsWork = {
+  /** The engine has given up: it answers nothing more, and nobody's turn comes any more. */
+  readonly onPanic: () => void
+  /** A client's transaction was rolled back since it said nothing for too long; it has been told, and is to be cut off. */
+  readonly onExpelled: (client: number) => void
+  /** Does something after a while, unless what it returns is called before. */
+  readonly later: (ms: number, act: () => void) => () => void
+}
+
 type Batch = {
   readonly client: number
   readonly octets: Buffer
@@ -25,21 +35,27 @@ const READY = Buffer.from([0x5a, 0, 0, 0, 5])
 const IDLE = 'I'.charCodeAt(0)
 /** The severity of an error after which the engine must be started anew; PGlite would answer nothing more, and end nothing. */
 const PANIC = 'VPANIC\0'
+/** A transaction whose client says nothing for so long, since it was stopped (Ctrl-Z) or froze, must not hold up all others. */
+const IDLE_TRANSACTION_MS = 10_000
+const EXPELLED = fatal('25P03', 'terminating connection due to idle-in-transaction timeout')
+/** In place of the client whose turn it is while its transaction is rolled back; nobody's turn comes meanwhile. */
+const LEAVING = -1
 /** An error is shorter. */
 const END_OF_ANSWER = 8192
 
 /**
  * Serves the clients of one embedded session in turns. A client keeps the turn from its first message up to Sync, and
  * through its whole transaction: all share one session, so another's message in between would bind to the wrong
- * statement. (pglite-socket 0.2.17's own queue changes turns after every message outside of transactions.) After a panic
- * nobody's turn comes any more.
+ * statement. (pglite-socket 0.2.17's own queue changes turns after every message outside of transactions.)
  */
-export function takeTurns(database: PGlite, onPanic: () => void): Turns {
+export function takeTurns(database: PGlite, { onPanic, onExpelled, later }: TurnsWork): Turns {
   const gathered = new Map<number, Uint8Array[]>()
+  const expelled = new Set<number>()
   let waiting: Batch[] = []
   let owner: number | null = null
   let running = false
   let isDead = false
+  let stopWaiting = () => {}
 
   async function serve(): Promise<void> {
     if (running) return
@@ -54,6 +70,7 @@ export function takeTurns(database: PGlite, onPanic: () => void): Turns {
   }
 
   async function run(batch: Batch): Promise<void> {
+    stopWaiting()
     owner = batch.client
     let last = Buffer.alloc(0)
     let count = 0
@@ -74,6 +91,7 @@ export function takeTurns(database: PGlite, onPanic: () => void): Turns {
         isDead = true
         onPanic()
       }
+      if (owner !== null && !isDead) stopWaiting = later(IDLE_TRANSACTION_MS, () => void expel(batch))
       batch.settle(count)
     } catch (error) {
       owner = null
@@ -81,9 +99,20 @@ export function takeTurns(database: PGlite, onPanic: () => void): Turns {
     }
   }
 
+  async function expel({ client, answer }: Batch): Promise<void> {
+    if (owner !== client || running) return
+    // What it says when it goes on again belongs to the transaction that is no more.
+    expelled.add(client)
+    answer(EXPELLED)
+    onExpelled(client)
+    await leave(client)
+  }
+
   async function leave(client: number): Promise<void> {
     gathered.delete(client)
     if (owner !== client || isDead) return
+    stopWaiting()
+    owner = LEAVING
     await database.exec('rollback')
     owner = null
     await serve()
@@ -91,6 +120,7 @@ export function takeTurns(database: PGlite, onPanic: () => void): Turns {
 
   return {
     enqueue: async (client, message, answer) => {
+      if (expelled.has(client)) throw new Error('the client has been cut off')
       if (message[0] === TERMINATE) {
         await leave(client)
         throw new Error('the client has said goodbye')
@@ -116,3 +146,11 @@ export function takeTurns(database: PGlite, onPanic: () => void): Turns {
 
 /** The first message has no type: its length's first octet stands there, and is 0. */
 const isStartup = (message: Uint8Array) => message[0] === 0
+
+/** An error after which the server closes the connection. */
+function fatal(code: string, words: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${words}\0\0`)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(fields.length + 4)
+  return Buffer.concat([Buffer.from('E'), length, fields])
+}
