@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8'
 import { CourantError, reasonOf } from '../errors.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { announceHolder, type Joined, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
+import { makePrivateFiles, makePrivateFolder, makePrivateFolderAmongOthers } from './private-folder.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
 export type Embedded = {
@@ -50,7 +51,7 @@ export async function openEmbedded(
   withinMs = JOIN_WITHIN_MS,
 ): Promise<Embedded> {
   const path = resolve(folder)
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  ensurePrivate(path)
   for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += TRY_EVERY_MS) {
     const lock = takeLock(join(path, 'lock.db'))
     if (lock !== null) return openHere(path, lock, placeForSocket(path), patienceMs)
@@ -139,7 +140,10 @@ async function hold(path: string, lock: DatabaseSync, socketFolder: string, pati
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
   for (const flag of PLAIN_WASM) setFlagsFromString(flag)
+  makePrivateFiles()
   const engine = await EmbeddedEngine.start({ folder: join(path, 'pgdata'), socket })
+  // A new one is unpacked with rights for everybody.
+  makePrivateFolder(path)
   announceHolder(path, socketFolder)
   const close = () => {
     withdrawHolder(path)
@@ -153,9 +157,31 @@ function placeForSocket(path: string): string {
   if (Buffer.byteLength(join(path, SOCKET_NAME)) <= LONGEST_SOCKET_PATH) return path
   const name = createHash('sha256').update(path).digest('hex').slice(0, 16)
   const place = join(tmpdir(), `courant-${process.getuid?.() ?? 0}-${name}`)
-  mkdirSync(place, { recursive: true, mode: 0o700 })
-  chmodSync(place, 0o700)
-  return place
+  try {
+    makePrivateFolderAmongOthers(place)
+    return place
+  } catch (cause) {
+    throw new CourantError('database.embedded', {
+      what: `The embedded database in ${path} does not open: its socket needs the folder ${place}.`,
+      why: reasonOf(cause),
+      todo: 'Remove that folder, or name a database folder with a path of at most 99 octets in DATABASE_URL.',
+      cause,
+    })
+  }
+}
+
+/** Readers' addresses are in it: nobody else on the machine may read them. */
+function ensurePrivate(path: string): void {
+  try {
+    makePrivateFolder(path)
+  } catch (cause) {
+    throw new CourantError('database.embedded', {
+      what: `The embedded database in ${path} does not open: nobody else may read its folder.`,
+      why: reasonOf(cause),
+      todo: 'Give the folder to the user who runs Courant (chown -R), or name another one in DATABASE_URL.',
+      cause,
+    })
+  }
 }
 
 async function end(engine: EmbeddedEngine, lock: DatabaseSync, patienceMs: number): Promise<void> {

@@ -1,6 +1,21 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -212,6 +227,65 @@ describe.runIf(onEmbedded)('the embedded database', () => {
     expect(ended).toBe(false)
     await second.close()
     await ending
+  })
+
+  const isOpenToOthers = (path: string) => (lstatSync(path).mode & 0o077) !== 0
+  const openToOthers = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => isOpenToOthers(join(folder, name)))
+
+  test('nobody else may enter its folder or read its files, also where they were made by an older version', async () => {
+    const url = await copy()
+    const folder = folderOf(url)
+    chmodSync(folder, 0o755)
+    chmodSync(join(folder, 'pgdata'), 0o777)
+    chmodSync(join(folder, 'pgdata', 'postgresql.conf'), 0o666)
+    const opened = await openDatabase(url)
+    await opened.db.execute(sql`create table note (text text)`)
+    expect(isOpenToOthers(folder)).toBe(false)
+    expect(openToOthers(join(folder, 'pgdata'))).toEqual([])
+    await opened.close()
+  })
+
+  test('a folder made anew is closed to others from the start', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'courant-new-'))
+    made.push(() => rmSync(base, { recursive: true, force: true }))
+    const opened = await openDatabase(`pglite://${join(base, 'db')}`)
+    expect(isOpenToOthers(join(base, 'db'))).toBe(false)
+    expect(openToOthers(join(base, 'db', 'pgdata'))).toEqual([])
+    await opened.close()
+  })
+
+  type Planting = readonly [what: string, plant: (place: string, elsewhere: string) => void]
+  /** Only the superuser can give a folder away. */
+  const othersFolder: readonly Planting[] =
+    process.getuid?.() === 0
+      ? [
+          [
+            'somebody else’s folder',
+            (place) => {
+              mkdirSync(place)
+              chownSync(place, 12_345, 12_345)
+            },
+          ],
+        ]
+      : []
+
+  test.each<Planting>([
+    ['a link to elsewhere', (place, elsewhere) => symlinkSync(elsewhere, place)],
+    ['a file', (place) => writeFileSync(place, '')],
+    ...othersFolder,
+  ])('where its socket belongs and %s stands, it is not opened', async (_, plant) => {
+    const base = mkdtempSync(join(tmpdir(), 'courant-long-'))
+    made.push(() => rmSync(base, { recursive: true, force: true }))
+    const folder = join(base, 'x'.repeat(120))
+    const name = createHash('sha256').update(folder).digest('hex').slice(0, 16)
+    const place = join(tmpdir(), `courant-${process.getuid?.()}-${name}`)
+    made.push(() => rmSync(place, { recursive: true, force: true }))
+    plant(place, base)
+    await expect(openEmbedded(folder)).rejects.toMatchObject({
+      code: 'database.embedded',
+      what: expect.stringContaining(place),
+    })
   })
 
   test('a folder whose path is too long for a socket works all the same', async () => {
