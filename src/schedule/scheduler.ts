@@ -10,6 +10,9 @@ import { keepHouse } from './house.ts'
 type Scheduler = { readonly stop: () => Promise<void> }
 
 const EVERY_MINUTE = '* * * * *'
+/** A minute and the time a tick may take: then the machine's clock was set back, and the timetable waits for the old time. */
+const LATE_MS = 75_000
+const WATCH_EVERY_MS = 5_000
 
 /**
  * Starts the scheduler: a tick now, waited for, and one a minute, which beats, keeps house and wakes the workers; the work
@@ -22,7 +25,9 @@ export async function startScheduler(
   clock: Clock,
 ): Promise<Scheduler> {
   let ticking: Promise<void> | null = null
+  let lastMs = 0
   const tick = () => {
+    lastMs = clock.monotonicMs()
     ticking ??= runTick(db, jobs, log, clock).finally(() => {
       ticking = null
     })
@@ -30,11 +35,27 @@ export async function startScheduler(
   }
   const task = schedule(EVERY_MINUTE, tick, { suppressMissedWarning: true })
   await tick()
+  const stopped = new AbortController()
+  const watching = watch()
   return {
     stop: async () => {
+      stopped.abort()
       await task.destroy()
+      await watching
       await ticking
     },
+  }
+
+  /** Ticks when the timetable does not: it goes by the machine's clock, which may be set back. */
+  async function watch(): Promise<void> {
+    for (;;) {
+      await clock.sleep(WATCH_EVERY_MS, stopped.signal)
+      if (stopped.signal.aborted) return
+      if (clock.monotonicMs() - lastMs > LATE_MS) {
+        log.warn({ lateMs: Math.round(clock.monotonicMs() - lastMs) }, 'scheduler.late')
+        await tick()
+      }
+    }
   }
 }
 
