@@ -103,8 +103,11 @@ describe('articles on standard input', () => {
   const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith('courant-articles-'))
 
   test('are read to the end, and come back in chunks as they were', async () => {
+    const before = left()
     const lines = Array.from({ length: 1201 }, (_, index) => line(index + 1))
     const input = await checkInput(Readable.from([`\ufeff${lines.join('\r\n')}\n\n`]))
+    // Killed now, the command leaves nothing.
+    expect(left()).toEqual(before)
     const chunks = await Array.fromAsync(input.chunks())
     await input.remove()
     expect(input.rows).toBe(1201)
