@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads'
 import type { EmbeddedOrder, EmbeddedQuestion, EmbeddedWord } from './embedded-worker.ts'
 
 const RESTART_EVERY_MS = 1_000
-/** An engine that does not open by then is stuck: recovering from a crash takes seconds. */
-const OPEN_WITHIN_MS = 60_000
+/** An engine that does not open by then is stuck: making a database takes six seconds, and more on a machine that is busy. */
+const OPEN_WITHIN_MS = 300_000
 
 /**
  * The engine in a worker thread, behind its socket. When it ends by itself, because the disk is full for instance, it is
