@@ -10,8 +10,11 @@ import { type BackfillOptions, daysOf } from './add.ts'
 export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
   const backfillDays = daysOf(options)
   const allowPrivate = context.config().collectAllowPrivate
-  const { importFeeds, readOpml } = await import('../../collect/source/opml.ts')
-  const feeds = readOpml(await readInput(file))
+  const [{ importFeeds }, { processReader }] = await Promise.all([
+    import('../../collect/source/opml.ts'),
+    import('../../collect/reading/reader.ts'),
+  ])
+  const feeds = await processReader.ask('readList', await readInput(file))
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, options.newsletter)
     const wanted = { newsletterId: newsletter.id, backfillDays, allowPrivate }
