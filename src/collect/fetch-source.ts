@@ -11,6 +11,7 @@ import { unpackDated } from './reading/packed.ts'
 import { processReader, type Reader } from './reading/reader.ts'
 import { type EnterHost, extendingTo, FETCH_MS, type Leased } from './source/lease.ts'
 import { readMaxAge } from './source/pace.ts'
+import { openSecrets, type SecretCipher } from './source/secrets.ts'
 import type { Failure, Reading } from './source/sources.ts'
 
 /** How to fetch a source. */
@@ -22,6 +23,8 @@ export type FetchSourceOptions = {
   readonly limits?: Pick<FetchOptions, 'connectTimeoutMs' | 'timeoutMs' | 'maxBytes'>
   /** Reads what is fetched; that of the process unless given. */
   readonly reader?: Reader
+  /** Needed where sources have a password or headers. */
+  readonly cipher?: SecretCipher
   /** Cancels the fetch. */
   readonly signal?: AbortSignal
 }
@@ -68,7 +71,7 @@ function followOptions(db: Database, { row, lease }: Leased, options: FetchSourc
     leftMs > 0
       ? AbortSignal.timeout(leftMs)
       : AbortSignal.abort(new DOMException('The lease has expired.', 'TimeoutError'))
-  const { username, password } = row
+  const { password, headers } = openSecrets(row, options.cipher)
   const enter = extendingTo(db, lease, clock)
   const enterHost: EnterHost = async (host, until) => (host === lease.host ? undefined : enter(host, until))
   return {
@@ -77,7 +80,7 @@ function followOptions(db: Database, { row, lease }: Leased, options: FetchSourc
     guard: { allowPrivate: options.allowPrivate },
     etag: row.etag,
     lastModified: row.lastModified,
-    credentials: { origin: URL.parse(row.url)?.origin ?? '', username, password, headers: row.headers ?? {} },
+    credentials: { origin: URL.parse(row.url)?.origin ?? '', username: row.username, password, headers: headers ?? {} },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     enterHost,
     reader: options.reader,

@@ -1,7 +1,7 @@
 import { generateOpml } from 'feedsmith'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, maskUrl } from '../../errors.ts'
 import type { OpmlFeed } from '../formats/opml.ts'
 import { attachSource, type Wanted } from './attach.ts'
 import type { ListedSource } from './listing.ts'
@@ -27,7 +27,7 @@ export async function* importFeeds(
     } catch (error) {
       if (!(error instanceof CourantError)) throw error
       const outcome = error.code === 'source.exists' ? 'existing' : 'refused'
-      yield { ...feed, url: feed.url.slice(0, 200), outcome, sourceId: null, why: error.message }
+      yield { ...feed, url: maskUrl(feed.url).slice(0, 200), outcome, sourceId: null, why: error.message }
     }
   }
 }
