@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
-import { CourantError } from './errors.ts'
+import { CourantError, maskUrl } from './errors.ts'
 
 /** The validated environment. */
 export type Config = {
@@ -185,7 +185,7 @@ function readLimit(value: string): SubscribeLimit | undefined {
 
 function show(name: string, given: Record<string, string | undefined>): string {
   const value = given[name] ?? ''
-  return CONFIDENTIAL.has(name) ? `${value.length} characters, not shown` : JSON.stringify(value)
+  return CONFIDENTIAL.has(name) ? `${value.length} characters, not shown` : JSON.stringify(maskUrl(value))
 }
 
 /** The embedded database's folder keeps a secret of its own, made at the first start. */

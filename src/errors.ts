@@ -26,6 +26,19 @@ export class CourantError extends Error {
 /** What looks like an address, or like the password and host of a URL. RFC 5321 §4.1.2: a local part may be quoted. */
 const ADDRESSES = /(?:"[^"]*"|[^\s"'“”„»«<>()[\],;:/]+)@[^\s"'“”„»«<>()[\],;:/]+/g
 
+/** A user name and password in a URL. */
+const CREDENTIALS = /(?<=:\/\/)[^\s/?#"'<>]*@/g
+
+/**
+ * A URL as somebody wrote it, fit for a message: `…` in the place of a user name and password. Of what is no URL nothing is
+ * shown before its last “@”.
+ */
+export function maskUrl(text: string): string {
+  return /:\/\//.test(text) && URL.canParse(text)
+    ? text.replace(CREDENTIALS, '…@')
+    : text.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1…@')
+}
+
 /**
  * What an unknown error says, fit for a log, a row or the terminal: its first cause, without the values of the statement,
  * which drizzle puts into its message, and with `…` for each address that a database or a package repeats.
@@ -35,7 +48,7 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Error && error.cause instanceof Error) return reasonOf(error.cause)
   const text = error instanceof Error ? error.message || nameOf(error) : String(error)
   const [words = ''] = text.split('\nparams: ')
-  return words.replace(ADDRESSES, '…')
+  return words.replace(CREDENTIALS, '…@').replace(ADDRESSES, '…')
 }
 
 /** Node's error of several attempts to connect has a code and no message. */

@@ -76,7 +76,7 @@ describe('what an unknown error says', () => {
     ['cannot write to <eva@example.com>, line 3', 'cannot write to <…>, line 3'],
     ['"eva muster"@example.com: no such box', '…: no such box'],
     ['mailto:jürgen@müller.example?subject=x', 'mailto:…'],
-    ['connect smtp://user:secret@relay.example:25 failed', 'connect smtp://user:…:25 failed'],
+    ['connect smtp://user:secret@relay.example:25 failed', 'connect smtp://…:25 failed'],
     ['getaddrinfo ENOTFOUND https://example.com/@eva', 'getaddrinfo ENOTFOUND https://example.com/@eva'],
   ])('names no address: %s', (message, said) => {
     expect(reasonOf(new Error(message))).toBe(said)

@@ -4,7 +4,7 @@ import { canonicalUrl, urlKey } from './canonical.ts'
 import type { FeedItem } from './feed.ts'
 import { detectLanguage } from './text/language.ts'
 import { webUrl } from './text/links.ts'
-import { foldSpace, plainText } from './text/plain-text.ts'
+import { foldSpace, plainTextOfClean } from './text/plain-text.ts'
 import { cutAtWord, summarise } from './text/summary.ts'
 
 /** One item as it is stored. `urlKey` and `titleKey` are what it is known by across sources, `textHash` its words. */
@@ -42,7 +42,7 @@ const MOST_TOPICS = 30
 /** Makes the article of a feed's item; null for an item without a usable address or without a word. */
 export function toArticle(item: FeedItem, feedLanguage: string | null): Article | null {
   const address = item.url ?? webUrl(item.id, null)
-  const text = item.contentHtml === null ? (item.summary ?? '') : plainText(item.contentHtml)
+  const text = item.contentHtml === null ? (item.summary ?? '') : plainTextOfClean(item.contentHtml)
   const excerpt = item.summary ?? text
   const title = cutAtWord(item.title || cutAtWord(excerpt, LONGEST_MADE_TITLE), LONGEST_TITLE)
   if (address === null || title === '') return null

@@ -4,6 +4,7 @@ import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { CollectOptions, Outcome } from './collect-source.ts'
 import { Collector } from './collector.ts'
+import { processReader } from './reading/reader.ts'
 import { findDueSources, findSources } from './source/due.ts'
 import type { Leased } from './source/lease.ts'
 
@@ -118,6 +119,7 @@ export async function keepCollecting(
     else await clock.sleep(Math.min(1000 * 2 ** (faults - 1), LONGEST_PAUSE_MS), signal)
   }
   await collector.end()
+  await (options.reader ?? processReader).end()
 }
 
 /** Callbacks that log failures, held articles and retries. */

@@ -1,16 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient } from '../db/transient.ts'
 import { CourantError, reasonOf } from '../errors.ts'
-import { type Article, toArticle } from './article.ts'
+import type { Article } from './article.ts'
 import { canonicalUrl, urlKey } from './canonical.ts'
 import { readDate } from './dates/dates.ts'
-import { type Feed, parseFeed } from './feed.ts'
-import { fetchFeed } from './follow.ts'
+import { type FollowOptions, fetchFeed } from './follow.ts'
 import type { Fetched, FetchOptions } from './http/fetch.ts'
+import { unpackDated } from './reading/packed.ts'
+import { processReader, type Reader } from './reading/reader.ts'
 import { type EnterHost, extendingTo, FETCH_MS, type Leased } from './source/lease.ts'
 import { readMaxAge } from './source/pace.ts'
+import { openSecrets, type SecretCipher } from './source/secrets.ts'
 import type { Failure, Reading } from './source/sources.ts'
 
 /** How to fetch a source. */
@@ -20,6 +21,10 @@ export type FetchSourceOptions = {
   /** Lets sources on private addresses pass, for tests and the demo. */
   readonly allowPrivate: boolean
   readonly limits?: Pick<FetchOptions, 'connectTimeoutMs' | 'timeoutMs' | 'maxBytes'>
+  /** Reads what is fetched; that of the process unless given. */
+  readonly reader?: Reader
+  /** Needed where sources have a password or headers. */
+  readonly cipher?: SecretCipher
   /** Cancels the fetch. */
   readonly signal?: AbortSignal
 }
@@ -45,18 +50,20 @@ const LONGEST_REASON = 300
  */
 export async function fetchSource(db: Database, leased: Leased, options: FetchSourceOptions): Promise<Result> {
   try {
-    const fetched = await fetchFeed(leased.row.feedUrl, fetchOptions(db, leased, options))
+    const following = followOptions(db, leased, options)
+    const fetched = await fetchFeed(leased.row.feedUrl, following)
     return fetched.kind === 'document'
-      ? readDocument(leased, fetched)
+      ? await readDocument(leased, fetched, following)
       : readAnswer(leased, fetched, options.clock.now())
   } catch (error) {
     if (isTransient(error)) throw error
+    if (error instanceof CourantError) return failedFor(error.message)
     return failedFor(`Reading it failed: ${reasonOf(error)}`)
   }
 }
 
 /** Credentials belong to where the source was added, wherever it has moved to since. */
-function fetchOptions(db: Database, { row, lease }: Leased, options: FetchSourceOptions): FetchOptions {
+function followOptions(db: Database, { row, lease }: Leased, options: FetchSourceOptions): FollowOptions {
   const { clock, signal } = options
   const leftMs = Math.max(0, Math.floor(lease.sinceMs + FETCH_MS - clock.monotonicMs()))
   // A timer of 0 ms would let the request begin.
@@ -64,7 +71,7 @@ function fetchOptions(db: Database, { row, lease }: Leased, options: FetchSource
     leftMs > 0
       ? AbortSignal.timeout(leftMs)
       : AbortSignal.abort(new DOMException('The lease has expired.', 'TimeoutError'))
-  const { username, password } = row
+  const { password, headers } = openSecrets(row, options.cipher)
   const enter = extendingTo(db, lease, clock)
   const enterHost: EnterHost = async (host, until) => (host === lease.host ? undefined : enter(host, until))
   return {
@@ -73,9 +80,11 @@ function fetchOptions(db: Database, { row, lease }: Leased, options: FetchSource
     guard: { allowPrivate: options.allowPrivate },
     etag: row.etag,
     lastModified: row.lastModified,
-    credentials: { origin: URL.parse(row.url)?.origin ?? '', username, password, headers: row.headers ?? {} },
+    credentials: { origin: URL.parse(row.url)?.origin ?? '', username: row.username, password, headers: headers ?? {} },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     enterHost,
+    reader: options.reader,
+    isSuspect: row.failures > 0,
   }
 }
 
@@ -109,34 +118,29 @@ function readRetryAfter(value: string, now: Temporal.Instant): Temporal.Instant 
   return readDate(value)
 }
 
-function readDocument({ row }: Leased, document: Extract<Fetched, { kind: 'document' }>): Result {
-  const bodyHash = createHash('sha256').update(document.body).digest('hex')
-  if (bodyHash === row.bodyHash) return unchanged(row.feedUrl, document)
-  const feed = readFeed(document)
-  if (feed instanceof CourantError) return failedFor(feed.message)
+async function readDocument(
+  { row }: Leased,
+  document: Extract<Fetched, { kind: 'document' }>,
+  following: FollowOptions,
+): Promise<Result> {
+  const { reader = processReader } = following
+  const { body, contentType, finalUrl: url } = document
+  const read = await reader.ask('readArticles', { body, contentType, url, knownHash: row.bodyHash }, following)
+  if (read === null) return unchanged(row.feedUrl, document)
   const reading = {
     feedUrl: document.movedTo ?? row.feedUrl,
-    title: feed.title || row.title,
-    homeUrl: feed.link ?? row.homeUrl,
-    language: feed.language,
+    title: read.title || row.title,
+    homeUrl: read.link ?? row.homeUrl,
+    language: read.language,
     etag: document.etag,
     lastModified: document.lastModified,
-    bodyHash,
+    bodyHash: read.bodyHash,
   }
   return {
     kind: 'document',
-    articles: feed.items.map((item) => toArticle(item, feed.language)).filter((article) => article !== null),
+    articles: read.articles.map((article) => unpackDated<Article>(article)),
     homeKey: reading.homeUrl === null ? null : urlKey(canonicalUrl(reading.homeUrl)),
     reading,
-    leastMinutes: Math.max(feed.ttlMinutes, readMaxAge(document.cacheControl) / 60),
-  }
-}
-
-function readFeed({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'document' }>): Feed | CourantError {
-  try {
-    return parseFeed(body, { contentType, url: finalUrl })
-  } catch (error) {
-    if (error instanceof CourantError) return error
-    throw error
+    leastMinutes: Math.max(read.ttlMinutes, readMaxAge(document.cacheControl) / 60),
   }
 }

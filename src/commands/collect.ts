@@ -21,10 +21,11 @@ export function registerCollect(program: Command, context: CommandContext): void
 
 async function collect(context: CommandContext, source: number | undefined): Promise<void> {
   const sourceIds = source === undefined ? null : [source]
-  const { collectAllowPrivate, baseUrl } = context.config()
-  const [{ collectSources, logSources }, { makeUserAgent }] = await Promise.all([
+  const { collectAllowPrivate, baseUrl, secrets } = context.config()
+  const [{ collectSources, logSources }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../collect/collect.ts'),
     import('../collect/http/agent.ts'),
+    import('../collect/source/secrets.ts'),
   ])
   const stopped = new AbortController()
   const stop = () => stopped.abort()
@@ -35,6 +36,7 @@ async function collect(context: CommandContext, source: number | undefined): Pro
       clock: context.clock,
       userAgent: makeUserAgent(baseUrl),
       allowPrivate: collectAllowPrivate,
+      cipher: openSecretCipher(secrets),
       signal: stopped.signal,
       onBusyHost: sayAfter(TRIES_BEFORE_SAYING, (host) => context.warn(`Another process is asking ${host}; waiting.`)),
       ...logSources(context.log()),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { Feed } from '../collect/feed.ts'
+import type { Feed, FeedItem } from '../collect/feed.ts'
+import type { Work } from '../collect/reading/work.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { CommandContext } from './call/context.ts'
 import { file, many } from './call/values.ts'
@@ -32,8 +33,15 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
 }
 
 async function read(context: CommandContext, name: string): Promise<Feed> {
-  const { parseFeed } = await import('../collect/feed.ts')
-  if (!/^https?:\/\//i.test(name)) return parseFeed(await readLocal(name), { contentType: null, url: null })
+  const [{ processReader }, { unpackDated }] = await Promise.all([
+    import('../collect/reading/reader.ts'),
+    import('../collect/reading/packed.ts'),
+  ])
+  const parseFeed = async (document: Parameters<Work['readFeed']>[0]): Promise<Feed> => {
+    const { items, ...feed } = await processReader.ask('readFeed', document)
+    return { ...feed, items: items.map((item) => unpackDated<FeedItem>(item)) }
+  }
+  if (!/^https?:\/\//i.test(name)) return parseFeed({ body: await readLocal(name), contentType: null, url: null })
   const [{ fetchFeed }, { makeUserAgent }] = await Promise.all([
     import('../collect/follow.ts'),
     import('../collect/http/agent.ts'),
@@ -44,7 +52,7 @@ async function read(context: CommandContext, name: string): Promise<Feed> {
     guard: { allowPrivate: collectAllowPrivate },
   })
   if (fetched.kind === 'document')
-    return parseFeed(fetched.body, { contentType: fetched.contentType, url: fetched.finalUrl })
+    return parseFeed({ body: fetched.body, contentType: fetched.contentType, url: fetched.finalUrl })
   const why = fetched.kind === 'failed' ? fetched.reason : 'The server says it is unchanged.'
   throw new CourantError('feed.unreachable', { what: 'The feed could not be fetched.', why })
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import type { CommandContext } from './call/context.ts'
+import { keepSecretsEncrypted } from './call/secrets.ts'
 
 /** `courant migrate`: brings the database's schema up to date. */
 export function registerMigrate(program: Command, context: CommandContext): void {
@@ -12,6 +13,7 @@ export function registerMigrate(program: Command, context: CommandContext): void
       const opened = await openDatabase(context.config().databaseUrl)
       try {
         const applied = await migrateDatabase(opened.db, context.clock.now())
+        await keepSecretsEncrypted(opened.db, context.config().secrets)
         context.print({ applied }, applied === 0 ? 'The schema is up to date.' : `${applied} migrations applied.`)
       } finally {
         await opened.close()

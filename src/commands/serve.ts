@@ -9,6 +9,7 @@ import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
 import type { CommandContext } from './call/context.ts'
+import { keepSecretsEncrypted } from './call/secrets.ts'
 import { quote } from './call/values.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
@@ -49,6 +50,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     sayOffset(log, await context.alignClock(opened))
     void keepAligned(context, opened, log, stopped.signal)
     await migrateDatabase(opened.db, context.clock.now())
+    await keepSecretsEncrypted(opened.db, config.secrets)
     const server = await startServer(config, opened, log, context.clock, roles)
     const where = server.url === null ? 'Courant runs' : `Courant listens on ${server.url}`
     context.print({ url: server.url, roles }, `${where} (${roles.join(', ')}).`)
@@ -200,13 +202,18 @@ async function startWeb(
 }
 
 async function openWork(config: Config, log: Logger) {
-  const [{ openSender }, { makeUserAgent }] = await Promise.all([
+  const [{ openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('./call/sender.ts'),
     import('../collect/http/agent.ts'),
+    import('../collect/source/secrets.ts'),
   ])
   return {
     sender: await openSender(config, log, true),
-    collecting: { userAgent: makeUserAgent(config.baseUrl), allowPrivate: config.collectAllowPrivate },
+    collecting: {
+      userAgent: makeUserAgent(config.baseUrl),
+      allowPrivate: config.collectAllowPrivate,
+      cipher: openSecretCipher(config.secrets),
+    },
     log,
   }
 }

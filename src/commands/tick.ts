@@ -17,13 +17,18 @@ export function registerTick(program: Command, context: CommandContext): void {
 /** A pass in which a part failed tells what the others did, and the command fails. */
 async function tick(context: CommandContext): Promise<void> {
   const config = context.config()
-  const [{ runTick }, { openSender }, { makeUserAgent }] = await Promise.all([
+  const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../schedule/tick.ts'),
     import('./call/sender.ts'),
     import('../collect/http/agent.ts'),
+    import('../collect/source/secrets.ts'),
   ])
   const log = context.log()
-  const collecting = { userAgent: makeUserAgent(config.baseUrl), allowPrivate: config.collectAllowPrivate }
+  const collecting = {
+    userAgent: makeUserAgent(config.baseUrl),
+    allowPrivate: config.collectAllowPrivate,
+    cipher: openSecretCipher(config.secrets),
+  }
   const sender = await openSender(config, log)
   await context.withDatabase(async (db) => {
     const report = await runTick(db, { sender, collecting, log }, context.clock)

@@ -14,7 +14,7 @@ export { deliverDue, planDue }
 /** What the parts of a tick work with. */
 export type TickWork = {
   readonly sender: Sender
-  readonly collecting: Pick<CollectOptions, 'userAgent' | 'allowPrivate' | 'limits'>
+  readonly collecting: Pick<CollectOptions, 'userAgent' | 'allowPrivate' | 'limits' | 'cipher'>
   readonly log: Logger
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { attachSource, detachSource } from '../../src/collect/source/attach.ts'
 import { listSources } from '../../src/collect/source/listing.ts'
+import { openSecretCipher } from '../../src/collect/source/secrets.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld } from '../support/world.ts'
@@ -10,8 +11,9 @@ const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
 const FEED = 'https://kurier.example/feed.xml'
 const database = await freshDatabase()
 
+const cipher = openSecretCipher(['s'.repeat(32)])
 const attach = (newsletterId: number, url = FEED, allowPrivate = false) =>
-  attachSource(database.db, { url, newsletterId, backfillDays: 7, allowPrivate }, NOW)
+  attachSource(database.db, { url, newsletterId, backfillDays: 7, allowPrivate, cipher }, NOW)
 const refusal = (code: string) => expect.objectContaining({ code })
 
 describe('adding a source', () => {
@@ -55,10 +57,9 @@ describe('adding a source', () => {
     const { newsletterId } = await makeWorld(database.db)
     await attach(newsletterId, 'https://anna:ge%20heim@kurier.example/feed')
     const rows = await database.db.select().from(source)
-    expect(rows.find(({ username }) => username === 'anna')).toMatchObject({
-      password: 'ge heim',
-      url: 'https://kurier.example/feed',
-    })
+    const kept = rows.find(({ username }) => username === 'anna')
+    expect(kept?.url).toBe('https://kurier.example/feed')
+    expect(cipher.decrypt(kept?.password ?? '')).toBe('ge heim')
     await attach(newsletterId, 'https://anna:%zz@kurier.example/odd')
     expect(JSON.stringify(await listSources(database.db, newsletterId))).not.toMatch(/anna|heim/)
   })

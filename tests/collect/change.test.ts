@@ -4,6 +4,7 @@ import { Temporal } from '../../src/clock.ts'
 import { collectSources } from '../../src/collect/collect.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { changeSource, type SourceChange } from '../../src/collect/source/change.ts'
+import { openSecretCipher, openSecrets } from '../../src/collect/source/secrets.ts'
 import { entry } from '../../src/db/schema/article.ts'
 import { source } from '../../src/db/schema/source.ts'
 import { handClock } from '../support/clock.ts'
@@ -23,10 +24,19 @@ beforeEach(async () => {
 
 const attach = (path: string, backfillDays: number | null = 7) =>
   attachSource(database.db, { url: feeds.url(path), newsletterId, backfillDays, allowPrivate: true }, NOW)
-const change = (changes: SourceChange, name = String(sourceId)) => changeSource(database.db, name, changes, true)
+const cipher = openSecretCipher(['s'.repeat(32)])
+const change = (changes: SourceChange, name = String(sourceId)) =>
+  changeSource(database.db, name, changes, true, cipher)
 const row = async () => (await database.db.select().from(source).where(eq(source.id, sourceId)))[0]
+/** The row with its secrets as they are sent. */
+const openRow = async () => {
+  const kept = await row()
+  return kept && { ...kept, ...openSecrets(kept, cipher) }
+}
 const collect = () =>
-  collectSources(database.db, { sourceIds: [sourceId], clock: handClock(NOW), userAgent: 'test', allowPrivate: true })
+  collectSources(database.db, {
+    ...{ sourceIds: [sourceId], clock: handClock(NOW), userAgent: 'test', allowPrivate: true, cipher },
+  })
 const lastAsked = () => feeds.asked.at(-1)?.headers
 const refusal = (code: string) => expect.objectContaining({ code })
 const item = (number: number, day: string) => ({
@@ -81,17 +91,17 @@ describe('changing a source', () => {
       ...{ 'user-agent': 'Mozilla/5.0', authorization: basic, 'x-api-key': 'abc: def', cookie: 'a=b' },
     })
     await change({ userAgent: '', username: '', headers: ['cookie:'] })
-    expect(await row()).toMatchObject({
+    expect(await openRow()).toMatchObject({
       ...{ userAgent: null, username: null, password: null, headers: { 'x-api-key': 'abc: def' } },
     })
     await change({ headers: ['X-API-KEY:'] })
-    expect(await row()).toMatchObject({ headers: null })
+    expect(await openRow()).toMatchObject({ headers: null })
   })
 
   test('changes the password alone, and leaves what is not named', async () => {
     await change({ username: 'anna', password: 'eins', userAgent: 'Agent' })
     await change({ password: 'zwei' })
-    expect(await row()).toMatchObject({ username: 'anna', password: 'zwei', userAgent: 'Agent' })
+    expect(await openRow()).toMatchObject({ username: 'anna', password: 'zwei', userAgent: 'Agent' })
   })
 
   test('to another host leaves the old one’s secrets behind, unless they are given anew', async () => {
@@ -100,11 +110,11 @@ describe('changing a source', () => {
     expect(await change({ url: 'https://elsewhere.example/feed' })).toMatchObject({
       ...{ dropped: true, hasCredentials: false, headerNames: [] },
     })
-    expect(await row()).toMatchObject({ username: null, password: null, headers: null })
+    expect(await openRow()).toMatchObject({ username: null, password: null, headers: null })
     await change({ url: 'https://third.example/feed', username: 'berta', password: 'drei' })
-    expect(await row()).toMatchObject({ username: 'berta', password: 'drei' })
+    expect(await openRow()).toMatchObject({ username: 'berta', password: 'drei' })
     await change({ url: 'https://carla:vier@third.example/feed2' })
-    expect(await row()).toMatchObject({ username: 'carla', password: 'vier', url: 'https://third.example/feed2' })
+    expect(await openRow()).toMatchObject({ username: 'carla', password: 'vier', url: 'https://third.example/feed2' })
   })
 
   test('goes back to the URL it was redirected from', async () => {

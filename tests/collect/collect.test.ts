@@ -4,6 +4,7 @@ import { Temporal } from '../../src/clock.ts'
 import { type Collected, collectSources } from '../../src/collect/collect.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { findDueSources } from '../../src/collect/source/due.ts'
+import { openSecretCipher } from '../../src/collect/source/secrets.ts'
 import { article, articleSource, entry } from '../../src/db/schema/article.ts'
 import { newsletter, topic } from '../../src/db/schema/newsletter.ts'
 import { newsletterSource, source } from '../../src/db/schema/source.ts'
@@ -17,6 +18,7 @@ const NOW = Temporal.Instant.from('2026-03-10T08:00:00Z')
 const TODAY = 'Tue, 10 Mar 2026 06:00:00 GMT'
 const daysAgo = (days: number) => new Date(NOW.epochMilliseconds - days * 86_400_000).toUTCString()
 
+const cipher = openSecretCipher(['s'.repeat(32)])
 const database = await freshDatabase()
 const feeds = await openFeeds()
 
@@ -47,6 +49,7 @@ function collect(now = NOW, sourceIds: readonly number[] | null = null): Promise
     clock: handClock(now),
     userAgent: 'Courant/test',
     allowPrivate: true,
+    cipher,
     limits: { timeoutMs: 2000 },
   })
 }
@@ -511,10 +514,10 @@ describe('a source that moves', () => {
       url: feeds.url('/secret').replace('://', '://anna:geheim@'),
       newsletterId: daily,
       backfillDays: 7,
-      allowPrivate: true,
+      ...{ allowPrivate: true, cipher },
     }
     const { id } = await attachSource(database.db, wanted, NOW)
-    expect(await sourceOf(id)).toMatchObject({ url: feeds.url('/secret'), username: 'anna', password: 'geheim' })
+    expect(await sourceOf(id)).toMatchObject({ url: feeds.url('/secret'), username: 'anna' })
     feeds.set('/secret', { kind: 'redirect', to: other.url('/open'), status: 301 })
     other.set('/open', writeRss([item('a')]))
     await collect()

@@ -70,7 +70,8 @@ describe('on the command line', { timeout: 120_000 }, () => {
     expect(answer).toMatchObject({ id: sourceId, hasCredentials: true, headerNames: ['x-key'], state: 'active' })
     expect(JSON.stringify(answer)).not.toMatch(/geheim|k1/)
     const kept = await db.execute(sql`select username, password, headers from source where id = ${sourceId}`)
-    expect(kept.rows).toEqual([{ username: 'anna', password: 'geheim', headers: { 'x-key': 'k1' } }])
+    const encrypted = expect.stringMatching(/^v1:/)
+    expect(kept.rows).toEqual([{ username: 'anna', password: encrypted, headers: { 'x-key': encrypted } }])
     const { out } = await startCommand(['source', 'list'], environment).ended
     expect(out).toMatch(/active\tdue\n/)
     expect(out).not.toMatch(/geheim|k1|anna/)

@@ -108,7 +108,8 @@ function decodeUtf32(body: Buffer, littleEndian: boolean): string {
 }
 
 /** The upper half of Windows-1252. */
-const UPPER = [...new TextDecoder('windows-1252').decode(Buffer.from(Array.from({ length: 128 }, (_, at) => at + 128)))]
+const UPPER_HALF = new TextDecoder('windows-1252')
+const UPPER = [...UPPER_HALF.decode(Buffer.from(Array.from({ length: 128 }, (_, at) => at + 128)))]
 
 /** UTF-8 with a stray byte here and there is no other encoding, in which hardly two bytes would look like it. */
 function isNearlyUtf8(body: Buffer): boolean {
@@ -123,7 +124,7 @@ function isNearlyUtf8(body: Buffer): boolean {
   return sequences >= 10 * strays
 }
 
-/** Keeps what is UTF-8 and reads every stray byte as Windows-1252: two feeds glued together by a template. */
+/** Keeps what is UTF-8 and reads stray bytes as Windows-1252: two feeds glued together by a template. */
 function decodeMixed(body: Buffer): string {
   const parts: string[] = []
   let from = 0
@@ -134,8 +135,9 @@ function decodeMixed(body: Buffer): string {
       continue
     }
     if (from < at) parts.push(body.toString('utf8', from, at))
-    parts.push(UPPER[body[at]! - 128]!)
-    at += 1
+    from = at
+    while (at < body.length && sequenceLength(body, at) === 0) at += 1
+    parts.push(UPPER_HALF.decode(body.subarray(from, at)))
     from = at
   }
   return parts.join('') + body.toString('utf8', from)

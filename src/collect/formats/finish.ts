@@ -4,7 +4,7 @@ import { openGraphImages } from '../picture/open-graph.ts'
 import { choosePicture, type Picture } from '../picture/picture.ts'
 import { readLanguage } from '../text/language.ts'
 import { stackBases, webUrl } from '../text/links.ts'
-import { foldSpace, plainText } from '../text/plain-text.ts'
+import { foldSpace, plainText, plainTextOfClean } from '../text/plain-text.ts'
 import { sanitiseHtml } from '../text/sanitise.ts'
 import type { RawFeed, RawItem, Words } from './raw.ts'
 
@@ -56,7 +56,7 @@ export function finishFeed(raw: RawFeed, url: string | null): Feed {
 function finishItem(raw: RawItem, url: string | null): FeedItem {
   const base = stackBases([url, ...raw.bases])
   const contentHtml = toHtml(raw.content, stackBases([base, raw.contentBase]))
-  const summary = toText(raw.summary) ?? toText(raw.content)
+  const summary = toText(raw.summary) ?? textOf(raw.content, contentHtml)
   return {
     id: raw.id === null ? null : foldSpace(raw.id) || null,
     url: firstOf(raw.links, (link) => webUrl(link, base)),
@@ -82,6 +82,11 @@ function toText(words: Words | null): string | null {
   if (words === null) return null
   const text = words.text.slice(0, LONGEST_READ)
   return (words.html ? plainText(text) : foldSpace(text)) || null
+}
+
+/** The words of an item's content, of which the HTML is clean already. */
+function textOf(content: Words | null, contentHtml: string | null): string | null {
+  return content?.html ? plainTextOfClean(contentHtml ?? '') || null : toText(content)
 }
 
 function toTitle(words: Words | null): string {

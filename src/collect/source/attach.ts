@@ -1,13 +1,14 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { newsletterSource, source } from '../../db/schema/source.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, maskUrl } from '../../errors.ts'
 import { refuseUrl } from '../http/guard.ts'
 import { inStoringTransaction } from '../store/locks.ts'
 import { admitArticles } from '../store.ts'
 import { type AccessChange, changeAccess, withAddress } from './access.ts'
+import { keepSecrets, type SecretCipher } from './secrets.ts'
 
 /** A feed for a newsletter. `backfillDays`: how far back what it holds is new; null for all, 0 for nothing. */
 export type Wanted = {
@@ -16,6 +17,8 @@ export type Wanted = {
   readonly backfillDays: number | null
   readonly allowPrivate: boolean
   readonly access?: AccessChange
+  /** Needed where it comes with a password or headers. */
+  readonly cipher?: SecretCipher
 }
 
 type Attached = { readonly id: number; readonly url: string; readonly created: boolean }
@@ -43,7 +46,7 @@ export async function attachSource(db: Database, wanted: Wanted, now: Temporal.I
     const revived = row.state === 'ended' ? { state: 'active' as const, failures: 0, lastError: null } : {}
     await tx
       .update(source)
-      .set({ ...access, ...revived, nextFetchAt: null })
+      .set({ ...access, ...keepSecrets(row, access, wanted.cipher), ...revived, nextFetchAt: null })
       .where(eq(source.id, row.id))
     if (others > 0 && row.fetches > 0) await admitArticles(tx, row.id, now)
     return { id: row.id, url, created: made.length > 0 }
@@ -68,7 +71,7 @@ export function readAddress(text: string, allowPrivate: boolean): Address {
   if (url === null)
     throw new CourantError('source.invalid', {
       what: 'The source is no URL.',
-      why: `Got ${JSON.stringify(text.slice(0, 200))}.`,
+      why: `Got ${JSON.stringify(maskUrl(text).slice(0, 200))}.`,
       todo: 'Give the whole address of a feed, with https://.',
     })
   const named = url.username !== '' && url.password !== ''
@@ -87,6 +90,14 @@ export function readAddress(text: string, allowPrivate: boolean): Address {
       todo: 'Give an address on the public internet; for tests COLLECT_ALLOW_PRIVATE=true opens private ones.',
     })
   return { url: url.href, username, password }
+}
+
+/** Whether a source is the one named by id or URL; a user name and password in that count for nothing. */
+export function isNamed(name: string): SQL {
+  if (/^\d{1,15}$/.test(name)) return eq(source.id, Number(name))
+  const url = URL.parse(name)
+  if (url !== null) Object.assign(url, { username: '', password: '' })
+  return eq(source.url, url?.href ?? name)
 }
 
 /** Undoes percent-encoding; what is not encoded so stays as it is. */
@@ -129,20 +140,19 @@ type Detached = { readonly id: number; readonly url: string; readonly newsletter
  * @throws CourantError `source.unknown`.
  */
 export async function detachSource(db: Database, name: string, newsletterId: number | null): Promise<Detached> {
-  const isNamed = /^\d+$/.test(name) ? eq(source.id, Number(name)) : eq(source.url, URL.parse(name)?.href ?? name)
   const isOfNewsletter = newsletterId === null ? undefined : eq(newsletterSource.newsletterId, newsletterId)
   const rows = await db
     .select({ id: source.id, url: source.url, slug: newsletter.slug })
     .from(newsletterSource)
     .innerJoin(source, eq(source.id, newsletterSource.sourceId))
     .innerJoin(newsletter, eq(newsletter.id, newsletterSource.newsletterId))
-    .where(and(isNamed, eq(source.kind, 'feed'), isOfNewsletter))
+    .where(and(isNamed(name), eq(source.kind, 'feed'), isOfNewsletter))
     .orderBy(asc(newsletter.slug))
     .limit(10_000)
   const [first] = rows
   if (first === undefined)
     throw new CourantError('source.unknown', {
-      what: `No newsletter has the source ${JSON.stringify(name.slice(0, 200))}.`,
+      what: `No newsletter has the source ${JSON.stringify(maskUrl(name).slice(0, 200))}.`,
       todo: '"courant source list" shows the sources with their ids.',
     })
   await db.delete(newsletterSource).where(and(eq(newsletterSource.sourceId, first.id), isOfNewsletter))

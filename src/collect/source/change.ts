@@ -1,9 +1,10 @@
 import { and, eq, ne, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { newsletterSource, source } from '../../db/schema/source.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, maskUrl } from '../../errors.ts'
 import { type AccessChange, changeAccess, withAddress } from './access.ts'
-import { readAddress } from './attach.ts'
+import { isNamed, readAddress } from './attach.ts'
+import { keepSecrets, type SecretCipher } from './secrets.ts'
 
 /** What is to change of a source; undefined stays. */
 export type SourceChange = AccessChange & { readonly url?: string }
@@ -26,7 +27,7 @@ type Row = typeof source.$inferSelect
 /**
  * Changes a feed, named by id or URL, and lets it be fetched at once, also when it had ended. At a new URL everything is
  * read anew, yet new to readers is only what is as young as when the feed was added; secrets go to another host only
- * when they are given anew.
+ * when they are given anew. `cipher` is needed where the source has a password or headers.
  *
  * @throws CourantError `source.unknown`, `source.exists`, `source.invalid`, `source.refused`.
  */
@@ -35,6 +36,7 @@ export async function changeSource(
   name: string,
   change: SourceChange,
   allowPrivate: boolean,
+  cipher?: SecretCipher,
 ): Promise<ChangedSource> {
   const address = change.url === undefined ? null : readAddress(change.url, allowPrivate)
   return db.transaction(async (tx) => {
@@ -47,7 +49,7 @@ export async function changeSource(
     const revived = { state: 'active' as const, failures: 0, lastError: null, nextFetchAt: null }
     await tx
       .update(source)
-      .set({ ...access, ...revived })
+      .set({ ...access, ...keepSecrets(before, access, cipher), ...revived })
       .where(eq(source.id, row.id))
     return {
       id: row.id,
@@ -63,18 +65,17 @@ export async function changeSource(
 
 /** One that a newsletter takes from: the others are rows for their articles' sake. */
 export async function findSource(tx: Database, name: string): Promise<Row> {
-  const isNamed = /^\d{1,15}$/.test(name) ? eq(source.id, Number(name)) : eq(source.url, URL.parse(name)?.href ?? name)
   const isTaken = sql`exists (
     select from newsletter_source t join newsletter n on n.id = t.newsletter_id
     where t.source_id = ${source.id} and n.state <> 'deleted')`
   const [row] = await tx
     .select()
     .from(source)
-    .where(and(isNamed, eq(source.kind, 'feed'), isTaken))
+    .where(and(isNamed(name), eq(source.kind, 'feed'), isTaken))
     .for('update')
   if (row !== undefined) return row
   throw new CourantError('source.unknown', {
-    what: `No newsletter has a feed ${JSON.stringify(name.slice(0, 200))}.`,
+    what: `No newsletter has a feed ${JSON.stringify(maskUrl(name).slice(0, 200))}.`,
     todo: '"courant source list" shows the sources with their ids.',
   })
 }

@@ -1,9 +1,7 @@
 import { CourantError } from '../../errors.ts'
-import { decodeText } from '../charset/charset.ts'
-import { parseFeed } from '../feed.ts'
-import { fetchFeed } from '../follow.ts'
-import type { Fetched, FetchOptions } from '../http/fetch.ts'
-import { linkedFeeds } from './page.ts'
+import { type FollowOptions, fetchFeed } from '../follow.ts'
+import type { Fetched } from '../http/fetch.ts'
+import { processReader } from '../reading/reader.ts'
 
 /** What stands at an address: a feed, or a page and the feeds found from there, the main one apart. */
 export type Discovery =
@@ -38,17 +36,13 @@ const ACCEPT_ALL = 'application/atom+xml, application/rss+xml, application/feed+
  * Looks at an address somebody gave as a feed's. From a page it goes on to the feeds this links, then to the usual
  * paths, and takes the first that can be read. Every fetch is guarded; secrets stay at the address's origin.
  */
-export async function discoverFeed(url: string, options: FetchOptions): Promise<Discovery> {
-  const fetched = await fetchFeed(url, { ...options, accept: ACCEPT_ALL })
-  if (fetched.kind === 'failed') return { kind: 'failed', reason: fetched.reason }
-  if (fetched.kind === 'unchanged') return { kind: 'failed', reason: 'The server says it is unchanged.' }
-  const title = readTitle(fetched)
-  if (title !== null) return { kind: 'feed', title }
-  const text = decodeText(fetched.body, fetched.contentType)
-  if (!/<(?:!doctype\s+html|html|head|body|link)\b/i.test(text))
-    return { kind: 'none', why: 'What stands there is neither a feed nor a page.' }
-  const linked = linkedFeeds(text, fetched.finalUrl)
-  const usual = USUAL_PATHS.map((path) => new URL(path, fetched.finalUrl).href)
+export async function discoverFeed(url: string, options: FollowOptions): Promise<Discovery> {
+  const looked = await lookAt(url, { ...options, accept: ACCEPT_ALL })
+  if (looked.kind === 'failed') return { kind: 'failed', reason: looked.reason }
+  if (looked.kind === 'feed') return { kind: 'feed', title: looked.title }
+  if (looked.kind === 'neither') return { kind: 'none', why: 'What stands there is neither a feed nor a page.' }
+  const { linked } = looked
+  const usual = USUAL_PATHS.map((path) => new URL(path, looked.finalUrl).href)
   for (const candidate of [...linked.slice(0, MOST_TRIED), ...usual.filter((path) => !linked.includes(path))]) {
     const found = await tryFeed(candidate, options)
     if (found !== null) return { ...found, kind: 'page', others: linked.filter((link) => link !== candidate) }
@@ -56,19 +50,31 @@ export async function discoverFeed(url: string, options: FetchOptions): Promise<
   return { kind: 'none', why: 'The page links no feed that can be read, and none stands at the usual paths.' }
 }
 
-async function tryFeed(url: string, options: FetchOptions): Promise<{ url: string; title: string } | null> {
+async function tryFeed(url: string, options: FollowOptions): Promise<{ url: string; title: string } | null> {
   const timeoutMs = Math.min(options.timeoutMs ?? TRY_TIMEOUT_MS, TRY_TIMEOUT_MS)
-  const fetched = await fetchFeed(url, { ...options, timeoutMs })
-  const title = fetched.kind === 'document' ? readTitle(fetched) : null
-  return fetched.kind !== 'document' || title === null ? null : { url: fetched.movedTo ?? url, title }
+  const looked = await lookAt(url, { ...options, timeoutMs })
+  return looked.kind === 'feed' ? { url: looked.movedTo ?? url, title: looked.title } : null
 }
 
-/** The title of a document that is a feed; null for any other. */
-function readTitle({ body, contentType, finalUrl }: Extract<Fetched, { kind: 'document' }>): string | null {
+/** What stands at an address; a document that could not be read within its limits is a failure. */
+async function lookAt(url: string, options: FollowOptions) {
   try {
-    return parseFeed(body, { contentType, url: finalUrl }).title
+    const fetched = await fetchFeed(url, options)
+    return fetched.kind === 'document' ? await read(fetched, options) : failed(sayWhy(fetched))
   } catch (error) {
-    if (error instanceof CourantError) return null
+    if (error instanceof CourantError) return failed(error.message)
     throw error
   }
+}
+
+async function read(page: Extract<Fetched, { kind: 'document' }>, { reader = processReader, signal }: FollowOptions) {
+  const { body, contentType, finalUrl, movedTo } = page
+  const looked = await reader.ask('look', { body, contentType, url: finalUrl }, { signal })
+  return { ...looked, finalUrl, movedTo }
+}
+
+const failed = (reason: string) => ({ kind: 'failed' as const, reason })
+
+function sayWhy(fetched: Exclude<Fetched, { kind: 'document' }>): string {
+  return fetched.kind === 'failed' ? fetched.reason : 'The server says it is unchanged.'
 }

@@ -45,6 +45,9 @@ const OPTIONS: sanitizeHtml.IOptions = {
     tag === 'img' && (!attribs.src || attribs.width === '1' || attribs.height === '1'),
 }
 
+/** Each costs as much as an element, 3 µs in all the steps an item goes through: ten megabytes of them took 33 s. */
+const STRAY_BRACKETS = /<{9,}/g
+
 /** One changes what is to change of 99.99 % of what a fuzzer wrote, two of the rest; the last finds nothing. */
 const MOST_PASSES = 4
 
@@ -54,7 +57,7 @@ const MOST_PASSES = 4
  * Of HTML that is nested too deep only the text is kept.
  */
 export function sanitiseHtml(html: string, base: string | null): string {
-  let clean = html.slice(0, LONGEST)
+  let clean = html.slice(0, LONGEST).replace(STRAY_BRACKETS, '<')
   for (let passes = 0; passes < MOST_PASSES; passes += 1) {
     const before = clean
     clean = sanitiseOnce(before, base)

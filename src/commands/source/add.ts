@@ -29,9 +29,10 @@ export function takesBackfill(command: Command): Command {
 export async function addSource(context: CommandContext, given: string, options: AddOptions): Promise<void> {
   const backfillDays = daysOf(options)
   const allowPrivate = context.config().collectAllowPrivate
-  const [{ attachSource, readAddress }, { withAddress }] = await Promise.all([
+  const [{ attachSource, readAddress }, { withAddress }, { openSecretCipher }] = await Promise.all([
     import('../../collect/source/attach.ts'),
     import('../../collect/source/access.ts'),
+    import('../../collect/source/secrets.ts'),
   ])
   const address = readAddress(given, allowPrivate)
   const access = await readAccess(options)
@@ -44,7 +45,8 @@ export async function addSource(context: CommandContext, given: string, options:
     const kept = isElsewhere ? { userAgent: access.userAgent } : shown
     if (isElsewhere && (shown.username || shown.headers?.length))
       context.warn('The feed is on another host than the page: user name, password and headers were not kept for it.')
-    const wanted = { url, newsletterId: newsletter.id, backfillDays, allowPrivate, access: kept }
+    const cipher = openSecretCipher(context.config().secrets)
+    const wanted = { url, newsletterId: newsletter.id, backfillDays, allowPrivate, access: kept, cipher }
     const { id, url: feed, created } = await attachSource(db, wanted, context.clock.now())
     const page = found.kind === 'page' ? { url: address.url, others: found.others } : null
     const answer = { id, url: feed, newsletter: newsletter.slug, backfillDays, created, page }

@@ -9,12 +9,16 @@ import { type BackfillOptions, daysOf } from './add.ts'
 /** Gives a newsletter the feeds of an OPML file; those that are refused are named with their reason. */
 export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
   const backfillDays = daysOf(options)
-  const allowPrivate = context.config().collectAllowPrivate
-  const { importFeeds, readOpml } = await import('../../collect/source/opml.ts')
-  const feeds = readOpml(await readInput(file))
+  const { collectAllowPrivate: allowPrivate, secrets } = context.config()
+  const [{ importFeeds }, { processReader }, { openSecretCipher }] = await Promise.all([
+    import('../../collect/source/opml.ts'),
+    import('../../collect/reading/reader.ts'),
+    import('../../collect/source/secrets.ts'),
+  ])
+  const feeds = await processReader.ask('readList', await readInput(file))
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, options.newsletter)
-    const wanted = { newsletterId: newsletter.id, backfillDays, allowPrivate }
+    const wanted = { newsletterId: newsletter.id, backfillDays, allowPrivate, cipher: openSecretCipher(secrets) }
     const imported: Imported[] = []
     for await (const feed of importFeeds(db, feeds, wanted, context.clock.now())) imported.push(feed)
     const count = (outcome: Imported['outcome']) => imported.filter((feed) => feed.outcome === outcome).length

@@ -31,10 +31,13 @@ async function apply(
   { url, ...options }: AccessOptions & { readonly url?: string },
 ): Promise<void> {
   const change = { url, ...(await readAccess(options)) }
-  const allowPrivate = context.config().collectAllowPrivate
-  const { changeSource } = await import('../../collect/source/change.ts')
+  const { collectAllowPrivate: allowPrivate, secrets } = context.config()
+  const [{ changeSource }, { openSecretCipher }] = await Promise.all([
+    import('../../collect/source/change.ts'),
+    import('../../collect/source/secrets.ts'),
+  ])
   await context.withDatabase(async (db) => {
-    const { dropped, ...answer } = await changeSource(db, name, change, allowPrivate)
+    const { dropped, ...answer } = await changeSource(db, name, change, allowPrivate, openSecretCipher(secrets))
     if (dropped)
       context.warn(
         'User name, password and headers were for the old host only: give them again if the new one wants them.',
