@@ -63,14 +63,17 @@ function decideForm(asked: Asked, standing: Standing | null, offer: Offer): Step
   if (standing !== null && isConfirmed(standing.state)) return { kind: 'keep', ask: asked.retry, wanted: null }
   // What a request says that waits may be another's word; what a reader had who left is their own.
   const before = standing?.state === 'left' ? standing : null
-  const wanted = {
+  const to = {
+    state: 'pending' as const,
     choice: completeChoice(asked.choice, before?.choice ?? offer.home, offer.homeHour),
     topicIds: asked.topicIds ?? before?.topicIds ?? [],
   }
-  if (standing === null) return { kind: 'enter', to: { state: 'pending', ...wanted }, ask: true, wanted }
-  if (standing.state === 'pending') return { kind: 'keep', ask: true, wanted }
-  const { choice, topicIds } = standing
-  return { kind: 'change', to: { state: 'pending', choice, topicIds }, ask: true, wanted }
+  if (standing === null) return { kind: 'enter', to, ask: true, wanted: null }
+  const pending = { ...standing, state: to.state }
+  const wanted = isSame(pending, to) ? null : { choice: to.choice, topicIds: to.topicIds }
+  return standing.state === 'pending'
+    ? { kind: 'keep', ask: true, wanted }
+    : { kind: 'change', to: pending, ask: true, wanted }
 }
 
 function stateAfter(asked: Asked, state: SubscriptionState): SubscriptionState {
