@@ -7,7 +7,10 @@ export type LinkPurpose = 'confirm' | 'preferences' | 'unsubscribe' | 'undo'
 /** The keys of all valid secrets; the first signs. Key objects, since a key in a buffer is made one at each use, for 20 µs. */
 export type LinkKeys = readonly { readonly key: KeyObject; readonly cover: Cover; readonly sign: KeyObject }[]
 
-/** Whose link it is: a subscription and its token version, which is raised to void all links sent so far; for `confirm` a notice, version 1. */
+/**
+ * Whose link it is: a subscription and its token version, which is raised to void all links sent so far; for `confirm` the notice of
+ * one request, version 1; for `undo` the consent record of one act of leaving, and its subscription's token version.
+ */
 type LinkSubject = { readonly id: number; readonly version: number }
 
 const BLOCK = 16

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { signLink } from '../../src/subscribe/links.ts'
 import { confirm, readConfirmation } from '../../src/subscribe/optin/confirm.ts'
+import { queueReminders } from '../../src/subscribe/optin/remind.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,
@@ -14,7 +15,7 @@ import {
   readRow,
   ZWEI,
 } from './fixtures.ts'
-import { ask, askAndMail, confirmMail, confirmToken, dump, EVA, join, KEYS, leaveOne, SHOWN } from './readers.ts'
+import { askAndMail, confirmMail, confirmToken, dump, EVA, join, KEYS, leaveOne, mails, SHOWN } from './readers.ts'
 
 const { db } = await freshDatabase()
 const tagblatt = await freshTagblatt(db)
@@ -60,7 +61,7 @@ describe('the page of a confirmation link', () => {
     expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
   })
 
-  test('is none any more 7 days after the request, unless they asked anew', async () => {
+  test('is none any more 7 days after the request, also where they asked anew', async () => {
     const mail = await askAndMail(db, [tagblatt])
     expect(await read(mail, NOON.add({ hours: 7 * 24 }))).toMatchObject({ state: 'open' })
     const late = NOON.add({ hours: 7 * 24 + 1 })
@@ -68,8 +69,9 @@ describe('the page of a confirmation link', () => {
     expect(await confirmMail(db, mail, late)).toBeNull()
     expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
 
-    await ask(db, [tagblatt], NOON.add({ hours: 24 }))
-    expect(await confirmMail(db, mail, late)).toMatchObject({ state: 'confirmed' })
+    const anew = await askAndMail(db, [tagblatt], NOON.add({ hours: 24 }), choosing({ rhythm: 'weekly' }))
+    expect(await confirmMail(db, mail, late)).toBeNull()
+    expect(await confirmMail(db, anew, late)).toMatchObject({ state: 'confirmed' })
   })
 
   test('is none of a request that was dropped, or of a newsletter that is no more', async () => {
@@ -166,6 +168,61 @@ describe('confirming', () => {
     await confirmMail(db, await askAndMail(db, [tagblatt], at), at)
 
     expect(await readRow(db, 1)).toMatchObject({ own: null, cohort: 4 })
+  })
+
+  const confirmAndLeave = async (mail: number) => {
+    await confirmMail(db, mail, NOON)
+    await leaveOne(db, 1, NOON)
+  }
+  test.each([
+    ['left', confirmAndLeave],
+    ['declined', () => leaveOne(db, 1, NOON)],
+  ])('by the link of a request that ended does nothing where somebody asks anew: %s', async (_, end) => {
+    const mail = await askAndMail(db, [tagblatt])
+    await end(mail)
+    const at = NOON.add({ hours: 2 })
+    const anew = await askAndMail(db, [tagblatt], at)
+
+    expect(await read(mail, at)).toBeNull()
+    expect(await confirmMail(db, mail, at)).toBeNull()
+    expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
+    expect(await confirmMail(db, anew, at)).toMatchObject({ state: 'confirmed' })
+  })
+
+  test('by the link of a reminder does nothing either, 7 days after the request', async () => {
+    await askAndMail(db, [tagblatt])
+    await queueReminders(db, NOON.add({ hours: 48 }))
+    const [, reminder] = await mails(db)
+    await askAndMail(db, [tagblatt], NOON.add({ hours: 100 }), choosing({ rhythm: 'weekly' }))
+    const late = NOON.add({ hours: 7 * 24 + 1 })
+    expect(reminder?.kind).toBe('reminder')
+    expect(await confirmMail(db, reminder?.id ?? 0, late)).toBeNull()
+  })
+
+  test('gives a reader the choices of their own request, whatever a stranger asked for since', async () => {
+    const at = NOON.add({ hours: 2 })
+    const own = await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'weekly', weekday: 3, hour: 18 }))
+    const strange = await askAndMail(db, [tagblatt], at, choosing({ rhythm: 'instant' }))
+    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'weekly', weekday: 3, hour: 18 })
+    expect((await read(strange, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'instant' })
+
+    await confirmMail(db, own, at)
+
+    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'weekly', weekday: 3, hour: 18 })
+    expect(await confirmMail(db, strange, at)).toMatchObject({ newsletters: [{ choice: { rhythm: 'weekly' } }] })
+  })
+
+  test('gives a reader the choices of their own request, also where a stranger asked before', async () => {
+    await db.execute(
+      sql`insert into topic (newsletter_id, key, name, created_at) values (1, 'sport', 'Sport', ${NOON.toString()})`,
+    )
+    await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'instant', zone: 'Asia/Kolkata' }))
+    const at = NOON.add({ hours: 2 })
+    const said = { ...choosing({ hour: 18 }), topics: ['Sport'] }
+    const own = await askAndMail(db, [tagblatt], at, said)
+
+    const choice = { rhythm: 'daily', weekday: null, hour: 18, zone: 'Europe/Berlin' }
+    expect(await confirmMail(db, own, at)).toMatchObject({ newsletters: [{ choice, topics: ['Sport'] }] })
   })
 
   test('by an old link does nothing for who has left since', async () => {

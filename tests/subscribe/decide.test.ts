@@ -102,14 +102,17 @@ describe('decide', () => {
     expect(enter).toMatchObject({ to: { choice: { ...HOME, hour: 18 }, topicIds: [] } })
   })
 
-  test('a form changes what waits for confirmation, but nothing of who has confirmed', () => {
+  test('a form changes neither what waits for confirmation nor what is confirmed: its own link confirms what it wants', () => {
     const said = asked('reader', false, { choice: { ...SAYS_NOTHING, rhythm: 'weekly' } })
 
     expect(decide(said, standing('pending'), OFFER)).toMatchObject({
-      kind: 'change',
-      to: { state: 'pending', choice: { rhythm: 'weekly', weekday: 1, hour: 7 } },
+      kind: 'keep',
+      ask: true,
+      wanted: { choice: { rhythm: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
     })
-    expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false })
+    expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
+    const left = decide(said, standing('left'), OFFER)
+    expect(left).toMatchObject({ to: standing('pending'), wanted: { choice: { rhythm: 'weekly' }, topicIds: [1, 2] } })
   })
 
   test('an instant reader has no hour, and gets the newsletter’s when there is one again', () => {

@@ -39,15 +39,15 @@ describe('the page of an unsubscribe link', () => {
       others: [{ slug: 'zwei', name: 'Zwei' }],
       undoToken: null,
     }
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1), NOON)).toEqual(page)
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1), NOON)).toEqual(page)
+    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toEqual(page)
+    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toEqual(page)
     expect(await dump(db)).toBe(before)
   })
 
   test('is none for a token of another purpose, of an older version, or for any text', async () => {
     const other = signLink(KEYS, 'confirm', { id: 1, version: 1 })
     for (const token of [other, unsubscribeToken(1, 2), unsubscribeToken(99), '', 'x'])
-      expect(await readLeaving(db, KEYS, token, NOON)).toBeNull()
+      expect(await readLeaving(db, KEYS, token)).toBeNull()
   })
 })
 
@@ -119,8 +119,19 @@ describe('taking it back', () => {
     const left = await leaveOne(db, 1, NOON)
     expect(await undo(db, left, minutes(61))).toBeNull()
     expect(await readUndo(db, KEYS, left?.undoToken ?? '', minutes(61))).toBeNull()
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1), minutes(61))).toMatchObject({ undoToken: null })
     expect(await states()).toEqual(['left', 'active'])
+  })
+
+  test('belongs to one act of leaving: not to a later one, and not to whoever looks at the page afterwards', async () => {
+    const first = await leaveOne(db, 1, minutes(1))
+    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toMatchObject({ state: 'left', undoToken: null })
+    await undo(db, first, minutes(2))
+    const second = await leaveOne(db, 1, minutes(3))
+
+    expect(await undo(db, first, minutes(4))).toBeNull()
+    expect(await readUndo(db, KEYS, first?.undoToken ?? '', minutes(4))).toBeNull()
+    expect(await states()).toEqual(['left', 'active'])
+    expect(await undo(db, second, minutes(4))).toMatchObject({ state: 'active' })
   })
 
   test('restores all that was left together, and nothing that was left before', async () => {

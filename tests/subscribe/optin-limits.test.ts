@@ -2,10 +2,11 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Temporal } from '../../src/clock.ts'
+import { subscribe } from '../../src/subscribe/enrol/signup.ts'
 import { findFirstAllowed } from '../../src/subscribe/optin/limits.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
-import { addTagblatt, count, freshTagblatt, NOON } from './fixtures.ts'
+import { addTagblatt, choosing, count, EVIDENCE, freshTagblatt, NOON, wish } from './fixtures.ts'
 import { ask, confirmMail, EVA, join, leaveOne, mails, sendMails } from './readers.ts'
 
 const { db } = await freshDatabase()
@@ -26,12 +27,15 @@ describe('opt-in mails to one address', () => {
     ['the fifth a day after the second', [0, 60, 120, 1440], 1440, 1500],
     ['in whatever order they are read', [120, 0, 60], 121, 1440],
     ['after one that waits in the future', [0, 60], 5, 120],
-    ['none is the sixth', [0, 60, 120, 1440, 1500], 100_000, null],
+    ['the sixth a day after the fifth', [0, 60, 120, 1440, 1500], 1600, 2940],
+    ['the seventh a day after the sixth', [0, 60, 120, 1440, 1500, 2940], 3000, 4380],
+    ['at once again where the last is a day old', [0, 60, 120, 1440, 1500], 100_000, 100_000],
+    ['none where it would wait for more than a day', [0, 60, 120, 1440], 50, null],
   ])('%s', (_, earlier, now, expected) => {
     expect(minutesOf(findFirstAllowed(earlier.map(at), at(now)))).toBe(expected)
   })
 
-  test('are never two in an hour, four in a day or six, however often they are asked for', () => {
+  test('are never two in an hour or four in a day, and after five one a day, however often they are asked for', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 30 }), (waits) => {
         const clock = handClock(NOON)
@@ -42,7 +46,7 @@ describe('opt-in mails to one address', () => {
           if (next !== null) sent.push(next)
         }
         const within = (end: number, minutes: number) => sent.filter((one) => one <= end && one > end - minutes).length
-        expect(sent.length).toBeLessThanOrEqual(5)
+        for (const [n, one] of sent.entries()) if (n >= 5) expect(within(one, 24 * 60)).toBe(1)
         for (const one of sent) {
           expect(within(one, 60)).toBe(1)
           expect(within(one, 24 * 60)).toBeLessThanOrEqual(3)
@@ -53,7 +57,7 @@ describe('opt-in mails to one address', () => {
 })
 
 describe('a reader who asks again and again', () => {
-  test('gets a mail an hour, three a day, five in all; asking meanwhile queues no other', async () => {
+  test('gets a mail an hour, three a day, after five one a day; asking meanwhile queues no other', async () => {
     // For four days: every 20 minutes while mails come of it, else every hour.
     const often = [...every(20, 0, 180), ...every(60, 240, 1380), ...every(20, 1440, 1620), ...every(60, 1680, 5760)]
     const sentAt: number[] = []
@@ -62,8 +66,8 @@ describe('a reader who asks again and again', () => {
       if ((await sendMails(db, at(minute))).length > 0) sentAt.push(minute)
     }
 
-    expect(sentAt).toEqual([0, 60, 120, 1440, 1500])
-    expect(await count(db, 'opt_in')).toBe(5)
+    expect(sentAt).toEqual([0, 60, 120, 1440, 1500, 2940, 4380])
+    expect(await count(db, 'opt_in')).toBe(8)
     expect(await count(db, 'subscription')).toBe(1)
   })
 
@@ -107,15 +111,57 @@ describe('a reader who asks again and again', () => {
     expect(await count(db, 'opt_in')).toBe(1)
   })
 
-  test('whose mails are spent can still confirm with the last', async () => {
+  test('whose mails of a day are spent can still confirm with the last', async () => {
     for (const hours of [0, 1, 2, 24, 25, 26, 27]) {
       await ask(db, [tagblatt], NOON.add({ hours }))
       await sendMails(db, NOON.add({ hours }))
     }
-    expect(await mails(db)).toHaveLength(5)
+    expect((await mails(db)).filter(({ state }) => state === 'sent')).toHaveLength(5)
 
     expect(await confirmMail(db, 5, NOON.add({ hours: 28 }))).toMatchObject({ state: 'confirmed', email: EVA })
     const kept = await db.execute(sql`select count(*) as rows from consent_record where action = 'requested'`)
-    expect(kept.rows).toEqual([{ rows: 5 }])
+    expect(kept.rows).toEqual([{ rows: 6 }])
+  })
+})
+
+describe('a stranger who sends the form with the address of another again and again', () => {
+  const strange = choosing({ rhythm: 'instant' })
+  /** Two days of it, every ten minutes, with ever other choices. */
+  const flood = async () => {
+    for (const minute of every(10, 0, 2880)) {
+      await ask(db, [tagblatt], at(minute), choosing({ rhythm: 'weekly', hour: (minute / 10) % 24 }))
+      await sendMails(db, at(minute))
+    }
+  }
+
+  test('locks its owner out for no longer than a day, and puts nothing off for days', async () => {
+    await flood()
+    const waiting = (await mails(db)).filter(({ state }) => state === 'queued')
+    expect(waiting.length).toBeLessThanOrEqual(2)
+
+    await sendMails(db, at(2880 + 1440))
+    const before = (await mails(db)).length
+    await ask(db, [tagblatt], at(2880 + 1441), strange)
+    const own = (await mails(db)).slice(before)
+    expect(own).toHaveLength(1)
+    await sendMails(db, at(2880 + 2 * 1440))
+    const choice = { rhythm: 'instant' }
+    expect(await confirmMail(db, own[0]?.id ?? 0, at(2880 + 2 * 1440))).toMatchObject({ newsletters: [{ choice }] })
+  })
+
+  test('does not keep an administrator from asking the owner at once, nor from adding who has given proof', async () => {
+    await flood()
+    const settled = await subscribe(db, wish(tagblatt, EVA), at(2881))
+    expect(settled.kind).toBe('pending')
+    expect((await mails(db)).at(-1)).toMatchObject({ state: 'queued', dueAt: at(2881).toString() })
+    const proven = await subscribe(db, wish(tagblatt, EVA, { confirmed: EVIDENCE }), at(2882))
+    expect(proven.kind).toBe('added')
+  })
+
+  test('keeps no subscription out of a mail that waits for its hour', async () => {
+    const other = await addTagblatt(db, { slug: 'zwei' })
+    await flood()
+    await ask(db, [other], at(2881))
+    expect((await mails(db)).at(-1)).toMatchObject({ state: 'queued', subscriptionIds: [1, 2] })
   })
 })

@@ -76,13 +76,17 @@ describe('a request', () => {
     expect(await count(db, 'topic')).toBe(3)
   })
 
-  test('replaces the choice of one that is still pending', async () => {
+  test('leaves the choice of another that is still pending, and gets a mail of its own where it wants something else', async () => {
     await ask(db, [tagblatt], NOON)
+    await ask(db, [tagblatt], NOON, choosing({ rhythm: 'weekly' }))
     await ask(db, [tagblatt], NOON, choosing({ rhythm: 'weekly' }))
     const found = await db.execute(sql`
       select c.rhythm from subscription s join cohort c on c.id = s.cohort_id`)
-    expect(found.rows).toEqual([{ rhythm: 'weekly' }])
-    expect(await mails(db)).toHaveLength(1)
+    expect(found.rows).toEqual([{ rhythm: 'daily' }])
+    expect(await mails(db)).toMatchObject([
+      { dueAt: '2025-01-15T12:00:00Z', subscriptionIds: [1] },
+      { dueAt: '2025-01-15T13:00:00Z', subscriptionIds: [1] },
+    ])
   })
 })
 

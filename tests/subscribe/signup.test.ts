@@ -28,7 +28,7 @@ describe('subscribe, someone new', () => {
     expect(await notices()).toEqual([
       {
         kind: 'confirmation',
-        payload: { subscriptionIds: [subscriptionId] },
+        payload: { subscriptionIds: [subscriptionId], choices: {} },
         state: 'queued',
         due_at: expect.stringMatching(/^2025-01-15 12:00/),
       },

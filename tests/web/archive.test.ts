@@ -55,6 +55,14 @@ async function makeEdition(
 }
 
 const titlesIn = (html: string) => [...html.matchAll(/Nachricht Nummer (\d+)</g)].map((match) => Number(match[1]))
+const nextOf = (html: string) => /<link rel="next" href="([^"]+)"/.exec(html)?.[1]
+
+/** The numbers of the articles on all pages of an edition. */
+async function titlesOnAll(path: string): Promise<readonly number[]> {
+  const html = await (await site.get(path)).text()
+  const next = nextOf(html)
+  return [...titlesIn(html), ...(next === undefined ? [] : await titlesOnAll(next))]
+}
 const pathOf = (url: string) => url.slice(BASE_URL.length)
 
 describe('the links of a digest', () => {
@@ -64,7 +72,7 @@ describe('the links of a digest', () => {
     const answer = await site.get(pathOf(digest.browserUrl))
     const html = await answer.text()
     expect(answer.status).toBe(200)
-    expect(titlesIn(html)).toHaveLength(80)
+    expect(titlesIn(html)).toHaveLength(50)
     expect(html).not.toMatch(/unsubscribe|confirm|@/)
     expect(answer.headers.get('x-robots-tag')).toBeNull()
   })
@@ -72,7 +80,7 @@ describe('the links of a digest', () => {
   test('“und N weitere Artikel” shows all articles of the very variant', async () => {
     const { homeId, otherId } = await makeEdition(db, 'heute')
     const all = await readVariant(db, homeId, BASE_URL)
-    expect(titlesIn(await (await site.get(pathOf(all.digest.moreUrl))).text())).toHaveLength(80)
+    expect(new Set(await titlesOnAll(pathOf(all.digest.moreUrl))).size).toBe(80)
     const few = await readVariant(db, otherId, BASE_URL)
     const answer = await site.get(pathOf(few.digest.moreUrl))
     expect(titlesIn(await answer.text())).toEqual([1, 2, 3])
@@ -84,17 +92,68 @@ describe('the links of a digest', () => {
     await makeEdition(db, 'jetzt', 'sending')
     expect((await site.get('/archive/morgen/jetzt')).status).toBe(200)
     await makeEdition(db, 'abends', 'sending', false)
-    expect(titlesIn(await (await site.get('/archive/morgen/abends')).text())).toHaveLength(80)
+    expect(await titlesOnAll('/archive/morgen/abends')).toEqual(Array.from({ length: 80 }, (_, n) => 80 - n))
   })
 
   test('an article hidden or removed since is not shown', async () => {
     await makeEdition(db, 'heute')
     await db.update(article).set({ state: 'hidden' }).where(eq(article.title, 'Nachricht Nummer 7'))
     await db.update(article).set({ state: 'removed' }).where(eq(article.title, 'Nachricht Nummer 80'))
-    const shown = titlesIn(await (await site.get('/archive/morgen/heute')).text())
+    const shown = await titlesOnAll('/archive/morgen/heute')
     expect(shown).toHaveLength(78)
     expect(shown).not.toContain(7)
     expect(titlesIn(await (await site.get('/archive/morgen')).text())).toEqual([79])
+  })
+})
+
+describe('an edition of many articles', () => {
+  beforeEach(() => makeEdition(db, 'heute'))
+
+  test('is shown page by page, each with its neighbours and its own address', async () => {
+    const first = await (await site.get('/archive/morgen/heute')).text()
+    const second = await (await site.get('/archive/morgen/heute?page=2')).text()
+    expect([titlesIn(first).length, titlesIn(second).length]).toEqual([50, 30])
+    expect(new Set([...titlesIn(first), ...titlesIn(second)]).size).toBe(80)
+    expect(first).toContain('<link rel="canonical" href="https://news.example.org/archive/morgen/heute">')
+    expect(first).toContain('<a href="/archive/morgen/heute?page=2" rel="next">Nächste Seite</a>')
+    expect(first).not.toContain('rel="prev"')
+    expect(second).toContain('<link rel="canonical" href="https://news.example.org/archive/morgen/heute?page=2">')
+    expect(second).toContain('<link rel="prev" href="/archive/morgen/heute">')
+    expect(second).not.toContain('rel="next"')
+    expect(second).toContain('Seite 2 von 2</title>')
+    const english = await (await site.get('/archive/morgen/heute?page=2&lang=en')).text()
+    expect(textOf(english)).toContain('Page 2 of 2 Previous page')
+    expect(english).toContain('href="/archive/morgen/heute?lang=en" rel="prev"')
+    expect(english).toContain('href="?page=2&amp;lang=de"')
+  })
+
+  test.each(['3', '0', '-1', '1.5', 'x', '99999', '999999', ''])('has no page “%s”', async (page) => {
+    expect((await site.get(`/archive/morgen/heute?page=${page}`)).status).toBe(404)
+  })
+
+  test('is not sent to a reader who has it, until something in it changes', async () => {
+    const answer = await site.get('/archive/morgen/heute')
+    const tag = answer.headers.get('etag') ?? ''
+    const again = await site.get('/archive/morgen/heute?utm=1', { 'if-none-match': `"x", W/${tag}` })
+    expect(again.status).toBe(304)
+    expect(await again.text()).toBe('')
+    expect(again.headers.get('etag')).toBe(tag)
+    expect(again.headers.get('cache-control')).toBe('no-cache')
+    for (const path of ['/archive/morgen/heute?page=2', '/archive/morgen/heute?lang=en'])
+      expect((await site.get(path, { 'if-none-match': tag })).status).toBe(200)
+    await db.update(article).set({ state: 'hidden' }).where(eq(article.title, 'Nachricht Nummer 77'))
+    const changed = await site.get('/archive/morgen/heute', { 'if-none-match': tag })
+    expect(changed.status).toBe(200)
+    expect(titlesIn(await changed.text())).not.toContain(77)
+  })
+
+  test('is read for two at a time; whoever finds too many waiting is told to come back', async () => {
+    const answers = await Promise.all(Array.from({ length: 60 }, () => site.get('/archive/morgen/heute')))
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(52)
+    const refused = answers.find(({ status }) => status === 503)
+    expect(refused?.headers.get('retry-after')).toBe('5')
+    expect((await site.get('/archive/morgen/heute')).status).toBe(200)
   })
 })
 

@@ -109,7 +109,9 @@ export async function claimNotices(
     left join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') with ordinality as named (id, place) on true
     left join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
     left join newsletter w on w.id = s.newsletter_id
-    left join cohort k on k.id = s.cohort_id
+    left join cohort standing on standing.id = s.cohort_id
+    left join lateral jsonb_to_record(coalesce(c.payload -> 'choices' -> named.id, to_jsonb(standing)))
+      as k (rhythm text, weekday smallint, hour smallint, zone text) on true
     order by c.due_at, c.id, named.place`)
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../../clock.ts'
+import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { MOST_OPT_INS } from '../optin/limits.ts'
+import { findFirstAllowed } from '../optin/limits.ts'
 import { type Enrolment, type Known, recognise, refusalOf, stepOf } from './candidate.ts'
 import { type Kept, pairKey, readSubscriptions } from './subscription.ts'
 
@@ -23,7 +23,7 @@ export async function forecastEnrolments(
   if (enrolments.length === 0) return []
   const known = await recognise(db, enrolments, now)
   const standingOf = await readStanding(db, known)
-  const spent = await findSpent(db, known)
+  const spent = await findSpent(db, known, now)
   return known.map((one) => {
     const standing = standingOf(one)
     const step = refusalOf(one) === null ? stepOf(one, standing, []) : null
@@ -49,12 +49,17 @@ async function readStanding(db: Database, known: readonly Known[]): Promise<(one
   return (one) => kept.get(pairKey(pairOf(one))) ?? null
 }
 
-/** The hashes of those addresses that have had as many opt-in mails as they may. */
-async function findSpent(db: Database, known: readonly Known[]): Promise<ReadonlySet<string>> {
+/** The hashes of those addresses that no opt-in mail may go to for now. */
+async function findSpent(db: Database, known: readonly Known[], now: Temporal.Instant): Promise<ReadonlySet<string>> {
   const hashes = JSON.stringify(known.map((one) => one.hash))
-  const found = await db.execute<{ hash: string }>(sql`
-    select encode(email_hash, 'hex') as hash from opt_in
-    where email_hash in (select decode(hash, 'hex') from jsonb_array_elements_text(${hashes}::jsonb) as w (hash))
-    group by email_hash having count(*) >= ${MOST_OPT_INS}`)
-  return new Set(found.rows.map((row) => row.hash))
+  const found = await db.execute<{ hash: string; at: string }>(sql`
+    select encode(email_hash, 'hex') as hash, at from opt_in
+    where email_hash in (select decode(hash, 'hex') from jsonb_array_elements_text(${hashes}::jsonb) as w (hash))`)
+  const groups = [...Map.groupBy(found.rows, (row) => row.hash)]
+  const isSpent = (rows: readonly { at: string }[]) =>
+    findFirstAllowed(
+      rows.map((row) => Temporal.Instant.from(row.at)),
+      now,
+    ) === null
+  return new Set(groups.filter(([, rows]) => isSpent(rows)).map(([hash]) => hash))
 }

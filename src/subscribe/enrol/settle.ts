@@ -37,7 +37,12 @@ export async function settle(
   const wishes = candidates.filter((one) => one.step.ask && !one.enrolment.withheld)
   const asked = await queueConfirmations(
     tx,
-    wishes.map((one) => ({ subscriberId: one.subscriberId, subscriptionId: idOf(one) })),
+    wishes.map((one) => ({
+      subscriberId: one.subscriberId,
+      subscriptionId: idOf(one),
+      wanted: one.step.wanted,
+      isUrgent: one.enrolment.by === 'administrator',
+    })),
     now,
   )
   const isAsked = (one: Candidate) => asked.has(idOf(one))

@@ -54,6 +54,11 @@ export async function readByIds(tx: Database, ids: readonly number[]): Promise<r
   return readKept(tx, sql`unnest(${`{${ids.join(',')}}`}::bigint[]) as w (id) join subscription s on s.id = w.id`)
 }
 
+/** All subscriptions of a reader, in the order of ids. */
+export async function readOf(tx: Database, subscriberId: number): Promise<readonly Kept[]> {
+  return readKept(tx, sql`(select ${subscriberId}::bigint as id) w join subscription s on s.subscriber_id = w.id`)
+}
+
 /** The subscriptions `s` of a `from` clause. */
 async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
   type Row = {

@@ -3,21 +3,18 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
 import type { LinkKeys } from '../links.ts'
+import { endRequests } from '../optin/queue.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
 import type { SubscriptionState } from '../permission.ts'
-import { type Leaving, readLeaver, tellLeaving } from './leaving.ts'
+import { type Leaving, makeUndoToken, readLeaver, tellLeaving } from './leaving.ts'
+import { lastLeavingOf } from './undoable.ts'
 
 export type { Leaving }
 
-/** What the link of this token would leave, or has left; null for no such token. Changes nothing. */
-export async function readLeaving(
-  db: Database,
-  keys: LinkKeys,
-  token: string,
-  now: Temporal.Instant,
-): Promise<Leaving | null> {
-  const leaver = await readLeaver(db, keys, 'unsubscribe', token)
-  return leaver && tellLeaving(db, keys, leaver, leaver.subscriptionId, now)
+/** What the link of this token would leave, or has left, without a way back; null for no such token. Changes nothing. */
+export async function readLeaving(db: Database, keys: LinkKeys, token: string): Promise<Leaving | null> {
+  const leaver = await readLeaver(db, keys, token)
+  return leaver && tellLeaving(db, leaver)
 }
 
 /**
@@ -34,7 +31,7 @@ export async function leave(
   evidence: Evidence,
   now: Temporal.Instant,
 ): Promise<Leaving | null> {
-  const before = await readLeaver(db, keys, 'unsubscribe', token)
+  const before = await readLeaver(db, keys, token)
   if (before === null) return null
   const { subscriptionId, subscriberId } = before
   const wanted = all ? sql`s.subscriber_id = ${subscriberId}` : sql`s.id = ${subscriptionId}`
@@ -45,11 +42,17 @@ export async function leave(
       ended.map(({ id, was }) => leftEvent(id, evidence, { by: 'reader', from: was, all })),
       now,
     )
+    await endRequests(
+      tx,
+      ended.map(({ id }) => id),
+    )
     return ended
   })
-  const after = await readLeaver(db, keys, 'unsubscribe', token)
+  const after = await readLeaver(db, keys, token)
   const isOwn = left.length === 0 || left.some(({ id }) => id === subscriptionId)
-  return after && tellLeaving(db, keys, after, isOwn ? subscriptionId : (left[0]?.id ?? subscriptionId), now)
+  const undoId = isOwn ? subscriptionId : (left[0]?.id ?? subscriptionId)
+  const undoToken = await makeUndoToken(db, keys, undoId, lastLeavingOf(undoId), now)
+  return after && { ...(await tellLeaving(db, after)), undoToken }
 }
 
 type Ended = { readonly id: number; readonly was: SubscriptionState }

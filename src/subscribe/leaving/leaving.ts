@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { ReaderLocale } from '../enrol/subscriber.ts'
-import { type LinkKeys, type LinkPurpose, readLink, signLink } from '../links.ts'
+import { type LinkKeys, readLink, signLink } from '../links.ts'
 import type { SubscriptionState } from '../permission.ts'
 import { findUndoable } from './undoable.ts'
 
@@ -18,49 +18,50 @@ export type Leaving = {
   readonly state: SubscriptionState
   /** The reader's other subscriptions that they have not left. */
   readonly others: readonly NamedNewsletter[]
-  /** For `undoLeave`, while what was left last can be taken back. */
+  /** For `undoLeave`: in the answer to the act of leaving alone, since whoever looks later may be somebody else. */
   readonly undoToken: string | null
 }
 
 /** Whose link it is. */
 export type Leaver = Omit<Leaving, 'others' | 'undoToken'> & { readonly subscriberId: number }
 
-/** The subscription a link of this purpose was made for; null for no such token, and for one made void. */
-export async function readLeaver(
-  db: Database,
-  keys: LinkKeys,
-  purpose: LinkPurpose,
-  token: string,
-): Promise<Leaver | null> {
-  const link = readLink(keys, purpose, token)
+/** The subscription of an unsubscribe link; null for no such token, and for one made void. */
+export async function readLeaver(db: Database, keys: LinkKeys, token: string): Promise<Leaver | null> {
+  const link = readLink(keys, 'unsubscribe', token)
   if (link === null) return null
-  const rows = await readRows(db, sql`s.id = ${link.id} and s.token_version = ${link.version}`)
+  return readLeaverBy(db, sql`s.id = ${link.id} and s.token_version = ${link.version}`)
+}
+
+/** The one subscription of a condition; null for none. */
+export async function readLeaverBy(db: Database, wanted: SQL): Promise<Leaver | null> {
+  const rows = await readRows(db, wanted)
   const row = rows[0]
   if (row === undefined) return null
   const { slug, name, ...leaver } = row
   return { ...leaver, newsletter: { slug, name } }
 }
 
-/** Adds the reader's others, and the token that takes back what was left together with the subscription `undoId`. */
-export async function tellLeaving(
-  db: Database,
-  keys: LinkKeys,
-  { subscriberId, ...leaver }: Leaver,
-  undoId: number,
-  now: Temporal.Instant,
-): Promise<Leaving> {
+/** Adds the reader's others; nothing can be taken back. */
+export async function tellLeaving(db: Database, { subscriberId, ...leaver }: Leaver): Promise<Leaving> {
   const others = await readRows(
     db,
     sql`s.subscriber_id = ${subscriberId} and s.id <> ${leaver.subscriptionId} and s.state <> 'left'
       and l.state <> 'deleted'`,
   )
-  const undoable = await findUndoable(db, undoId, now)
-  const subject = undoable.find(({ id }) => id === undoId) ?? undoable[0]
-  return {
-    ...leaver,
-    others: others.map(({ slug, name }) => ({ slug, name })),
-    undoToken: subject === undefined ? null : signLink(keys, 'undo', { id: subject.id, version: subject.tokenVersion }),
-  }
+  return { ...leaver, others: others.map(({ slug, name }) => ({ slug, name })), undoToken: null }
+}
+
+/** The token that takes back the act of leaving of this consent record, while it can be; it is good for no other act. */
+export async function makeUndoToken(
+  db: Database,
+  keys: LinkKeys,
+  subscriptionId: number,
+  act: SQL<number>,
+  now: Temporal.Instant,
+): Promise<string | null> {
+  const undoable = await findUndoable(db, act, now)
+  const subject = undoable.find(({ id }) => id === subscriptionId) ?? undoable[0]
+  return subject === undefined ? null : signLink(keys, 'undo', { id: subject.recordId, version: subject.tokenVersion })
 }
 
 async function readRows(db: Database, wanted: SQL) {

@@ -3,9 +3,9 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Evidence, recordConsent } from '../consent.ts'
 import { lockCohortsOf } from '../enrol/subscription.ts'
-import type { LinkKeys } from '../links.ts'
+import { type LinkKeys, readLink } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
-import { type Leaver, type Leaving, readLeaver, tellLeaving } from './leaving.ts'
+import { type Leaver, type Leaving, makeUndoToken, readLeaverBy, tellLeaving } from './leaving.ts'
 import { findUndoable, type Undoable } from './undoable.ts'
 
 /** What an undo token would bring back, or has; null for no such token, or when its hour is over. Changes nothing. */
@@ -15,8 +15,8 @@ export async function readUndo(
   token: string,
   now: Temporal.Instant,
 ): Promise<Leaving | null> {
-  const leaver = await readLeaver(db, keys, 'undo', token)
-  return leaver && tellUndo(db, keys, leaver, now)
+  const act = await readAct(db, keys, token, now)
+  return act && tellUndo(db, keys, act, now)
 }
 
 /**
@@ -32,11 +32,11 @@ export async function undoLeave(
   evidence: Evidence,
   now: Temporal.Instant,
 ): Promise<Leaving | null> {
-  const leaver = await readLeaver(db, keys, 'undo', token)
-  if (leaver === null) return null
+  const act = await readAct(db, keys, token, now)
+  if (act === null) return null
   await settleInTransaction(db, async (tx) => {
-    await lockCohortsOf(tx, leaver.subscriberId)
-    const restored = await findUndoable(tx, leaver.subscriptionId, now)
+    await lockCohortsOf(tx, act.leaver.subscriberId)
+    const restored = await findUndoable(tx, sql<number>`${act.recordId}`, now)
     if (restored.length === 0) return
     await restore(tx, restored, now)
     const details = { by: 'reader', undone: 'left' }
@@ -54,9 +54,28 @@ export async function undoLeave(
   return readUndo(db, keys, token, now)
 }
 
-async function tellUndo(db: Database, keys: LinkKeys, leaver: Leaver, now: Temporal.Instant): Promise<Leaving | null> {
-  const leaving = await tellLeaving(db, keys, leaver, leaver.subscriptionId, now)
-  return leaving.state === 'left' && leaving.undoToken === null ? null : leaving
+/** An act of leaving: whose, and the consent record that proves it. */
+type Act = { readonly leaver: Leaver; readonly recordId: number }
+
+/** The act an undo token was made for, while its hour lasts. */
+async function readAct(db: Database, keys: LinkKeys, token: string, now: Temporal.Instant): Promise<Act | null> {
+  const link = readLink(keys, 'undo', token)
+  if (link === null) return null
+  const leaver = await readLeaverBy(
+    db,
+    sql`s.token_version = ${link.version} and s.id = (
+      select r.subscription_id from consent_record r
+      where r.id = ${link.id} and r.action = 'left' and r.at >= ${now.toString()}::timestamptz - interval '1 hour')`,
+  )
+  return leaver && { leaver, recordId: link.id }
+}
+
+/** Null for who asked anew meanwhile, or left once more: that is another act. */
+async function tellUndo(db: Database, keys: LinkKeys, { leaver, recordId }: Act, now: Temporal.Instant) {
+  const leaving = await tellLeaving(db, leaver)
+  if (leaving.state === 'pending') return null
+  const undoToken = await makeUndoToken(db, keys, leaver.subscriptionId, sql<number>`${recordId}`, now)
+  return leaving.state === 'left' && undoToken === null ? null : { ...leaving, undoToken }
 }
 
 /** Their own watermarks hold what they had seen; where an active one has caught up with its cohort's, that will do. */

@@ -6,7 +6,8 @@ import type { ReaderLocale } from '../enrol/subscriber.ts'
 import { type LinkKeys, readLink } from '../links.ts'
 import type { SubscriptionState } from '../permission.ts'
 import { isRetried } from '../suppression.ts'
-import { isExpired } from './age.ts'
+import { isExpired, isMailExpired } from './age.ts'
+import type { RequestedChoices } from './queue.ts'
 
 /** What a confirmation link is about: `open` while there is something to confirm, `confirmed` when all is. */
 export type Confirmation = {
@@ -39,6 +40,8 @@ export type Asking = {
   readonly locale: ReaderLocale
   readonly open: readonly number[]
   readonly confirmed: readonly number[]
+  /** What it confirms of the subscriptions it names. */
+  readonly choices: RequestedChoices
 }
 
 /** What the link of this token would confirm, or has; null where there is nothing (any more). Changes nothing. */
@@ -53,13 +56,14 @@ export async function readConfirmation(
   const { noticeId, subscriberId, email, locale, open, confirmed } = asking
   const ids = open.length > 0 ? open : confirmed
   if (ids.length === 0) return null
-  const newsletters = await readNamed(db, ids, now)
+  const newsletters = await readNamed(db, ids, open.length > 0 ? asking.choices : {}, now)
   return { noticeId, subscriberId, email, locale, state: open.length > 0 ? 'open' : 'confirmed', newsletters }
 }
 
 /**
  * The mail of this token; null for no such token. Open are subscriptions that are pending and not expired, and, of an
- * address asked anew after it bounced, those that were confirmed before.
+ * address asked anew after it bounced, those that were confirmed before. A mail opens nothing after 7 days, nor what its
+ * reader has confirmed, declined or left since it was queued: a newer request does not revive the link of an older one.
  */
 export async function readAsking(
   db: Database,
@@ -69,37 +73,52 @@ export async function readAsking(
 ): Promise<Asking | null> {
   const link = readLink(keys, 'confirm', token)
   if (link === null) return null
-  type Row = Omit<Asking, 'open' | 'confirmed'> & { retried: boolean; named: Named[] | null }
+  type Row = Omit<Asking, 'open' | 'confirmed' | 'choices'> & {
+    choices: RequestedChoices | null
+    expired: boolean
+    retried: boolean
+    named: Named[] | null
+  }
   const found = await db.execute<Row>(sql`
     select n.id as "noticeId", n.kind, p.id as "subscriberId", encode(p.email_hash, 'hex') as "emailHash", p.email,
-      p.locale, ${isRetried(sql`p.email_hash`, sql`n.created_at`)} as retried,
-      (select jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state, 'expired', ${isExpired(now)}) order by s.id)
+      p.locale, n.payload -> 'choices' as choices, ${isMailExpired(now)} as expired,
+      ${isRetried(sql`p.email_hash`, sql`n.created_at`)} as retried,
+      (select jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state,
+          'ended', coalesce(n.payload -> 'ended', '[]'::jsonb) @> to_jsonb(s.id) or ${isExpired(now)}) order by s.id)
         from subscription s join newsletter l on l.id = s.newsletter_id and l.state <> 'deleted'
         where s.subscriber_id = p.id and n.payload -> 'subscriptionIds' @> to_jsonb(s.id)) as named
     from notice n join subscriber p on p.id = n.subscriber_id
     where n.id = ${link.id} and n.kind in ('confirmation', 'reminder')`)
   const row = found.rows[0]
   if (row === undefined) return null
-  const { retried, named, ...asking } = row
-  const isOpen = (one: Named) => (one.state === 'pending' ? !one.expired : retried && isConfirmed(one))
+  const { retried, named, expired, ...asking } = row
+  const isOpen = (one: Named) => !expired && !one.ended && (one.state === 'pending' || (retried && isConfirmed(one)))
   const idsOf = (all: readonly Named[]) => all.map(({ id }) => id)
-  return { ...asking, open: idsOf((named ?? []).filter(isOpen)), confirmed: idsOf((named ?? []).filter(isConfirmed)) }
+  const [open, confirmed] = [isOpen, isConfirmed].map((is) => idsOf((named ?? []).filter(is)))
+  return { ...asking, choices: row.choices ?? {}, open: open ?? [], confirmed: confirmed ?? [] }
 }
 
-type Named = { readonly id: number; readonly state: SubscriptionState; readonly expired: boolean }
+type Named = { readonly id: number; readonly state: SubscriptionState; readonly ended: boolean }
 
 const isConfirmed = ({ state }: Named) => state === 'active' || state === 'paused'
 
 async function readNamed(
   db: Database,
   ids: readonly number[],
+  choices: RequestedChoices,
   now: Temporal.Instant,
 ): Promise<readonly ConfirmedNewsletter[]> {
   type Row = Choice & { id: number; slug: string; name: string; topics: string[] }
   const found = await db.execute<Row>(sql`
     select s.id, l.slug, l.name, c.rhythm, c.weekday, c.hour, c.zone,
-      array(select t.name from topic t where t.id = any(s.topics) order by t.name) as topics
-    from subscription s join newsletter l on l.id = s.newsletter_id join cohort c on c.id = s.cohort_id
+      array(select t.name from topic t where t.newsletter_id = l.id and
+        case when w.choice is null then t.id = any(s.topics) else w.choice -> 'topicIds' @> to_jsonb(t.id) end
+        order by t.name) as topics
+    from subscription s join newsletter l on l.id = s.newsletter_id
+    left join lateral (select ${JSON.stringify(choices)}::jsonb -> s.id::text as choice) w on true
+    cross join lateral (select to_jsonb(c) as standing from cohort c where c.id = s.cohort_id) k
+    cross join lateral jsonb_to_record(coalesce(w.choice, k.standing))
+      as c (rhythm text, weekday smallint, hour smallint, zone text)
     where s.id = any(${`{${ids.join(',')}}`}::bigint[])
     order by l.name, s.id`)
   return found.rows.map(({ id, slug, name, topics, rhythm, weekday, hour, zone }) => {

@@ -1,20 +1,22 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { findStarts } from '../choice/cohort.ts'
+import { sameChoice } from '../choice/choice.ts'
+import { findStarts, placeInCohorts } from '../choice/cohort.ts'
+import type { Choice } from '../choice/slots.ts'
 import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
-import { changeSubscriptions, type Kept, lockCohortsOf, readByIds } from '../enrol/subscription.ts'
+import { changeSubscriptions, type Kept, readByIds, readOf } from '../enrol/subscription.ts'
 import type { LinkKeys } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
 import { findSuppressed, liftBounce } from '../suppression.ts'
 import { type Asking, type Confirmation, type ConfirmedNewsletter, readAsking, readConfirmation } from './asking.ts'
-import { forgetOptIns } from './queue.ts'
+import { endRequests, forgetOptIns, type RequestedChoices } from './queue.ts'
 
 export { type Confirmation, type ConfirmedNewsletter, readConfirmation }
 
 /**
- * Activates what the link's mail named and is still pending: each starts as a new subscription does, but never before
- * what its reader has seen already. Limits of opt-in mails begin anew, and a bounced address is mailed again. Twice does
+ * Activates what the link's mail named and is still pending, with the choices of its request: each starts as a new
+ * subscription does, but never before what its reader has seen already. Limits of opt-in mails begin anew, and a bounced address is mailed again. Twice does
  * no more than once. Null where there is nothing to confirm (any more).
  *
  * @throws CourantError `subscriber.busy`.
@@ -29,18 +31,35 @@ export async function confirm(
   await settleInTransaction(db, async (tx) => {
     const asking = await readAsking(tx, keys, token, now)
     if (asking === null || asking.open.length === 0) return
-    await lockReader(tx, asking, now)
-    await confirmLocked(tx, keys, token, evidence, now)
+    const places = await lockReader(tx, asking, now)
+    await confirmLocked(tx, keys, token, places, evidence, now)
   })
   return readConfirmation(db, keys, token, now)
 }
 
-/** Suppression, subscriber, cohorts, subscriptions: the order of everybody. With their cohorts held, nobody is being planned. */
-async function lockReader(tx: Database, { subscriberId, emailHash }: Asking, now: Temporal.Instant): Promise<void> {
+/** The cohorts of those subscriptions whose request wants another than they are in, by subscription. */
+type Places = ReadonlyMap<number, number>
+
+/**
+ * Suppression, subscriber, cohorts, subscriptions: the order of everybody. With their cohorts held, nobody is being planned.
+ * Returns where the requests' choices lead.
+ */
+async function lockReader(tx: Database, asking: Asking, now: Temporal.Instant): Promise<Places> {
+  const { subscriberId, emailHash, choices } = asking
   await findSuppressed(tx, [emailHash], now)
   await tx.execute(sql`select id from subscriber where id = ${subscriberId} for no key update`)
-  await lockCohortsOf(tx, subscriberId)
+  const standing = await readOf(tx, subscriberId)
+  const moving = standing.flatMap((one) => {
+    const choice = asking.open.includes(one.id) && one.state === 'pending' ? choices[one.id] : undefined
+    return choice === undefined || sameChoice(choice, one.choice) ? [] : [{ one, choice }]
+  })
+  const placements = moving.map(({ one, choice: { topicIds, ...choice } }) => {
+    return { newsletterId: one.newsletterId, choice, count: 1 }
+  })
+  const away = standing.map((one) => one.cohortId)
+  const cohortIds = await placeInCohorts(tx, placements, [...new Set(away)], now)
   await tx.execute(sql`select id from subscription where subscriber_id = ${subscriberId} order by id for update`)
+  return new Map(moving.map(({ one }, index) => [one.id, cohortIds[index] ?? -1]))
 }
 
 /** Reads again what there is to confirm, now that nobody else changes it. */
@@ -48,6 +67,7 @@ async function confirmLocked(
   tx: Database,
   keys: LinkKeys,
   token: string,
+  places: Places,
   evidence: Evidence,
   now: Temporal.Instant,
 ): Promise<void> {
@@ -56,7 +76,7 @@ async function confirmLocked(
   const open = await readByIds(tx, asking.open)
   await activate(
     tx,
-    open.filter((one) => one.state === 'pending'),
+    open.filter((one) => one.state === 'pending').map((one) => requested(one, asking.choices, places)),
     now,
   )
   const events = open.map(
@@ -68,16 +88,34 @@ async function confirmLocked(
     }),
   )
   await recordConsent(tx, events, now)
+  await endRequests(tx, asking.open)
   await forgetOptIns(tx, [asking.subscriberId])
   await liftBounce(tx, asking.subscriberId)
 }
 
-async function activate(tx: Database, pending: readonly Kept[], now: Temporal.Instant): Promise<void> {
+/** A subscription, and what it is to become. */
+type Requested = {
+  readonly one: Kept
+  readonly cohortId: number
+  readonly choice: Choice
+  readonly topicIds: readonly number[]
+}
+
+function requested(one: Kept, choices: RequestedChoices, places: Places): Requested {
+  const wanted = choices[one.id]
+  if (wanted === undefined) return { one, cohortId: one.cohortId, choice: one.choice, topicIds: one.topicIds }
+  const { topicIds, ...choice } = wanted
+  const cohortId = sameChoice(choice, one.choice) ? one.cohortId : places.get(one.id)
+  if (cohortId === undefined) throw new Overtaken()
+  return { one, cohortId, choice, topicIds }
+}
+
+async function activate(tx: Database, pending: readonly Requested[], now: Temporal.Instant): Promise<void> {
   const starts = await findStarts(tx, pending, now)
-  const changing = pending.map(({ id, state, cohortId, topicIds }, index) => ({
-    id,
-    wasState: state,
-    wasCohortId: cohortId,
+  const changing = pending.map(({ one, cohortId, topicIds }, index) => ({
+    id: one.id,
+    wasState: one.state,
+    wasCohortId: one.cohortId,
     state: 'active' as const,
     cohortId,
     topicIds,

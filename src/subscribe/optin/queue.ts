@@ -2,10 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import type { Choice } from '../choice/slots.ts'
 import { findFirstAllowed, LONGEST_WAIT_HOURS } from './limits.ts'
 
-/** An opt-in mail wanted: whom, and for which of their subscriptions. */
-export type OptInOrder = { readonly subscriberId: number; readonly subscriptionIds: readonly number[] }
+/** What the link of an opt-in mail confirms of one subscription: the choice and topics of its request. */
+export type RequestedChoice = Choice & { readonly topicIds: readonly number[] }
+/** By the id of a subscription; one that is not there is confirmed as it stands. */
+export type RequestedChoices = Readonly<Record<string, RequestedChoice>>
+
+/** An opt-in mail wanted: whom, for which of their subscriptions, and what it confirms of them. */
+export type OptInOrder = {
+  readonly subscriberId: number
+  readonly subscriptionIds: readonly number[]
+  readonly choices: RequestedChoices
+  /** An administrator asks: it goes now, whatever a stranger's forms have spent. */
+  readonly isUrgent?: boolean
+}
 
 /** Message-IDs of notices are made with it. */
 const NONCE_OCTETS = 16
@@ -20,14 +32,12 @@ export async function queueOptIns(
   orders: readonly OptInOrder[],
   now: Temporal.Instant,
 ): Promise<ReadonlySet<number>> {
-  if (orders.length === 0) return new Set()
   const earlier = await readOptIns(tx, orders)
-  const rows = orders.flatMap(({ subscriberId, subscriptionIds }) => {
-    const dueAt = findFirstAllowed(earlier.get(subscriberId) ?? [], now)
+  const rows = orders.flatMap(({ subscriberId, subscriptionIds, choices, isUrgent = false }) => {
+    const dueAt = isUrgent ? now : findFirstAllowed(earlier.get(subscriberId) ?? [], now)
     if (dueAt === null) return []
-    return [{ subscriberId, payload: { subscriptionIds }, nonce: makeNonce(), dueAt: dueAt.toString() }]
+    return [{ subscriberId, payload: { subscriptionIds, choices }, nonce: makeNonce(), dueAt: dueAt.toString() }]
   })
-  if (rows.length === 0) return new Set()
   await tx.execute(sql`
     insert into notice (kind, subscriber_id, payload, nonce, due_at, created_at)
     select ${kind}, "subscriberId", payload, decode(nonce, 'hex'), "dueAt", ${now.toString()}::timestamptz
@@ -47,6 +57,22 @@ export async function queueOptIns(
 export async function shortenOptInWaits(tx: Database, now: Temporal.Instant): Promise<void> {
   const latest = now.add({ hours: LONGEST_WAIT_HOURS }).toString()
   await tx.execute(sql`update opt_in set at = ${now.toString()} where at > ${latest}`)
+}
+
+/**
+ * Ends the requests of these subscriptions: no link of a mail that was queued until now confirms them any more, whatever is asked
+ * for later. For who confirms, declines or unsubscribes.
+ */
+export async function endRequests(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
+  if (subscriptionIds.length === 0) return
+  await tx.execute(sql`
+    update notice n
+    set payload = n.payload || jsonb_build_object('ended', coalesce(n.payload -> 'ended', '[]'::jsonb) || w.ids)
+    from (select s.subscriber_id, jsonb_agg(s.id order by s.id) as ids from subscription s
+      where s.id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]) group by s.subscriber_id) w
+    where n.subscriber_id = w.subscriber_id and n.kind in ('confirmation', 'reminder')
+      and exists (select from jsonb_array_elements(n.payload -> 'subscriptionIds') as named (id)
+        where w.ids @> named.id and not coalesce(n.payload -> 'ended', '[]'::jsonb) @> named.id)`)
 }
 
 /** Forgets the opt-in mails of readers who have just confirmed: their limits begin anew. */

@@ -4,7 +4,7 @@ import type { Database } from '../../db/client.ts'
 import { isSuppressed } from '../suppression.ts'
 import { isExpired } from './age.ts'
 import { MOST_OPT_INS } from './limits.ts'
-import { queueOptIns } from './queue.ts'
+import { type OptInOrder, queueOptIns } from './queue.ts'
 
 /** Reminders a call; the rest waits for the next tick. */
 const MOST = 500
@@ -42,9 +42,16 @@ async function lockForgetful(tx: Database, now: Temporal.Instant) {
       and not ${isSuppressed(sql`p.email_hash`)}
     order by p.id limit ${MOST} for no key update skip locked`)
   const ids = `{${locked.rows.map(({ id }) => id).join(',')}}`
-  const found = await tx.execute<{ subscriberId: number; subscriptionIds: readonly number[] }>(sql`
-    select s.subscriber_id as "subscriberId", array_agg(s.id order by s.id) as "subscriptionIds"
-    from subscription s join newsletter l on l.id = s.newsletter_id and l.state <> 'deleted'
+  // It repeats the last request for each.
+  const found = await tx.execute<OptInOrder>(sql`
+    select s.subscriber_id as "subscriberId", array_agg(s.id order by s.id) as "subscriptionIds",
+      coalesce(jsonb_object_agg(s.id, w.choice) filter (where w.choice is not null), '{}') as choices
+    from subscription s
+    left join lateral (
+      select n.payload -> 'choices' -> s.id::text as choice from notice n
+      where n.subscriber_id = s.subscriber_id and n.kind = 'confirmation' and n.payload -> 'subscriptionIds' @> to_jsonb(s.id)
+      order by n.id desc limit 1
+    ) w on true join newsletter l on l.id = s.newsletter_id and l.state <> 'deleted'
     where s.subscriber_id = any(${ids}::bigint[]) and s.state = 'pending' and not ${isExpired(now)}
     group by s.subscriber_id order by s.subscriber_id`)
   return found.rows

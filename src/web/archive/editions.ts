@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { article } from '../../db/schema/article.ts'
@@ -15,12 +15,14 @@ export type ListedEdition = {
   readonly headline: string
 }
 
-/** An edition to show, with the articles of one of its variants, in their order. */
+/** An edition to show, with one page of the articles of one of its variants, in their order. */
 export type ShownEdition = {
   readonly publicId: string
   readonly at: Temporal.Instant
   readonly intro: string | null
   readonly home: boolean
+  readonly page: number
+  readonly pages: number
   readonly articles: readonly DigestArticle[]
 }
 
@@ -65,52 +67,78 @@ async function findId(db: Database, newsletterId: number, publicId: string): Pro
   return rows[0]?.id ?? null
 }
 
+/** A page of more takes a server too long: rendering costs 0.1 ms an article. */
+const ARTICLES_A_PAGE = 50
+
 /**
- * An edition by its public id, as the mail's links name it: with a variant's public id that variant, without one the home
- * variant, or, where an edition has none, all of its articles. Articles hidden since are left out. Null: no such page.
+ * A page (from 1) of an edition by its public id, as the mail's links name it: with a variant's public id that variant,
+ * without one the home variant, or, where an edition has none, all of its articles. Articles hidden since are left out.
+ * Null: no such page.
  */
 export async function readEdition(
   db: Database,
   newsletterId: number,
   publicId: string,
   variantPublicId: string | null,
+  page: number,
 ): Promise<ShownEdition | null> {
   const rows = await db
-    .select({ edition, entryIds: variant.entryIds })
+    .select({ edition, variantId: variant.id })
     .from(edition)
     .leftJoin(variant, and(eq(variant.editionId, edition.id), which(variantPublicId)))
     .where(and(eq(edition.publicId, publicId), eq(edition.newsletterId, newsletterId)))
     .limit(1)
   const row = rows[0]
-  if (row === undefined || (variantPublicId !== null && row.entryIds === null)) return null
+  if (row === undefined || (variantPublicId !== null && row.variantId === null)) return null
+  const found = await findOnPage(db, row.edition.id, row.variantId, page)
+  const pages = Math.max(1, Math.ceil(found.articles / ARTICLES_A_PAGE))
+  if (page > pages) return null
   return {
     publicId,
     at: row.edition.createdAt,
     intro: row.edition.intro,
     home: row.edition.home && variantPublicId === null,
-    articles: await readArticles(db, row.edition.id, row.entryIds),
+    page,
+    pages,
+    articles: await readArticles(db, row.edition.id, found.entryIds),
   }
 }
 
 const which = (publicId: string | null): SQL | undefined =>
   publicId === null ? eq(variant.home, true) : eq(variant.publicId, publicId)
 
+type OnPage = { readonly articles: number; readonly entryIds: readonly number[] }
+
+/**
+ * How many articles there are in all, and which stand on the page: of an edition without the variant, newest first. Hidden
+ * ones count, so that nothing but the page itself is read of 9,000 articles.
+ */
+async function findOnPage(db: Database, editionId: number, variantId: number | null, page: number): Promise<OnPage> {
+  const before = (page - 1) * ARTICLES_A_PAGE
+  const found =
+    variantId === null
+      ? await db.execute<OnPage>(sql`
+          select (select count(*)::integer from edition_article where edition_id = ${editionId}) as articles,
+            array(select entry_id from edition_article where edition_id = ${editionId}
+              order by entry_id desc limit ${ARTICLES_A_PAGE} offset ${before}) as "entryIds"`)
+      : await db.execute<OnPage>(sql`
+          select cardinality(entry_ids) as articles,
+            entry_ids[${before + 1}::integer : ${before + ARTICLES_A_PAGE}::integer] as "entryIds"
+          from variant where id = ${variantId}`)
+  const row = found.rows[0]
+  return row === undefined ? { articles: 0, entryIds: [] } : { ...row, entryIds: row.entryIds.map(Number) }
+}
+
 async function readArticles(
   db: Database,
   editionId: number,
-  entryIds: readonly number[] | null,
+  entryIds: readonly number[],
 ): Promise<readonly DigestArticle[]> {
-  const among = entryIds === null ? undefined : inArray(editionArticle.entryId, [...entryIds])
   const rows = await db
     .select({ shown: editionArticle })
     .from(editionArticle)
     .innerJoin(article, and(eq(article.id, editionArticle.articleId), eq(article.state, 'visible')))
-    .where(and(eq(editionArticle.editionId, editionId), among))
-    .orderBy(desc(editionArticle.entryId))
-    .limit(MOST_ARTICLES)
+    .where(and(eq(editionArticle.editionId, editionId), inArray(editionArticle.entryId, [...entryIds])))
   const found = new Map(rows.map(({ shown }) => [shown.entryId, readArticle(shown)]))
-  return (entryIds ?? [...found.keys()]).flatMap((entryId) => found.get(entryId) ?? [])
+  return entryIds.flatMap((entryId) => found.get(entryId) ?? [])
 }
-
-/** As many as a selection can have. */
-const MOST_ARTICLES = 10_000

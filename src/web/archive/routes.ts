@@ -1,24 +1,34 @@
 import type { Hono } from 'hono'
 import { type Locale, phrase } from '../../digest/locale.ts'
-import { sayDate, sayDayWithYear } from '../../digest/typography/times.ts'
-import { readPublication } from '../../digest/variant.ts'
-import { composeDigest } from '../../digest/view/compose.ts'
+import { sayDayWithYear } from '../../digest/typography/times.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter, type Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
+import { openGate } from '../guard/gate.ts'
 import { languageOf } from '../page/language.ts'
 import { showProblem } from '../page/problem.ts'
 import { showPage } from '../page/show.ts'
-import { type ListedEdition, listEditions, readEdition, type ShownEdition } from './editions.ts'
+import { openEditionPages } from './edition-page.ts'
+import { type ListedEdition, listEditions, readEdition } from './editions.ts'
+
+/** Editions that are read and rendered at the same time, and readers who may wait for theirs. */
+const MOST_AT_ONCE = 2
+const MOST_WAITING = 50
+
+/** The number of a page from 1; null for what is none. */
+const pageNumber = (text: string) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : null)
 
 /** What no newsletter, edition or variant is called; longer names are looked for in vain. */
 const LONGEST_NAME = 64
 
 /**
  * `/archive/:newsletter` lists home editions; `/archive/:newsletter/:edition` shows one, and with a variant's public id
- * behind it (or as `?variant=`) all articles of that variant: where the mails' links lead.
+ * behind it (or as `?variant=`) all articles of that variant: where the mails' links lead. Articles come page by page
+ * (`?page=2`), and few editions are read and rendered at once: whoever asks for many does not keep others waiting.
  */
 export function routeArchive(app: Hono<SiteEnv>, site: Site): void {
+  const showEdition = openEditionPages(site)
+  const gate = openGate(MOST_AT_ONCE, MOST_WAITING)
   app.get('/archive/:newsletter', async (c) => {
     const newsletter = await findBySlug(site, c.req.param('newsletter'))
     return newsletter === null ? showProblem(site, c, 404) : showList(site, c, newsletter)
@@ -27,8 +37,16 @@ export function routeArchive(app: Hono<SiteEnv>, site: Site): void {
     const { newsletter: slug, edition, variant = c.req.query('variant') ?? null } = c.req.param()
     const newsletter = await findBySlug(site, slug)
     if (newsletter === null || !isName(edition) || !isName(variant ?? edition)) return showProblem(site, c, 404)
-    const found = await readEdition(site.db, newsletter.id, edition, variant)
-    return found === null ? showProblem(site, c, 404) : showEdition(site, c, newsletter, found)
+    const page = pageNumber(c.req.query('page') ?? '1')
+    if (page === null) return showProblem(site, c, 404)
+    const path = `/archive/${slug}/${edition}${variant === null ? '' : `/${variant}`}`
+    const answer = await gate(async () => {
+      const found = await readEdition(site.db, newsletter.id, edition, variant, page)
+      return found === null ? showProblem(site, c, 404) : showEdition(c, newsletter, found, path)
+    })
+    if (answer !== null) return answer
+    c.header('Retry-After', '5')
+    return showProblem(site, c, 503)
   })
 }
 
@@ -73,38 +91,4 @@ function listed({ publicId, at, articles, headline }: ListedEdition, { zone }: N
     date: sayDayWithYear(at.toZonedDateTimeISO(zone).toPlainDate(), locale),
     articles: phrase(locale, 'pages.archive.articles', { count: articles }),
   }
-}
-
-function showEdition(site: Site, c: SiteContext, newsletter: Newsletter, edition: ShownEdition): Response {
-  const language = languageOf(c, newsletter.locale)
-  const { locale } = language
-  const count = edition.articles.length
-  const { lead, sections, intro, words } = composeDigest({
-    publication: { ...readPublication(newsletter), maxArticles: count },
-    locale,
-    // What names no language of its own is in the newsletter's.
-    articles: edition.articles.map((one) => ({ ...one, language: one.language ?? newsletter.locale })),
-    at: edition.at,
-    intro: edition.intro,
-    browserUrl: '',
-    moreUrl: '',
-  })
-  const day = sayDayWithYear(edition.at.toZonedDateTimeISO(newsletter.zone).toPlainDate(), locale)
-  if (!edition.home) c.header('X-Robots-Tag', 'noindex')
-  return showPage(site, c, language, {
-    template: 'edition',
-    isPublic: true,
-    title: `${newsletter.name} – ${day}`,
-    newsletters: [newsletter.name],
-    look: newsletter,
-    view: {
-      newsletter: { slug: newsletter.slug, name: newsletter.name, locale: newsletter.locale },
-      date: sayDate(edition.at, newsletter.zone, locale),
-      lead,
-      sections,
-      intro,
-      words,
-      count,
-    },
-  })
 }

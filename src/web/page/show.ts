@@ -19,6 +19,8 @@ export type Page = {
   /** In full; the page shows it shortened. */
   readonly address?: string | null
   readonly view: object
+  /** Where it has one true address, and neighbours: `canonical` in full, the others as paths. */
+  readonly links?: { readonly canonical: string; readonly previous: string | null; readonly next: string | null }
   /** The same for everybody: says nothing about a reader and repeats nothing that was typed, so a cache may keep it. */
   readonly isPublic?: boolean
   readonly status?: ContentfulStatusCode
@@ -29,6 +31,12 @@ const LANGUAGE_NAMES = { de: 'Deutsch', en: 'English' } as const
 
 /** Renders a page into the common frame: head with newsletter, reader and language, foot with imprint and privacy. */
 export function showPage(site: Site, c: SiteContext, language: Language, page: Page): Response {
+  // A template that fails becomes a page of its own: no header of this one may be set by then.
+  return sendPage(c, language, page, renderPage(site, c, language, page))
+}
+
+/** The page in its frame, as HTML. */
+export function renderPage(site: Site, c: SiteContext, language: Language, page: Page): string {
   const frame = {
     locale: language.locale,
     title: page.title,
@@ -36,6 +44,7 @@ export function showPage(site: Site, c: SiteContext, language: Language, page: P
     address: page.address == null ? null : shortenAddress(page.address),
     colours: colourSheetName(page.look),
     headlines: page.look?.headlineFont ?? 'serif',
+    links: page.links ?? null,
     isEmbeddable: c.req.path === '/subscribe',
     languages: LOCALES.map((locale) => ({
       locale,
@@ -44,17 +53,36 @@ export function showPage(site: Site, c: SiteContext, language: Language, page: P
       href: hrefIn(locale, c),
     })),
   }
-  // A template that fails becomes a page of its own: no header of this one may be set by then.
-  const html = site.pages.render(page.template, language, { ...page.view, frame })
+  return site.pages.render(page.template, language, { ...page.view, frame })
+}
+
+/** Answers with a rendered page; a reader who has it already (its ETag is set) is told so instead. */
+export function sendPage(
+  c: SiteContext,
+  language: Language,
+  page: Pick<Page, 'isPublic' | 'status'>,
+  html: string,
+): Response {
   c.header('Vary', 'Accept-Language')
   c.header('Content-Language', language.locale)
   if (page.isPublic === true) c.header('Cache-Control', FOR_EVERYBODY)
-  return c.html(html, page.status ?? 200)
+  return isKnown(c) ? c.body(null, 304) : c.html(html, page.status ?? 200)
 }
 
+/** RFC 9110 §13.1.2. */
+function isKnown(c: SiteContext): boolean {
+  const tag = c.res.headers.get('etag')
+  const known = (c.req.header('if-none-match') ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''))
+  return tag !== null && known.includes(tag)
+}
+
+/** What says which page it is; anything else in an address is repeated nowhere. */
+const SAYING = ['newsletter', 'before', 'variant', 'page']
+
 /** The same address in another language. */
-function hrefIn(locale: string, c: SiteContext): string {
-  const query = new URLSearchParams(new URL(c.req.url).search)
+export function hrefIn(locale: string, c: SiteContext): string {
+  const said = new URL(c.req.url).searchParams
+  const query = new URLSearchParams([...said].filter(([name]) => SAYING.includes(name)))
   query.set('lang', locale)
   return `?${query}`
 }

@@ -18,7 +18,7 @@ const ONE_CLICK = 'List-Unsubscribe=One-Click'
 /** `/unsubscribe/:token`: the button leaves, looking does not; so does a mail program's one click (RFC 8058). */
 export function routeUnsubscribe(app: Hono<SiteEnv>, site: Site): void {
   app.get('/unsubscribe/:token', async (c) => {
-    const found = await readLeaving(site.db, site.linkKeys, c.req.param('token'), site.clock.now())
+    const found = await readLeaving(site.db, site.linkKeys, c.req.param('token'))
     if (found === null) return showProblem(site, c, 404, 'unsubscribe')
     return found.state === 'left' ? showLeft(site, c, found, []) : showQuestion(site, c, found)
   })
@@ -44,7 +44,7 @@ async function leaveByOneClick(site: Site, c: SiteContext, token: string): Promi
 }
 
 async function leaveByButton(site: Site, c: SiteContext, token: string, all: boolean): Promise<Response> {
-  const before = await readLeaving(site.db, site.linkKeys, token, site.clock.now())
+  const before = await readLeaving(site.db, site.linkKeys, token)
   if (before === null) return showProblem(site, c, 404, 'unsubscribe')
   const { locale } = languageOf(c, before.locale)
   const evidence = evidenceOf(site, c, all ? allShown(before, locale) : oneShown(before), locale)
