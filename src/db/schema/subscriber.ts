@@ -97,7 +97,7 @@ export const consentRecord = pgTable(
     newsletterId: bigNumber(),
     emailHash: bytes().notNull(),
     action: text({
-      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased'],
+      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased', 'lifted'],
     }).notNull(),
     /** The words of proof: what an importer or an administrator says, what the reader was shown. */
     evidence: text(),

@@ -6,7 +6,7 @@ import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
 import { changeSubscriptions, type Kept, lockCohortsOf, readByIds } from '../enrol/subscription.ts'
 import type { LinkKeys } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
-import { findSuppressed, liftBounce } from '../suppression.ts'
+import { findSuppressed, liftConfirmed } from '../suppression.ts'
 import { type Asking, type Confirmation, type ConfirmedNewsletter, readAsking, readConfirmation } from './asking.ts'
 import { forgetOptIns } from './queue.ts'
 
@@ -14,7 +14,7 @@ export { type Confirmation, type ConfirmedNewsletter, readConfirmation }
 
 /**
  * Activates what the link's mail named and is still pending: each starts as a new subscription does, but never before
- * what its reader has seen already. Limits of opt-in mails begin anew, and a bounced address is mailed again. Twice does
+ * what its reader has seen already. Limits of opt-in mails begin anew, and a suppressed address that was asked is mailed again. Twice does
  * no more than once. Null where there is nothing to confirm (any more).
  *
  * @throws CourantError `subscriber.busy`.
@@ -69,7 +69,7 @@ async function confirmLocked(
   )
   await recordConsent(tx, events, now)
   await forgetOptIns(tx, [asking.subscriberId])
-  await liftBounce(tx, asking.subscriberId)
+  await liftConfirmed(tx, asking.subscriberId)
 }
 
 async function activate(tx: Database, pending: readonly Kept[], now: Temporal.Instant): Promise<void> {
