@@ -22,6 +22,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: 
   collect: async () => (await import('./commands/collect.ts')).registerCollect,
   article: async () => (await import('./commands/article.ts')).registerArticle,
   subscriber: async () => (await import('./commands/subscriber.ts')).registerSubscriber,
+  suppression: async () => (await import('./commands/suppression.ts')).registerSuppression,
   digest: async () => (await import('./commands/digest/digest.ts')).registerDigest,
   edition: async () => (await import('./commands/edition.ts')).registerEdition,
   feed: async () => (await import('./commands/feed.ts')).registerFeed,

@@ -5,6 +5,7 @@ import type { Database } from '../db/client.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { share } from '../db/schema/share.ts'
+import { DOUBT } from '../deliver/account/bound.ts'
 import { countEdition } from '../deliver/look/counts.ts'
 import { type Reason, reasonsOf, sayWhy } from '../deliver/look/reasons.ts'
 import { CourantError } from '../errors.ts'
@@ -43,7 +44,10 @@ export function registerEdition(program: Command, context: CommandContext): void
     .command('resume')
     .argument('<id>', ID, readId)
     .description('go on with one that is paused, or held for a template that was mended; the server or a tick sends it')
-    .action((id: number) => context.withDatabase((db) => resume(db, context, id)))
+    .option('--believe-refusals', 'suppress whom a relay refuses for good, however many they are')
+    .action((id: number, options: { believeRefusals?: true }) =>
+      context.withDatabase((db) => resume(db, context, id, options.believeRefusals ?? false)),
+    )
   group
     .command('cancel')
     .argument('<id>', ID, readId)
@@ -112,9 +116,18 @@ async function show(db: Database, context: CommandContext, id: number): Promise<
     ...lines.map(([state, count]) => `  ${state} ${count}`),
     ...reasons.map(sayReason),
     ...(nextDueAt === null ? [] : [`next due ${nextDueAt}`]),
+    ...(isInDoubt(found) ? [askWhether(found.id)] : []),
   ].join('\n')
   context.print({ ...found, counts, reasons, nextDueAt, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
 }
+
+const isInDoubt = ({ state, reason }: { state: string; reason: string | null }) =>
+  state === 'paused' && (reason ?? '').startsWith(DOUBT)
+
+/** What an operator is asked where too much was refused. */
+const askWhether = (id: number) =>
+  `Was that the relay? Once it is well again, run "courant edition resume ${id}": they are tried again. ` +
+  `Are these mailboxes really gone? Then run "courant edition resume ${id} --believe-refusals".`
 
 function sayReason(one: Reason): string {
   const doubt = one.ambiguous > 0 ? `, ${one.ambiguous} of them may have arrived` : ''
@@ -131,9 +144,9 @@ async function pause(db: Database, context: CommandContext, id: number): Promise
   await show(db, context, id)
 }
 
-async function resume(db: Database, context: CommandContext, id: number): Promise<void> {
+async function resume(db: Database, context: CommandContext, id: number, believes: boolean): Promise<void> {
   const { resumeEdition } = await import('../deliver/control.ts')
-  await resumeEdition(db, id, context.clock.now())
+  await resumeEdition(db, id, context.clock.now(), believes)
   await show(db, context, id)
 }
 

@@ -6,7 +6,8 @@ import { checkAddress } from '../mail/address/address.ts'
 import { readChoice } from '../subscribe/choice/choice.ts'
 import { type SubscribeRequest, subscribe } from '../subscribe/enrol/signup.ts'
 import { splitTopics } from '../subscribe/import/row.ts'
-import { type Listed, listSubscriptions, readListed, readReader } from '../subscribe/listing.ts'
+import { liftSuppression } from '../subscribe/lifting/lift-one.ts'
+import { type Listed, listSubscriptions, type Reader, readListed, readReader } from '../subscribe/listing.ts'
 import { findNewsletter } from '../subscribe/newsletter/newsletters.ts'
 import type { CommandContext } from './call/context.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './call/values.ts'
@@ -31,12 +32,13 @@ const LOCALES = ['de', 'en'] as const
 const FORMATS = ['html', 'plain'] as const
 const LONGEST_TOPICS = 2_000
 
-/** `courant subscriber add|list|show|import|check-address`. */
+/** `courant subscriber add|list|show|lift|import|check-address`. */
 export function registerSubscriber(program: Command, context: CommandContext): void {
   const group = program.command('subscriber').description('subscribers and their subscriptions')
   registerAdd(group, context)
   registerList(group, context)
   registerShow(group, context)
+  registerLift(group, context)
   registerImport(group, context)
   registerCheck(group, context)
 }
@@ -114,11 +116,30 @@ function registerShow(group: Command, context: CommandContext): void {
         ...(await readReader(db, email)),
         deliveries: await readHistory(db, email),
       }))
-      const standing = reader.suppressed === null ? [] : [`suppressed: ${reader.suppressed.reason}`]
+      const standing = reader.suppressed === null ? [] : [saySuppressed(reader.suppressed)]
       const subscriptions = reader.subscriptions.map((one) => `${lineOf(one)}\t${one.nextSlotAt ?? ''}`)
       const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.ip, one.evidence].join('\t'))
       const deliveries = reader.deliveries.map(lineOfDelivery)
       context.print(reader, [...standing, ...subscriptions, ...consent, ...deliveries].join('\n'))
+    })
+}
+
+function saySuppressed({ reason, askedAt }: NonNullable<Reader['suppressed']>): string {
+  return `suppressed: ${reason}${askedAt === null ? '' : `, asked to confirm ${askedAt}`}`
+}
+
+function registerLift(group: Command, context: CommandContext): void {
+  group
+    .command('lift')
+    .argument('<email>', 'their address', address('<email>'))
+    .description('ask the reader of a suppressed address to confirm anew; nothing else is sent there until they do')
+    .requiredOption('--reason <text>', 'why; it is kept with the reader', lines('--reason'))
+    .action(async (email: string, { reason }: { reason: string }) => {
+      const done = await context.withDatabase((db) => liftSuppression(db, email, reason, context.clock.now()))
+      const text = done.lifted
+        ? `${email} may be subscribed again (was ${done.suppression}).`
+        : `${email} (${done.suppression}) is asked to confirm ${done.asked.join(', ')}. Until then nothing else is sent there.`
+      context.print({ email, ...done }, text)
     })
 }
 

@@ -33,12 +33,22 @@ export async function pauseEditions(db: Database, which: SQL, reason: string | n
 
 /**
  * Opens a paused edition to the workers again, or a held one whose template was mended; `finished` when nothing of it is left to
- * send.
+ * send. With `believes` refusals for good are believed from now on, however many readers they are about.
  *
  * @throws CourantError `edition.unknown`, `edition.state`, `newsletter.paused`.
  */
-export async function resumeEdition(db: Database, editionId: number, now: Temporal.Instant): Promise<void> {
-  const moved = await resumeEditions(db, sql`e.id = ${editionId} and e.state in ('paused', 'held')`, now)
+export async function resumeEdition(
+  db: Database,
+  editionId: number,
+  now: Temporal.Instant,
+  believes = false,
+): Promise<void> {
+  const moved = await db.transaction(async (tx) => {
+    const resumed = await resumeEditions(tx, sql`e.id = ${editionId} and e.state in ('paused', 'held')`, now)
+    if (believes && resumed.length > 0)
+      await tx.execute(sql`update edition set believes_refusals = true where id = ${editionId}`)
+    return resumed
+  })
   if (moved.length === 0) throw await refuseMove(db, editionId, 'resumed')
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { findInDoubt } from '../deliver/account/bound.ts'
 import { reasonOf } from '../errors.ts'
 import { readBeat } from './heartbeat.ts'
 
@@ -12,17 +13,22 @@ const OLDEST_BEAT_SECONDS = 120
 /** Whoever asks `/readyz` does not wait longer; a pool waits a minute for a connection. */
 const ANSWER_MS = 5_000
 
-/** Says within `answerMs` whether the database answers and a scheduler, in whichever process, is alive. Never throws. */
+/**
+ * Says within `answerMs` whether the database answers, a scheduler, in whichever process, is alive, and no edition waits for
+ * somebody to look at its refusals. Never throws.
+ */
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
   try {
-    const beat = readBeat(db)
+    const beat = Promise.all([readBeat(db), findInDoubt(db)])
     const silence = pause(answerMs, 'silent' as const, { signal: late.signal, ref: false })
     silence.catch(() => {})
     beat.catch(() => {})
     const answer = await Promise.race([beat, silence])
     if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
-    return judge(answer, now)
+    const [beatAt, inDoubt] = answer
+    const reasons = [...judge(beatAt, now).reasons, ...inDoubt.map(sayInDoubt)]
+    return { ready: reasons.length === 0, reasons }
   } catch (error) {
     return failing(`The database does not answer (${sayCode(error)}). Check that it runs.`)
   } finally {
@@ -45,6 +51,10 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
       'Start it again (courant serve --roles scheduler), or look into its log.',
   )
 }
+
+/** Anybody may ask: what the relay said may name a reader. */
+const sayInDoubt = ({ id, newsletter }: { id: number; newsletter: string }) =>
+  `Edition ${id} of ${newsletter} is paused: its relay refused too many readers for good. "courant edition show ${id}" says more.`
 
 const failing = (reason: string): Health => ({ ready: false, reasons: [reason] })
 

@@ -15,13 +15,18 @@ export type Listed = Awaited<ReturnType<typeof readPage>>[number]['listed']
 type ListFilter = { readonly newsletterId: number | null; readonly state: SubscriptionState | null }
 
 /** All that is kept of one reader. */
-type Reader = {
+export type Reader = {
   readonly email: string
   readonly name: string | null
   readonly locale: string
   readonly format: string
   readonly createdAt: Temporal.Instant
-  readonly suppressed: { readonly reason: string; readonly at: Temporal.Instant } | null
+  /** `askedAt`: when the reader was asked to confirm all the same. */
+  readonly suppressed: {
+    readonly reason: string
+    readonly at: Temporal.Instant
+    readonly askedAt: Temporal.Instant | null
+  } | null
   readonly subscriptions: readonly Listed[]
   readonly consent: readonly ConsentLine[]
 }
@@ -66,7 +71,7 @@ export async function readReader(db: Database, email: string): Promise<Reader> {
   const emailKey = addressKey(email)
   const hash = hashAddress(await readHashKey(db), emailKey)
   const [suppressed] = await db
-    .select({ reason: suppression.reason, at: suppression.createdAt })
+    .select({ reason: suppression.reason, at: suppression.createdAt, askedAt: suppression.retriedAt })
     .from(suppression)
     .where(eq(suppression.emailHash, hash))
   const [row] = await db.select().from(subscriber).where(eq(subscriber.emailKey, emailKey))

@@ -15,9 +15,9 @@ const isRetriable = (now: Temporal.Instant) => sql`s.reason = 'bounced'
 export const isSuppressed = (hash: SQL): SQL<boolean> =>
   sql<boolean>`exists (select from suppression x where x.email_hash = ${hash})`
 
-/** Whether a confirmation queued at `queuedAt` is the one that a bounced address gets all the same: a condition. */
+/** Whether a confirmation queued at `queuedAt` is the one that a suppressed address gets all the same: a condition. */
 export const isRetried = (hash: SQL, queuedAt: SQL): SQL<boolean> =>
-  sql<boolean>`exists (select from suppression x where x.email_hash = ${hash} and x.reason = 'bounced'
+  sql<boolean>`exists (select from suppression x where x.email_hash = ${hash} and x.reason <> 'erased'
     and x.created_at <= x.retried_at and x.retried_at <= ${queuedAt})`
 
 /**
@@ -50,9 +50,13 @@ export async function noteRetries(
       and ${isRetriable(now)}`)
 }
 
-/** Lifts the suppression of a subscriber whose mailbox answers again; one that complained or was blocked stays. */
-export async function liftBounce(tx: Database, subscriberId: number): Promise<void> {
+/**
+ * Lifts the suppression of a subscriber who has just confirmed: their mailbox answers again. One that complained or was blocked
+ * stays, unless an administrator had them asked.
+ */
+export async function liftConfirmed(tx: Database, subscriberId: number): Promise<void> {
   await tx.execute(sql`
     delete from suppression s using subscriber p
-    where p.id = ${subscriberId} and s.email_hash = p.email_hash and s.reason = 'bounced'`)
+    where p.id = ${subscriberId} and s.email_hash = p.email_hash
+      and (s.reason = 'bounced' or s.reason <> 'erased' and s.retried_at is not null)`)
 }

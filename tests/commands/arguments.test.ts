@@ -47,6 +47,7 @@ const SENSE: Readonly<Record<string, readonly string[]>> = {
     ['--imprint', '--intro', '--logo-alt', '--topics', '--user-agent'].map((name) => [name, WORDS]),
   ),
   '--username': WORDS,
+  'suppression lift --reason': TEXTS,
   ...Object.fromEntries(['--evidence', '--key', '--out'].map((name) => [name, TEXTS])),
   // An empty text clears these.
   ...Object.fromEntries(
@@ -72,6 +73,9 @@ const RIGHT: Readonly<Record<string, string>> = {
   '--slug': 'neu',
   '--name': 'Neu',
   '--to': 'leser1@morgen.example',
+  '--since': '2026-05-04T07:00:00Z',
+  '--until': '2026-05-04T08:00:00Z',
+  '--reason': 'The relay was wrong.',
 }
 
 type Place = { readonly path: string; readonly name: string; readonly words: (value: string) => string[] }

@@ -21,6 +21,8 @@ export const edition = pgTable(
     onlySubscriptionId: bigNumber(),
     state: text({ enum: ['planning', 'sending', 'paused', 'held', 'finished', 'cancelled', 'missed'] }).notNull(),
     reason: text(),
+    /** The operator says that refusals for good are true, however many there are. */
+    believesRefusals: boolean().notNull().default(false),
     home: boolean().notNull().default(false),
     /** Entries up to here were open to selection. */
     boundEntryId: bigNumber().notNull(),

@@ -55,16 +55,25 @@ export const subscription = pgTable(
 )
 
 /** An address nothing goes to. The hash stays when the address itself is erased. */
-export const suppression = pgTable('suppression', {
-  id: id(),
-  emailHash: bytes().notNull().unique(),
-  email: text(),
-  reason: text({ enum: ['bounced', 'complained', 'manual', 'erased'] }).notNull(),
-  evidence: text(),
-  createdAt: instant().notNull(),
-  /** When a bounced address was last asked for confirmation all the same, 7 days or more after it bounced. */
-  retriedAt: instant(),
-})
+export const suppression = pgTable(
+  'suppression',
+  {
+    id: id(),
+    emailHash: bytes().notNull().unique(),
+    email: text(),
+    reason: text({ enum: ['bounced', 'complained', 'manual', 'erased'] }).notNull(),
+    evidence: text(),
+    createdAt: instant().notNull(),
+    /** When its reader was last asked for confirmation all the same: 7 days or more after a bounce, or by an administrator. */
+    retriedAt: instant(),
+    /** The delivery that was refused for good, and how many outcomes its edition had before it. */
+    editionId: bigNumber(),
+    shareId: bigNumber(),
+    seq: integer(),
+    outcomes: integer(),
+  },
+  (table) => [index('suppression_edition').on(table.editionId, table.id).where(sql`${table.editionId} is not null`)],
+)
 
 /** One opt-in mail to an address, by its keyed hash: what limits them outlives the request. */
 export const optIn = pgTable(
@@ -88,7 +97,7 @@ export const consentRecord = pgTable(
     newsletterId: bigNumber(),
     emailHash: bytes().notNull(),
     action: text({
-      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased'],
+      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased', 'lifted'],
     }).notNull(),
     /** The words of proof: what an importer or an administrator says, what the reader was shown. */
     evidence: text(),

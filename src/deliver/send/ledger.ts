@@ -3,7 +3,8 @@ import type { Database } from '../../db/client.ts'
 import { isTransient, waitMs } from '../../db/transient.ts'
 import { reasonOf } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
-import { accountResults, type Result } from '../account.ts'
+import type { Result } from '../account/write.ts'
+import { accountResults } from '../account.ts'
 import { LEASE_SECONDS } from './lease.ts'
 
 /** Takes outcomes and answers when they are committed: those of all connections share a commit. */

@@ -8,7 +8,7 @@ import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
 import { changeSubscriptions, type Kept, readByIds, readOf } from '../enrol/subscription.ts'
 import type { LinkKeys } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
-import { findSuppressed, liftBounce } from '../suppression.ts'
+import { findSuppressed, liftConfirmed } from '../suppression.ts'
 import { type Asking, type Confirmation, type ConfirmedNewsletter, readAsking, readConfirmation } from './asking.ts'
 import { endRequests, forgetOptIns, type RequestedChoices } from './queue.ts'
 
@@ -16,8 +16,8 @@ export { type Confirmation, type ConfirmedNewsletter, readConfirmation }
 
 /**
  * Activates what the link's mail named and is still pending, with the choices of its request: each starts as a new
- * subscription does, but never before what its reader has seen already. Limits of opt-in mails begin anew, and a bounced address is mailed again. Twice does
- * no more than once. Null where there is nothing to confirm (any more).
+ * subscription does, but never before what its reader has seen already. Limits of opt-in mails begin anew, and a suppressed
+ * address that was asked is mailed again. Twice does no more than once. Null where there is nothing to confirm (any more).
  *
  * @throws CourantError `subscriber.busy`.
  */
@@ -90,7 +90,7 @@ async function confirmLocked(
   await recordConsent(tx, events, now)
   await endRequests(tx, asking.open)
   await forgetOptIns(tx, [asking.subscriberId])
-  await liftBounce(tx, asking.subscriberId)
+  await liftConfirmed(tx, asking.subscriberId)
 }
 
 /** A subscription, and what it is to become. */
