@@ -3,6 +3,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { reasonOf } from '../errors.ts'
 import { readBeat } from './heartbeat.ts'
+import { findWriteFault } from './writable.ts'
 
 /** Whether digests go out on time, and what keeps them from it. */
 type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
@@ -12,22 +13,28 @@ const OLDEST_BEAT_SECONDS = 120
 /** Whoever asks `/readyz` does not wait longer; a pool waits a minute for a connection. */
 const ANSWER_MS = 5_000
 
-/** Says within `answerMs` whether the database answers and a scheduler, in whichever process, is alive. Never throws. */
+/** Says within `answerMs` whether the database answers and takes changes, and a scheduler, in whichever process, is alive. Never throws. */
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
   try {
-    const beat = readBeat(db)
+    const looked = look(db, now)
     const silence = pause(answerMs, 'silent' as const, { signal: late.signal, ref: false })
     silence.catch(() => {})
-    beat.catch(() => {})
-    const answer = await Promise.race([beat, silence])
-    if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
-    return judge(answer, now)
+    looked.catch(() => {})
+    const answer = await Promise.race([looked, silence])
+    return answer === 'silent' ? failing(`The database has not answered within ${answerMs / 1000} s.`) : answer
   } catch (error) {
     return failing(`The database does not answer (${sayCode(error)}). Check that it runs.`)
   } finally {
     late.abort()
   }
+}
+
+/** Where the database takes no changes, the scheduler cannot say that it is alive. */
+async function look(db: Database, now: Temporal.Instant): Promise<Health> {
+  const beatAt = await readBeat(db)
+  const fault = await findWriteFault(db)
+  return fault === null ? judge(beatAt, now) : failing(fault)
 }
 
 function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
