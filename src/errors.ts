@@ -46,10 +46,20 @@ export function maskUrl(text: string): string {
 export function reasonOf(error: unknown): string {
   if (error instanceof CourantError) return error.message
   if (error instanceof Error && error.cause instanceof Error) return reasonOf(error.cause)
-  const text = error instanceof Error ? error.message || nameOf(error) : String(error)
+  const text = textOf(error)
   const [words = ''] = text.split('\nparams: ')
   return words.replace(CREDENTIALS, '…@').replace(ADDRESSES, '…')
 }
 
-/** Node's error of several attempts to connect has a code and no message. */
-const nameOf = (error: Error) => ('code' in error ? String(error.code) : error.name)
+/** Packages throw plain objects too, and make messages of them. */
+const NO_TEXT = /^\s*$|\[object \w+\]/
+
+function textOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error)
+  const { message, code, name } = error as Readonly<Record<'message' | 'code' | 'name', unknown>>
+  // Node's error of several attempts to connect has a code and no message.
+  const said = [message, code, name].find(
+    (text) => ['string', 'number'].includes(typeof text) && !NO_TEXT.test(`${text}`),
+  )
+  return said === undefined ? 'unknown error' : `${said}`
+}

@@ -48,6 +48,21 @@ async function failureOf(failing: Promise<unknown>): Promise<unknown> {
 }
 
 describe('what an unknown error says', () => {
+  test.each([
+    [{ message: 'the pool is gone' }, 'the pool is gone'],
+    [{ code: 'ECONNRESET' }, 'ECONNRESET'],
+    [{ code: { a: 1 }, message: {} }, 'unknown error'],
+    [new Error(String({})), 'Error'],
+    [Object.assign(new Error(''), { code: 'EPIPE' }), 'EPIPE'],
+    [new AggregateError([]), 'AggregateError'],
+    [Object.create(null), 'unknown error'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    ['text', 'text'],
+  ])('is words and never [object Object]: %#', (error, said) => {
+    expect(reasonOf(error)).toBe(said)
+  })
+
   test('leaves out the values of the statement that failed', async () => {
     const error = await failureOf(db.execute(sql`select 1 from nowhere where email = ${ADDRESS}`))
     expect(reasonOf(error)).toBe('relation "nowhere" does not exist')

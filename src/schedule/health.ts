@@ -4,6 +4,7 @@ import type { Database } from '../db/client.ts'
 import { findInDoubt } from '../deliver/account/bound.ts'
 import { reasonOf } from '../errors.ts'
 import { readBeat } from './heartbeat.ts'
+import { findWriteFault } from './writable.ts'
 
 /** Whether digests go out on time, and what keeps them from it. */
 type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
@@ -14,26 +15,32 @@ const OLDEST_BEAT_SECONDS = 120
 const ANSWER_MS = 5_000
 
 /**
- * Says within `answerMs` whether the database answers, a scheduler, in whichever process, is alive, and no edition waits for
- * somebody to look at its refusals. Never throws.
+ * Says within `answerMs` whether the database answers and takes changes, a scheduler, in whichever process, is alive, and no
+ * edition waits for somebody to look at its refusals. Never throws.
  */
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
   try {
-    const beat = Promise.all([readBeat(db), findInDoubt(db)])
+    const looked = look(db, now)
     const silence = pause(answerMs, 'silent' as const, { signal: late.signal, ref: false })
     silence.catch(() => {})
-    beat.catch(() => {})
-    const answer = await Promise.race([beat, silence])
-    if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
-    const [beatAt, inDoubt] = answer
-    const reasons = [...judge(beatAt, now).reasons, ...inDoubt.map(sayInDoubt)]
-    return { ready: reasons.length === 0, reasons }
+    looked.catch(() => {})
+    const answer = await Promise.race([looked, silence])
+    return answer === 'silent' ? failing(`The database has not answered within ${answerMs / 1000} s.`) : answer
   } catch (error) {
     return failing(`The database does not answer (${sayCode(error)}). Check that it runs.`)
   } finally {
     late.abort()
   }
+}
+
+/** Where the database takes no changes, the scheduler cannot say that it is alive. */
+async function look(db: Database, now: Temporal.Instant): Promise<Health> {
+  const beatAt = await readBeat(db)
+  const fault = await findWriteFault(db)
+  const inDoubt = await findInDoubt(db)
+  const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
+  return { ready: reasons.length === 0, reasons }
 }
 
 function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {

@@ -28,10 +28,10 @@ export type Site = Web & { readonly pages: Pages }
 
 /**
  * What goes along with a request: what node-server hands over (nothing where it was made without a socket), and what was
- * posted, read whole.
+ * posted, read whole, unless the client went away.
  */
 export type SiteEnv = {
   Bindings: { incoming?: IncomingMessage } | undefined
-  Variables: { octets: Buffer }
+  Variables: { octets: Buffer; isAborted: boolean | undefined }
 }
 export type SiteContext = Context<SiteEnv>

@@ -9,7 +9,8 @@ export function logRequests({ log, clock }: Site): MiddlewareHandler<SiteEnv> {
     await next()
     const route = routePath(c, -1)
     const facts = { method: c.req.method, route, status: c.res.status, ms: Math.round(clock.monotonicMs() - startedMs) }
-    if (route.endsWith('z')) log.debug(facts, 'web.request')
+    if (c.get('isAborted')) log.debug({ ...facts, aborted: true }, 'web.request')
+    else if (route.endsWith('z')) log.debug(facts, 'web.request')
     else log.info(facts, 'web.request')
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/client.ts'
 import { readHealth } from '../../src/schedule/health.ts'
 import { beat } from '../../src/schedule/heartbeat.ts'
+import { codeOf, findWriteFault, sayWriteFault, setLeastMemory, spillRows } from '../../src/schedule/writable.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
 
@@ -46,6 +47,43 @@ describe('health', () => {
     const { ready, reasons } = await readHealth(gone.db, NOON)
     expect(ready).toBe(false)
     expect(reasons).toEqual([expect.stringContaining('The database does not answer')])
+  })
+
+  test('is bad where the database takes no changes, with the reason and not that the scheduler is late', async () => {
+    await beat(db, NOON)
+    const reading = await openDatabase(url, 1)
+    try {
+      await reading.db.execute(sql`set default_transaction_read_only = on`)
+      const { ready, reasons } = await readHealth(reading.db, NOON.add({ hours: 1 }))
+      expect(ready).toBe(false)
+      expect(reasons).toEqual([expect.stringMatching(/^The database is read-only: .* DATABASE_URL/)])
+    } finally {
+      await reading.db.execute(sql`set default_transaction_read_only = off`)
+      await reading.close()
+    }
+    expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
+  })
+
+  test('finds out by a query that needs room on disk, and changes nothing', async () => {
+    expect(await findWriteFault(db)).toBeNull()
+    const plan = await db.transaction(async (tx) => {
+      await tx.execute(sql`select ${setLeastMemory}`)
+      const { rows } = await tx.execute(sql`explain (analyze, buffers, format json) ${spillRows}`)
+      const { rows: ids } = await tx.execute<{ id: string | null }>(
+        sql`select pg_current_xact_id_if_assigned()::text as id`,
+      )
+      expect(ids).toEqual([{ id: null }])
+      return JSON.stringify(rows)
+    })
+    expect(plan).toMatch(/"Temp Written Blocks":\s*[1-9]/)
+  })
+
+  test('says of a full disk that it is one, by the code of the server', async () => {
+    const failed = await db
+      .execute(sql`do $$ begin raise exception 'could not write' using errcode = '53100'; end $$`)
+      .catch((error: unknown) => error)
+    expect(sayWriteFault(codeOf(failed))).toMatch(/^The disk of the database is full \(53100\)/)
+    expect(sayWriteFault('23505')).toBeNull()
   })
 
   test('is bad where the database takes too long', async () => {

@@ -27,6 +27,22 @@ test('serves the site over a socket: pages, the address of the connection, and t
   await server.close()
 })
 
+test.each([
+  ['goes away', 'Content-Length: 1000', 'a=1', 'destroy'],
+  ['breaks the connection', 'Transfer-Encoding: chunked', '3\r\na=1\r\n', 'resetAndDestroy'],
+  ['ends too early', 'Content-Length: 60000', 'a'.repeat(30_000), 'end'],
+  ['sends chunks that are none', 'Transfer-Encoding: chunked', '3\r\na=1\r\nzz\r\n', 'end'],
+] as const)('a form whose sender %s is no fault of ours', async (_, head, body, leave) => {
+  const site = makeSite(database.db)
+  const server = await listen(site.app, 0, '127.0.0.1')
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
+  socket.resume().write(`POST /subscribe HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${body}`, () => socket[leave]())
+  await expect.poll(() => site.logged.length).toBeGreaterThan(0)
+  const lines = site.logged.map((line) => JSON.parse(line))
+  expect(lines).toEqual([expect.objectContaining({ level: 20, msg: 'web.request', aborted: true, status: 400 })])
+  await server.close()
+})
+
 const EMPTY = new Hono<SiteEnv>()
 
 test('a taken port is told, with the address it is taken on', async () => {
