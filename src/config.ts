@@ -6,13 +6,16 @@ import { parseEnv } from 'node:util'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { CourantError, maskUrl } from './errors.ts'
+import { readDomain } from './mail/address/address.ts'
+import { readSender } from './mail/address/sender.ts'
+import { readEhloName } from './mail/relay/ehlo-name.ts'
 
 /** The validated environment. */
 export type Config = {
   readonly databaseUrl: string
   /** One URL a relay. */
   readonly relays: readonly string[]
-  /** Without a slash at its end. */
+  /** In ASCII (A-labels, percent-encoded), without a slash at its end. */
   readonly baseUrl: string
   readonly mailFrom: string | null
   /** The first signs; all verify. */
@@ -21,6 +24,8 @@ export type Config = {
   readonly host: string
   readonly port: number
   readonly inboundDomain: string | null
+  /** What the worker calls itself to a relay; null where its own name serves. */
+  readonly ehloName: string | null
   readonly collectAllowPrivate: boolean
   readonly logLevel: string
   readonly templatesDir: string | null
@@ -44,7 +49,13 @@ const NO = ['0', 'false', 'no', 'off']
 /** Values that may hold a password are never repeated in a message. */
 const CONFIDENTIAL = new Set(['SECRET', 'SMTP_URL', 'DATABASE_URL'])
 
-const takes = (test: (value: string) => boolean, message: string) => z.string().trim().refine(test, message)
+const takes = (test: (value: string) => boolean, message: string | ((value: string) => string)) =>
+  z
+    .string()
+    .trim()
+    .refine(test, {
+      error: ({ input }) => (typeof message === 'string' ? message : message(String(input))),
+    })
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
 const list = (value: string) => value.split(',').map((part) => part.trim())
@@ -61,12 +72,12 @@ const schema = z.object({
     'takes smtp://user:password@host:port or smtps://…, several separated by commas',
   ).default('smtp://127.0.0.1:25'),
   BASE_URL: takes(
-    (value) => isUrl(value, ['http:', 'https:']),
-    'takes the https:// address readers reach Courant at',
+    isBaseUrl,
+    'takes the https:// address readers reach Courant at, without user, password, "?" or "#"',
   ).optional(),
   MAIL_FROM: takes(
-    (value) => /^[^@<>]*<?[^@<>\s]+@[^@<>\s]+\.[^@<>\s]+>?$/.test(value),
-    'takes Name <address@domain>',
+    (value) => whyNotSender(value) === '',
+    (value) => `takes Name <address@domain>: ${whyNotSender(value)}`,
   ).optional(),
   SECRET: takes(
     (value) => list(value).every((secret) => secret.length >= SHORTEST_SECRET),
@@ -79,9 +90,10 @@ const schema = z.object({
   PORT: takes((value) => /^\d{1,5}$/.test(value) && Number(value) < 65_536, 'takes a port from 0 to 65535').default(
     '8080',
   ),
-  INBOUND_DOMAIN: takes(
-    (value) => /^[a-z0-9.-]+\.[a-z0-9-]+$/i.test(value),
-    'takes a domain whose mail reaches Courant',
+  INBOUND_DOMAIN: takes((value) => readDomain(value) !== null, 'takes a domain whose mail reaches Courant').optional(),
+  EHLO_NAME: takes(
+    (value) => readEhloName(value) !== null,
+    'takes the whole name of this machine, such as mail.example.org, or its address: [192.0.2.1], [IPv6:2001:db8::1]',
   ).optional(),
   COLLECT_ALLOW_PRIVATE: takes((value) => [...YES, ...NO].includes(value.toLowerCase()), 'takes true or false').default(
     'false',
@@ -97,6 +109,12 @@ const schema = z.object({
     'takes forms and time for each network, such as 30/10m (s, m, h or d), or off',
   ).default('30/10m'),
 })
+
+/** Without its full stop, since more follows in the sentence; empty where it is one. */
+function whyNotSender(value: string): string {
+  const sender = readSender(value)
+  return typeof sender === 'string' ? sender.replace(/\.$/, '') : ''
+}
 
 /** The process's environment, and `.env` of the working folder for what it leaves out. */
 export function readEnvironment(): Record<string, string | undefined> {
@@ -134,12 +152,13 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return {
     databaseUrl: values.DATABASE_URL,
     relays: list(values.SMTP_URL),
-    baseUrl: (values.BASE_URL ?? ownUrl(host, values.PORT)).replace(/\/+$/, ''),
+    baseUrl: new URL(values.BASE_URL ?? ownUrl(host, values.PORT)).href.replace(/\/+$/, ''),
     mailFrom: values.MAIL_FROM ?? null,
     secrets: values.SECRET === undefined ? keptSecret(values.DATABASE_URL) : list(values.SECRET),
     host,
     port: Number(values.PORT),
-    inboundDomain: values.INBOUND_DOMAIN?.toLowerCase() ?? null,
+    inboundDomain: readDomain(values.INBOUND_DOMAIN ?? ''),
+    ehloName: readEhloName(values.EHLO_NAME ?? ''),
     collectAllowPrivate: YES.includes(values.COLLECT_ALLOW_PRIVATE.toLowerCase()),
     logLevel: values.LOG_LEVEL,
     templatesDir: values.TEMPLATES_DIR ?? null,
@@ -183,9 +202,20 @@ function readLimit(value: string): SubscribeLimit | undefined {
   return Number(requests) > 0 && seconds > 0 ? { requests: Number(requests), seconds } : undefined
 }
 
+/**
+ * Every link is made by putting a path behind it, which a query or a fragment would swallow, and RFC 9110 §4.2.4 has no user
+ * in a link.
+ */
+function isBaseUrl(value: string): boolean {
+  const url = URL.parse(value)
+  const isWeb = url !== null && ['http:', 'https:'].includes(url.protocol)
+  return isWeb && url.username === '' && url.password === '' && !/[?#\s]/.test(value)
+}
+
 function show(name: string, given: Record<string, string | undefined>): string {
   const value = given[name] ?? ''
-  return CONFIDENTIAL.has(name) ? `${value.length} characters, not shown` : JSON.stringify(maskUrl(value))
+  const isConfidential = CONFIDENTIAL.has(name) || (name === 'BASE_URL' && value.includes('@'))
+  return isConfidential ? `${value.length} characters, not shown` : JSON.stringify(maskUrl(value))
 }
 
 /** The embedded database's folder keeps a secret of its own, made at the first start. */

@@ -19,6 +19,8 @@ const FOLDERS = [
   'demo',
 ]
 const ABOVE_ALL = ['main.ts', 'cli.ts']
+/** What an address or a name in the settings may be is RFC knowledge, which is written down once. */
+const SETTINGS_MAY_READ = ['mail/address/address.ts', 'mail/address/sender.ts', 'mail/relay/ehlo-name.ts']
 const MOST_LINES = 250
 
 const files = walk(SRC).map((path) => relative(SRC, path))
@@ -80,6 +82,7 @@ describe('the house', () => {
       if (ABOVE_ALL.includes(file)) return []
       const own = FOLDERS.indexOf(folderOf(file))
       return targets
+        .filter((target) => file !== 'config.ts' || !SETTINGS_MAY_READ.includes(target))
         .filter((target) => FOLDERS.indexOf(folderOf(target)) > own || ABOVE_ALL.includes(target))
         .map((target) => `${file} → ${target}`)
     })

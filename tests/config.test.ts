@@ -84,6 +84,16 @@ describe('the environment', () => {
     ['HOST', '-web.example.org'],
     ['HOST', `${'x'.repeat(64)}.example.org`],
     ['HOST', 'a\0b'],
+    ['BASE_URL', 'https://news.example.org/?a=b'],
+    ['BASE_URL', 'https://news.example.org/#'],
+    ['BASE_URL', 'https://news.example.org?'],
+    ['BASE_URL', 'ftp://news.example.org'],
+    ['MAIL_FROM', 'grüße@example.org'],
+    ['MAIL_FROM', 'News <news@example>'],
+    ['MAIL_FROM', `News <${'n'.repeat(65)}@example.org>`],
+    ['INBOUND_DOMAIN', 'bounces@example.org'],
+    ['EHLO_NAME', 'mail'],
+    ['EHLO_NAME', '192.0.2.1'],
     ['SUBSCRIBE_LIMIT', '30'],
     ['SUBSCRIBE_LIMIT', '0/10m'],
     ['SUBSCRIBE_LIMIT', '30/0m'],
@@ -94,5 +104,29 @@ describe('the environment', () => {
     ['TRUST_PROXY', '10.0.0.1,proxy.example'],
   ])('%s=%s is refused with what it takes', (name, value) => {
     expect(() => readConfig({ SECRET, [name]: value })).toThrow(new RegExp(`${name} takes .* \\(got "`))
+  })
+
+  test('domains may be typed as they are read, and are kept as mail and links carry them', () => {
+    const typed = { BASE_URL: 'https://News.Müller.de/Blätter/', MAIL_FROM: 'Müller <news@müller.de>' }
+    const config = readConfig({ SECRET, ...typed, INBOUND_DOMAIN: 'Antwort.Müller.de', EHLO_NAME: 'mail.müller.de' })
+    expect(config).toMatchObject({
+      baseUrl: 'https://news.xn--mller-kva.de/Bl%C3%A4tter',
+      mailFrom: 'Müller <news@müller.de>',
+      inboundDomain: 'antwort.xn--mller-kva.de',
+      ehloName: 'mail.xn--mller-kva.de',
+    })
+    expect(readConfig({ SECRET }).ehloName).toBeNull()
+  })
+
+  test('a user or password in BASE_URL is refused and not repeated', () => {
+    for (const url of ['https://user:hunter2@news.example.org', 'https://hunter2@news.example.org'])
+      try {
+        readConfig({ SECRET, BASE_URL: url })
+        expect.unreachable()
+      } catch (error) {
+        if (!(error instanceof CourantError)) throw error
+        expect(error.message).toContain('without user, password')
+        expect(error.message).not.toContain('hunter2')
+      }
   })
 })

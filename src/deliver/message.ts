@@ -11,7 +11,8 @@ import {
   readerFields,
   type TimingFields,
 } from '../digest/view/reader.ts'
-import { envelopeAddress } from '../mail/address/address.ts'
+import { asciiDomainOf, envelopeAddress } from '../mail/address/address.ts'
+import { mailtoOf } from '../mail/address/mailto.ts'
 import { type Cover, openCover } from '../mail/cover.ts'
 import { type Content, fillContent } from '../mail/fill.ts'
 import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
@@ -82,7 +83,7 @@ function listHeaders(
   baseUrl: string,
   markers: Readonly<Record<SlotName, string>>,
 ): readonly (readonly [string, string])[] {
-  const domain = domainOf(newsletter.fromAddress)
+  const domain = asciiDomainOf(newsletter.fromAddress)
   const kind = digest.test ? 'test' : 'digest'
   return [
     ['List-Id', `<${newsletter.slug}.${domain}>`],
@@ -134,8 +135,6 @@ export function fieldsOf(
     name: reader.name ?? '',
     address: reader.email,
     unsubscribeUrl: `${baseUrl}/unsubscribe/${token}`,
-    unsubscribeMailto: `mailto:${answersTo}?subject=unsubscribe%20${token}`,
+    unsubscribeMailto: mailtoOf(answersTo, `unsubscribe ${token}`),
   }
 }
-
-const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase()

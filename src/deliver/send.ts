@@ -10,6 +10,7 @@ import type { Logger } from '../log.ts'
 import { type Relay, relayName } from '../mail/relay/relay.ts'
 import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
+import { checkVariant } from './message-check.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome.ts'
 import type { Claimed } from './send/claim.ts'
 import { DATABASE_AWAY_MS } from './send/held-shares.ts'
@@ -109,8 +110,8 @@ export async function sendEdition(
 }
 
 /**
- * Writes messages from a small cache of compiled variants. A variant that does not render holds its edition, since somebody
- * must mend it; a message that cannot be written for one reader fails for that one. Fails where the database cannot be read.
+ * Writes messages from a small cache of compiled variants. A variant that does not render, or that no relay could take, holds its
+ * edition, since somebody must mend it; a message that cannot be written for one reader fails for that one. Fails where the database cannot be read.
  */
 function openWriter(
   db: Database,
@@ -127,7 +128,11 @@ function openWriter(
     const oldest = compiled.keys().next().value
     if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
     const compile = () => compileVariant(db, stationery, variantId)
-    const made = inTurn(() => retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS }))
+    const made = inTurn(async () => {
+      const variant = await retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS })
+      checkVariant(stationery, variant)
+      return variant
+    })
     compiled.set(variantId, made)
     // What failed is tried anew by whoever needs it next.
     made.catch(() => compiled.delete(variantId))

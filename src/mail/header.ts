@@ -41,8 +41,8 @@ export function writeHeader(name: string, value: string): string {
  */
 export function writeTo(to: Mailbox): string {
   // Most readers give no name; nodemailer takes 15 µs for the same.
-  if ((to.name ?? '') === '' && PLAIN_ADDRESS.test(to.address)) return `To: ${to.address}\r\n`
-  const name = to.name ?? ''
+  const name = cleanName(to.name ?? '')
+  if (name === '' && PLAIN_ADDRESS.test(to.address)) return `To: ${to.address}\r\n`
   const plain = foldLines(`To: ${encoder.encodeHeaderValue('To', { name, address: to.address })}`, 76)
   if (name === '' || fitsLines(plain)) return checkLines('To', plain)
   const address = encoder.encodeHeaderValue('To', { name: '', address: to.address })
@@ -50,9 +50,16 @@ export function writeTo(to: Mailbox): string {
   return checkLines('To', foldLines(`To: ${encodeWord(name, 'Q', 52)} ${bare}`, 76))
 }
 
+/** A name without control characters: encoded, a line break would be a line break again to whoever decodes it. */
+export function cleanName(name: string): string {
+  return PRINTABLE.test(name) ? name : name.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+}
+
+const PRINTABLE = /^[\x20-\x7e]*$/
+
 /** Throws unless a value filled in for a reader can stand in a header: printable ASCII, so no line break either. */
 export function checkHeaderValue(name: string, value: string): void {
-  if (/^[\x20-\x7e]*$/.test(value)) return
+  if (PRINTABLE.test(value)) return
   throw new CourantError('mail.header-value', {
     what: `A value filled into the header ${name} has characters a header cannot carry.`,
     why: 'Only printable ASCII can stand there.',

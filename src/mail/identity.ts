@@ -1,4 +1,5 @@
 import { createDecipheriv } from 'node:crypto'
+import { asciiDomainOf } from './address/address.ts'
 import type { Cover } from './cover.ts'
 import { fromBase32, toBase32 } from './encoding/base32.ts'
 
@@ -36,16 +37,12 @@ export function nameLetter(nonce: Buffer): string {
   return `${LETTER_PREFIX}${toBase32(nonce)}`
 }
 
-/** The Message-ID with its angle brackets, at the sender's domain. RFC 5322 §3.6.4. */
+/** The Message-ID with its angle brackets, at the sender's domain in A-labels. RFC 5322 §3.6.4. */
 export function messageIdOf(name: string, senderAddress: string): string {
-  return `<${name}@${domainOf(senderAddress)}>`
+  return `<${name}@${asciiDomainOf(senderAddress)}>`
 }
 
 /** The envelope sender that carries the message's name (VERP), so that any bounce finds its delivery. */
 export function returnPathOf(name: string, inboundDomain: string): string {
   return `${RETURN_PREFIX}${name}@${inboundDomain}`
-}
-
-function domainOf(address: string): string {
-  return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
 }

@@ -1,8 +1,9 @@
+import { isAscii } from 'node:buffer'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import type { Temporal } from '../clock.ts'
 import { CourantError } from '../errors.ts'
 import { encodePiece, encodeValue, isLiteral } from './encoding/quoted-printable.ts'
-import { fitsLines } from './header.ts'
+import { cleanName, fitsLines } from './header.ts'
 import { startSeams } from './seams.ts'
 import { cutAtMarkers, type Markers, type Slot } from './slots.ts'
 import { type Measure, measure } from './smtp/octets.ts'
@@ -41,8 +42,8 @@ export type Piece<S extends string> =
  * nodemailer composes headers and MIME structure, once, with a seam wherever something follows that it does not encode
  * itself: both bodies, To, Message-ID, and each header that holds a marker. So a marker is found where it was written,
  * never in encoded text where a soft break could have cut it. Both bodies end with a line break, added where it is
- * missing. Throws `mail.slot-lost` when a marker not in `optional` is nowhere, and `mail.slot-misplaced` when one is where
- * none may be.
+ * missing. Throws `mail.slot-lost` when a marker not in `optional` is nowhere, `mail.slot-misplaced` when one is where
+ * none may be, and `mail.header-not-ascii` for an address that only SMTPUTF8 could carry.
  */
 export async function compileMessage<S extends string>(
   parts: Parts,
@@ -57,9 +58,9 @@ export async function compileMessage<S extends string>(
       const fixed = cut.every((piece) => typeof piece === 'string')
       return { key, value: fixed ? value : seams.open([{ kind: 'header', name: key, value: cut }]) }
     }),
-    from: parts.from,
+    from: { ...parts.from, name: cleanName(parts.from.name) },
     to: { name: '', address: `${seams.open([{ kind: 'to' }])}@seam.invalid` },
-    ...(parts.replyTo === null ? {} : { replyTo: parts.replyTo }),
+    ...(parts.replyTo === null ? {} : { replyTo: { ...parts.replyTo, name: cleanName(parts.replyTo.name) } }),
     subject: parts.subject,
     messageId: `<${seams.open([{ kind: 'message-id' }])}@seam.invalid>`,
     date: new Date(parts.date.epochMilliseconds),
@@ -124,6 +125,13 @@ function checkPlaces<S extends string>(parts: Parts, markers: Markers<S>): void 
 }
 
 function checkHead(composed: Buffer): void {
+  // RFC 6532: only a message that is sent with SMTPUTF8 may, and that hangs on the reader's address alone.
+  if (!isAscii(composed))
+    throw new CourantError('mail.header-not-ascii', {
+      what: 'A header of the message has letters beyond ASCII that cannot be encoded.',
+      why: 'They stand before the @ of the sender or of the address for answers.',
+      todo: 'Use an address in ASCII letters.',
+    })
   if (fitsLines(composed.toString('utf8'))) return
   throw new CourantError('mail.header-too-long', {
     what: 'A header of the message has a line of more than 998 octets that cannot be folded.',

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
-import { hostname } from 'node:os'
 import type { ConnectionOptions } from 'node:tls'
+import { addressLiteral } from './relay/ehlo-name.ts'
 import type { Relay } from './relay/relay.ts'
+import { concealLogin } from './smtp/concealment.ts'
 import { greetAgain, hearHello, type Manner, startHello } from './smtp/hello.ts'
 import type { Offer } from './smtp/offer.ts'
 import { type Patience, patienceOf } from './smtp/patience.ts'
@@ -35,7 +36,8 @@ export async function openSmtp(
 
 /** Leads the dialogue before the first message. */
 async function greet(wire: Wire, relay: Relay, patience: Patience): Promise<Offer | Broken> {
-  const manner: Manner = { host: relay.host, tls: relay.tls, credentials: relay.credentials, name: ownName() }
+  const name = relay.ehloName ?? addressLiteral(wire.localAddress)
+  const manner: Manner = { host: relay.host, tls: relay.tls, credentials: relay.credentials, name }
   let hello = startHello(relay.secure)
   for (;;) {
     const timeoutMs = hello.awaits === 'greeting' ? patience.greetingMs : patience.helloMs
@@ -49,6 +51,8 @@ async function greet(wire: Wire, relay: Relay, patience: Patience): Promise<Offe
     if (trouble !== null) return broken('greeting', describeTls(relay, trouble))
     const next = step.kind === 'encrypt' ? greetAgain(manner) : step
     hello = next.hello
+    // What comes before a login cannot repeat it, and the offers are read from it.
+    if (hello.awaits === 'auth' && relay.credentials !== null) wire.conceal(concealLogin(relay.credentials))
     wire.say([next.text])
   }
 }
@@ -61,10 +65,4 @@ function describeTls({ tls }: Relay, trouble: string): string {
 function tlsOptions({ host, tls }: Relay): ConnectionOptions {
   // RFC 6066 §3: no address stands in a server name. The certificate is checked against `host` all the same.
   return { host, ...(isIP(host) === 0 ? { servername: host } : {}), rejectUnauthorized: tls === 'require' }
-}
-
-/** RFC 5321 §4.1.4: this machine's name where it is a whole one, else an address. */
-function ownName(): string {
-  const name = hostname()
-  return /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(name) && isIP(name) === 0 ? name : '[127.0.0.1]'
 }

@@ -3,13 +3,13 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { openAbandoned } from '../deliver/edition.ts'
 import { countEdition } from '../deliver/look/counts.ts'
+import { checkMessages } from '../deliver/message-check.ts'
 import { missSlot, recordMissed } from '../deliver/plan/missed.ts'
 import { orderForSlot } from '../deliver/plan/order.ts'
 import { passQuiet } from '../deliver/plan/quiet.ts'
 import { planEdition } from '../deliver/plan.ts'
 import type { Sender } from '../deliver/send.ts'
 import { checkTemplatesOnce } from '../digest/checked.ts'
-import type { Templates } from '../digest/template.ts'
 import { readPublication } from '../digest/variant.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -34,7 +34,7 @@ export type Planning = {
 
 /** What planning takes of a tick's work. */
 export type PlanWork = {
-  readonly sender: { readonly stationery: Pick<Sender['stationery'], 'templates'> }
+  readonly sender: Pick<Sender, 'stationery'>
   readonly log: Logger
 }
 
@@ -113,7 +113,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
   const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, LEAST_GRACE_MINUTES) })
   const isLate = (at: Temporal.Instant) => Temporal.Instant.compare(at, graceStart) < 0
   await missSkipped(run, newsletter, { ...slot, skipped: slot.skipped.filter(isLate) })
-  const obstacle = findObstacle(newsletter, work.sender.stationery.templates)
+  const obstacle = await findObstacle(newsletter, work.sender.stationery)
   if (isLate(slot.at)) {
     const reason = obstacle ?? lateness(newsletter)
     if (await missSlot(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
@@ -128,11 +128,12 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
 }
 
 /** Why nothing of the newsletter can be sent at all, or null. */
-function findObstacle(newsletter: Newsletter, templates: Templates): string | null {
+async function findObstacle(newsletter: Newsletter, stationery: Sender['stationery']): Promise<string | null> {
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
   try {
-    checkTemplatesOnce(templates, readPublication(newsletter))
+    checkTemplatesOnce(stationery.templates, readPublication(newsletter))
+    await checkMessages(stationery, newsletter)
     return null
   } catch (error) {
     return reasonOf(error)

@@ -42,6 +42,30 @@ describe('a filled message', () => {
     expect(html).not.toContain('<script')
   })
 
+  it.each([
+    'Müller, "Söhne"',
+    'a,b;c:d',
+    "O'Neill \\",
+    'Zwei\r\nBcc: x@example.org\r\n',
+    'x@example.net',
+    '\u2028|\u0000',
+  ])('has ASCII headers whatever the names of From and Reply-To are: %j', async (name) => {
+    const replyTo = { name, address: 'antwort@müller.de' }
+    const from = { name, address: 'news@grüße.example' }
+    const filled = await fill(() => ({ from, replyTo, html: null, text: 'x' }))
+    expect(filled.toString('latin1')).toMatch(/^[\r\n\x20-\x7e]*$/)
+    const { from: sender, replyTo: answers, bcc } = await PostalMime.parse(filled)
+    const shown = name.replace(/[\p{Cc}\p{Zl}]+/gu, ' ').trim()
+    expect(sender).toEqual({ name: shown, address: 'news@xn--gre-6ka8l.example' })
+    expect(answers).toEqual([{ name: shown, address: 'antwort@xn--mller-kva.de' }])
+    expect(bcc).toBeUndefined()
+  })
+
+  it.each(['from', 'replyTo'])('is refused where %s could be carried with SMTPUTF8 alone', async (field) => {
+    const mailbox = { name: 'Grüße', address: 'grüße@example.org' }
+    await expect(fill(() => ({ [field]: mailbox }))).rejects.toMatchObject({ code: 'mail.header-not-ascii' })
+  })
+
   it('is text only when there is no HTML', async () => {
     const raw = (await fill(() => ({ html: null }))).toString('latin1')
     expect(raw).toContain('Content-Type: text/plain; charset=utf-8')

@@ -10,6 +10,7 @@ describe('parseRelay', () => {
       secure: false,
       tls: 'try',
       credentials: null,
+      ehloName: null,
       connections: 10,
       ratePerSecond: null,
       timeouts: { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000 },

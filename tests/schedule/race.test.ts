@@ -248,11 +248,26 @@ describe('a newsletter that cannot be planned', () => {
       if (look.accent !== '#112233') return templates.digest.htmlFor(look)
       throw new CourantError('template.invalid', { what: 'Line 12 is wrong.' })
     }
-    const stationery = { templates: { ...templates, digest: { ...templates.digest, htmlFor } } }
+    const stationery = {
+      ...WORK.sender.stationery,
+      templates: { ...templates, digest: { ...templates.digest, htmlFor } },
+    }
     const broken: PlanWork = { ...WORK, sender: { stationery } }
     const { planned, waiting } = await planDue(db, broken, handClock(at(TUESDAY_SLOT)))
     expect(planned.map(({ newsletter }) => newsletter)).toEqual(['anderes'])
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: 'Line 12 is wrong.' }])
+  })
+
+  test('because no relay could take its messages waits with the reason, and the others do not', async () => {
+    const { stuck } = await addTwo()
+    await db.execute(sql`update newsletter set from_address = 'grüße@tagblatt.example' where id = ${stuck.id}`)
+    const { planned, waiting } = await planAt(TUESDAY_SLOT)
+    expect(planned.map(({ newsletter }) => newsletter)).toEqual(['anderes'])
+    expect(waiting).toMatchObject([
+      { newsletter: 'tagblatt', reason: expect.stringContaining('letters beyond ASCII that cannot be encoded') },
+    ])
+    await db.execute(sql`update newsletter set from_address = 'gruesse@täglich.example' where id = ${stuck.id}`)
+    expect((await planAt('2026-05-05T05:01:00Z')).planned.map(({ newsletter }) => newsletter)).toEqual(['tagblatt'])
   })
 
   test('because its rows are wrong keeps none of the others from theirs', async () => {

@@ -2,18 +2,15 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { loadTemplates } from '../../src/digest/template.ts'
 import type { PlanWork } from '../../src/schedule/planning.ts'
 import { type Choice, RHYTHMS } from '../../src/subscribe/choice/slots.ts'
 import { enrol } from '../../src/subscribe/enrol/enrol.ts'
 import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
+import { senderTo } from '../support/sender.ts'
 import { MONDAY } from './times.ts'
 
-/** What planning needs, with the product's own templates. */
-export const WORK: PlanWork = {
-  sender: { stationery: { templates: await loadTemplates({ dir: null }) } },
-  log: pino({ level: 'silent' }),
-}
+/** What planning needs, with the product's own templates; nothing is sent. */
+export const WORK: PlanWork = { sender: await senderTo(), log: pino({ level: 'silent' }) }
 
 /** A daily newsletter at 7 in Berlin. */
 export function addTagblatt(

@@ -1,8 +1,10 @@
+import { hostname } from 'node:os'
 import type { Config } from '../../config.ts'
 import type { Stationery } from '../../deliver/message.ts'
 import type { Sender } from '../../deliver/send.ts'
 import { loadTemplates } from '../../digest/template.ts'
 import type { Logger } from '../../log.ts'
+import { chooseEhloName } from '../../mail/relay/ehlo-name.ts'
 import { parseRelay, passwordRisk, relayName } from '../../mail/relay/relay.ts'
 import { openLinkKeys } from '../../subscribe/links.ts'
 
@@ -18,7 +20,8 @@ export async function openStationery(config: Config, apart = false): Promise<Sta
 
 /** What a worker sends with, by the configuration; `apart` as for `loadTemplates`. Warns of a password that others could read. */
 export async function openSender(config: Config, log: Logger, apart = false): Promise<Sender> {
-  const relays = config.relays.map((url) => parseRelay(url))
+  const ehloName = chooseEhloName(config.ehloName, hostname(), config.baseUrl)
+  const relays = config.relays.map((url) => parseRelay(url, ehloName))
   for (const relay of relays) {
     const risk = passwordRisk(relay)
     const hint = 'Leave tls out of SMTP_URL, or set tls=require.'

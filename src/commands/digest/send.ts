@@ -3,6 +3,7 @@ import type { Database } from '../../db/client.ts'
 import { edition } from '../../db/schema/edition.ts'
 import { subscriber, subscription } from '../../db/schema/subscriber.ts'
 import { type Counts, countEdition, NONE } from '../../deliver/look/counts.ts'
+import { checkMessages } from '../../deliver/message-check.ts'
 import { orderByHand } from '../../deliver/plan/order.ts'
 import { rehearsePlan } from '../../deliver/plan/rehearse.ts'
 import { planEdition } from '../../deliver/plan.ts'
@@ -30,13 +31,39 @@ type Options = { readonly dryRun?: boolean; readonly to?: string; readonly key?:
 export async function sendDigest(context: CommandContext, slug: string | undefined, options: Options): Promise<void> {
   const config = context.config()
   const sender = await openSender(config, context.log())
-  const report = await context.withDatabase((db) => sendNow(db, sender, context, slug, options))
+  const { report, held } = await context.withDatabase(async (db) => {
+    const report = await sendNow(db, sender, context, slug, options)
+    return { report, held: await readHold(db, report.edition) }
+  })
   const text =
     report.planned === 0 && report.edition === null
       ? 'Nothing is new to anybody: no mail, no edition.'
       : `${options.dryRun ? 'Would send' : `Edition ${report.edition}:`} ${report.articles} articles in ${report.variants} variants to ${report.planned} readers` +
         (options.dryRun ? '.' : `: ${report.sent} sent, ${report.deferred} deferred, ${report.failed} failed.`)
   context.print(report, text)
+  requireSome(report, held)
+}
+
+/** Why the edition is held; null where it is not. */
+async function readHold(db: Database, id: number | null): Promise<string | null> {
+  if (id === null) return null
+  const rows = await db.select({ state: edition.state, reason: edition.reason }).from(edition).where(eq(edition.id, id))
+  return rows[0]?.state === 'held' ? (rows[0].reason ?? 'It was not written down why.') : null
+}
+
+/** Where nothing gets out until somebody acts, the command fails, whatever its report says. */
+function requireSome({ edition, sent, deferred, failed }: SendReport, held: string | null): void {
+  if (held !== null)
+    throw new CourantError('edition.held', {
+      what: `Edition ${edition} is held.`,
+      why: held,
+      todo: `Mend it, then run "courant edition resume ${edition}".`,
+    })
+  if (failed === 0 || sent + deferred > 0) return
+  throw new CourantError('edition.failed', {
+    what: `Edition ${edition} reached nobody: all ${failed} deliveries failed.`,
+    todo: `"courant edition show ${edition}" says why; their articles come with the next edition.`,
+  })
 }
 
 /** The same on a database that is open; the demo uses it too. */
@@ -62,6 +89,7 @@ export async function sendNow(
       todo: `Run "courant newsletter set ${newsletter.slug} --imprint …".`,
     })
   checkTemplates(sender.stationery.templates, readPublication(newsletter))
+  await checkMessages(sender.stationery, newsletter)
   const only = options.to === undefined ? null : await findSubscription(db, newsletter.id, options.to)
   const order = orderByHand(newsletter.id, options.key ?? null, only)
   const finish = (report: Omit<SendReport, 'durationMs'>) => ({

@@ -9,7 +9,7 @@ import { phrase } from '../../digest/locale.ts'
 import { type Preview, readNewest, readPreview } from '../../digest/preview.ts'
 import { readPublication, type VariantSource } from '../../digest/variant.ts'
 import { CourantError } from '../../errors.ts'
-import { addressKey, checkAddress } from '../../mail/address/address.ts'
+import { addressKey, checkAddress, shortenAddresses } from '../../mail/address/address.ts'
 import { toBase32 } from '../../mail/encoding/base32.ts'
 import { messageIdOf, nameMessage } from '../../mail/identity.ts'
 import { dialFirst } from '../../mail/relay/dial.ts'
@@ -129,7 +129,7 @@ async function send(
   try {
     const reply = await connection.send(envelope, content.pieces)
     if (reply.kind === 'accepted') return
-    throw refused('The relay did not take the test mail.', reply.text.replaceAll(envelope.to, '…'))
+    throw refused('The relay did not take the test mail.', shortenAddresses(reply.text.replaceAll(envelope.to, '…')))
   } finally {
     await connection.close()
   }

@@ -65,11 +65,31 @@ export function shortenAddress(address: string): string {
   return `${[...local][0] ?? ''}…@${domain}`
 }
 
+/** What looks like an address in a text; a relay may name one in a URL, too. RFC 5321 §4.1.2: a local part may be quoted. */
+const IN_TEXT =
+  /(?:"[^"]*"|[^\s"'“”„»«<>()[\],;:/]+)(?:@|%40)(?:\[[^\]\s]*\]|[^\s"'“”„»«<>()[\],;:/]*[^\s"'“”„»«<>()[\],;:/.?!])/gi
+
+/** A text with every address in it shortened: what a relay says may stand in a log then. */
+export function shortenAddresses(text: string): string {
+  return text.replace(IN_TEXT, (found) => shortenAddress(found.replace(/%40/gi, '@')))
+}
+
+/** The domain of an address as headers carry it: A-labels, in lower case. */
+export function asciiDomainOf(address: string): string {
+  return asciiDomain(splitAddress(address).domain.toLowerCase())
+}
+
 /** The address as it stands in an SMTP envelope, its domain in A-labels; SMTPUTF8 (RFC 6531) only for its local part. */
 export function envelopeAddress(address: string): { readonly address: string; readonly needsSmtpUtf8: boolean } {
   const { local, domain } = splitAddress(address)
   if (domain === '') return { address, needsSmtpUtf8: false }
   return { address: `${local}@${asciiDomain(domain)}`, needsSmtpUtf8: /[^\p{ASCII}]/u.test(local) }
+}
+
+/** A domain in A-labels from however it was typed; null for what mail cannot be sent from. */
+export function readDomain(typed: string): string | null {
+  const domain = typed.trim().normalize('NFC')
+  return whyNotDomain(domain) === null ? domainToASCII(domain) : null
 }
 
 function splitAddress(address: string): { local: string; domain: string } {

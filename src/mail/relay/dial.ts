@@ -1,7 +1,8 @@
+import { shortenAddresses } from '../address/address.ts'
 import { openSmtp, type SmtpConnection } from '../smtp.ts'
 import type { Relay } from './relay.ts'
 
-/** A connection to the first relay that answers, or what the last one said where none does. */
+/** A connection to the first relay that answers, or what the last one said where none does, addresses in it shortened. */
 type Dialled = { readonly relay: Relay; readonly connection: SmtpConnection } | { readonly trouble: string }
 
 /** Connects to the relays in their order until one answers. */
@@ -10,7 +11,7 @@ export async function dialFirst(relays: readonly Relay[]): Promise<Dialled> {
   for (const relay of relays) {
     const opened = await openSmtp(relay)
     if (!('kind' in opened)) return { relay, connection: opened }
-    trouble = opened.text
+    trouble = shortenAddresses(opened.text)
   }
   return { trouble }
 }

@@ -12,6 +12,8 @@ export type Relay = {
    */
   readonly tls: 'off' | 'try' | 'require'
   readonly credentials: { readonly user: string; readonly password: string } | null
+  /** What this machine calls itself in EHLO; null for the address it is reached from. */
+  readonly ehloName: string | null
   /** How many may be open at once. */
   readonly connections: number
   /** Messages a second over all connections; null for no limit. */
@@ -43,7 +45,7 @@ const SHAPE = 'smtp[s]://user:password@host:port?connections=10&rate=50&tls=off|
  * User and password are percent-decoded. Throws `mail.relay`, which says what is wrong and never repeats what was given,
  * since a misplaced character can make a password look like any other part.
  */
-export function parseRelay(url: string): Relay {
+export function parseRelay(url: string, ehloName: string | null = null): Relay {
   if (!/^smtps?:\/\//i.test(url)) throw wrong('It begins neither with smtp:// nor with smtps://.')
   if (!URL.canParse(url)) throw wrong('It is not a URL; perhaps a special character in it is not percent-encoded.')
   const parsed = new URL(url)
@@ -63,6 +65,7 @@ export function parseRelay(url: string): Relay {
     secure,
     tls,
     credentials,
+    ehloName,
     connections: options.connections ?? CONNECTIONS,
     ratePerSecond: options.rate,
     timeouts: TIMEOUTS,

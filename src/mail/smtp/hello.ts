@@ -53,7 +53,8 @@ export function hearHello(hello: Hello, said: ServerReply, manner: Manner): Hell
     case 'starttls':
       if (said.code === 220) return { kind: 'encrypt' }
       if (needsTls(hello, manner)) return fail('greeting', `${TLS_REFUSED} ${said.text}`)
-      // No password goes over a connection that was to be encrypted and is not.
+      // No password goes over a connection that was to be encrypted and is not, and without it no mail.
+      if (manner.credentials !== null) return fail('greeting', `${TLS_WITHDRAWN} ${said.text}`)
       return { kind: 'ready', offer: hello.offer }
     case 'auth':
       return afterAuth(hello, said)
@@ -62,6 +63,7 @@ export function hearHello(hello: Hello, said: ServerReply, manner: Manner): Hell
 
 const NO_TLS = 'The relay offers no TLS (STARTTLS), which tls=require wants, so nothing was sent to it.'
 const TLS_REFUSED = 'The relay refused TLS, which tls=require wants, so nothing was sent to it:'
+const TLS_WITHDRAWN = 'The relay offered TLS and refused it, so neither password nor mail was sent to it:'
 const NO_LOGIN = 'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.'
 
 function afterEhlo(hello: Hello, manner: Manner): HelloStep {
@@ -78,8 +80,8 @@ function needsTls(hello: Hello, manner: Manner): boolean {
 
 function logIn(hello: Hello, { host, tls, credentials }: Manner): HelloStep {
   const { auth } = hello.offer
-  if (credentials !== null && auth.length === 0 && tls === 'require') return fail('auth', NO_LOGIN)
-  if (credentials === null || auth.length === 0) return { kind: 'ready', offer: hello.offer }
+  if (credentials === null) return { kind: 'ready', offer: hello.offer }
+  if (auth.length === 0) return fail('auth', NO_LOGIN)
   if (!hello.encrypted && tls !== 'off' && !isLoopback(host)) {
     return fail('auth', 'The relay offers no TLS, so the password was not sent; tls=off sends it all the same.')
   }
@@ -87,7 +89,7 @@ function logIn(hello: Hello, { host, tls, credentials }: Manner): HelloStep {
   // RFC 4616: an empty identity to act as, the user, the password.
   if (auth.includes('PLAIN')) return speakSecret(hello, [`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`])
   if (auth.includes('LOGIN')) return speakSecret(hello, ['AUTH LOGIN', base64(user), base64(password)])
-  return fail('auth', 'The relay takes no login by PLAIN or LOGIN.')
+  return fail('auth', 'The relay takes no login by PLAIN or LOGIN, so nothing was sent.')
 }
 
 /** RFC 4954 §4: 235 lets in, 334 asks for more, all else turns away. */

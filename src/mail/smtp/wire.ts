@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { CONCEAL_NOTHING, type Conceal } from './concealment.ts'
 import { type Ear, openEar } from './wire/ear.ts'
 import { type Heard, NOTHING_HEARD, readReplies, type Said } from './wire/hear.ts'
 import { writePieces } from './wire/writing.ts'
@@ -15,6 +16,10 @@ export type Wire = {
   readonly hear: (timeoutMs: number, last?: boolean) => Promise<Said>
   /** Puts TLS on, after a reply that was the last in the clear; null when it stands, else why not. Never throws. */
   readonly encrypt: (options: ConnectionOptions, timeoutMs: number) => Promise<string | null>
+  /** From now on everything that is heard passes through this. */
+  readonly conceal: (conceal: Conceal) => void
+  /** The address of this machine that the relay sees, but for translators on the way. */
+  readonly localAddress: string
   /** Why nothing more can be said or heard; null while something can. */
   readonly ended: string | null
   /** Ends it at once; what waits for a reply hears why. Ends when the socket is closed. */
@@ -49,6 +54,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
   let listening = false
   let outgoing: (string | Uint8Array)[] = []
   let ended: string | null = null
+  let conceal = CONCEAL_NOTHING
   let timer: NodeJS.Timeout | undefined
   const waiting: Waiting[] = []
 
@@ -83,16 +89,17 @@ function newWire(plain: Socket, ear: Ear): Wire {
 
   function take(said: Heard): void {
     if (said.kind === 'flaw') {
-      end(said.why)
+      end(conceal(said.why))
       return
     }
+    const text = conceal(said.text)
     const next = waiting.shift()
-    next?.resolve(said)
+    next?.resolve({ ...said, text })
     if (next?.last) stopListening()
     clearTimeout(timer)
     // RFC 5321 §3.8: behind 421 nothing is replied to. And who answers unasked is out of step with every later question.
-    if (said.code === 421) end(said.text)
-    else if (next === undefined) end(`The relay said what nobody asked for: ${said.text}`)
+    if (said.code === 421) end(text)
+    else if (next === undefined) end(`The relay said what nobody asked for: ${text}`)
     else startTimer()
   }
 
@@ -143,6 +150,10 @@ function newWire(plain: Socket, ear: Ear): Wire {
       attach()
       return ended
     },
+    conceal: (next) => {
+      conceal = next
+    },
+    localAddress: plain.localAddress ?? '127.0.0.1',
     get ended() {
       return ended
     },

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CourantError } from '../../errors.ts'
-import { checkAddress } from '../../mail/address/address.ts'
+import { readOwnAddress, readSender } from '../../mail/address/sender.ts'
 import { RHYTHMS } from '../choice/slots.ts'
 import { canonicalZone } from '../choice/zone.ts'
 
@@ -35,13 +35,16 @@ const zone = z.string().transform((value, issues) => {
 })
 const from = z.string().transform((value, issues) => {
   const sender = readSender(value)
-  if (sender === null) issues.addIssue('takes one address, or Name <address@domain>')
-  return sender ?? z.NEVER
+  if (typeof sender !== 'string') return sender
+  issues.addIssue(`takes one address, or Name <address@domain> (${sender.replace(/\.$/, '')})`)
+  return z.NEVER
 })
 const replyTo = z.string().transform((value, issues) => {
-  const { address } = checkAddress(value)
-  if (address === null && value !== '') issues.addIssue('takes one address')
-  return address
+  if (value === '') return null
+  const read = readOwnAddress(value)
+  if ('address' in read) return read.address
+  issues.addIssue(`takes one address (${read.reason.replace(/\.$/, '')})`)
+  return z.NEVER
 })
 
 const colour = (example: string) => z.string().regex(/^#[0-9a-f]{6}$/i, `takes a colour such as ${example}`)
@@ -123,11 +126,4 @@ function read<Fields extends z.ZodType>(fields: Fields, input: FieldInput): z.ou
 function isHttps(value: string): boolean {
   const url = URL.parse(value)
   return !/\p{Cc}/u.test(value) && url?.protocol === 'https:' && url.username === '' && url.password === ''
-}
-
-/** A sender from `address` or `Name <address>`; an empty name where only the address is given; null for anything else. */
-function readSender(value: string): { readonly name: string; readonly address: string } | null {
-  const [, quoted, plain, bracketed] = /^\s*(?:"([^"<>\p{Cc}]*)"|([^"<>\p{Cc}]*?))\s*<([^<>]+)>\s*$/u.exec(value) ?? []
-  const { address } = checkAddress(bracketed ?? value)
-  return address === null ? null : { name: (quoted ?? plain ?? '').trim(), address }
 }

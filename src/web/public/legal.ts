@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { phrase } from '../../digest/locale.ts'
+import { mailtoOf } from '../../mail/address/mailto.ts'
 import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
@@ -20,6 +21,7 @@ async function showLegal(site: Site, c: SiteContext, page: 'imprint' | 'privacy'
     slug,
     name,
     contact: replyTo ?? fromAddress,
+    mailto: mailtoOf(replyTo ?? fromAddress),
     imprint: (imprint ?? '').split(/\r?\n/).filter((line) => line.trim() !== ''),
   }))
   return showPage(site, c, language, {

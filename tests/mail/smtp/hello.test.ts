@@ -86,7 +86,13 @@ describe('the dialogue before the first message', () => {
 
   it('forgets what was offered before TLS', () => {
     const replies = ['220 hi', '250-hi\n250-AUTH PLAIN\n250 STARTTLS', '220 go', '250 hi']
-    expect(greet(replies, { credentials: LOGIN })).toEqual([EHLO, 'STARTTLS', '(TLS)', EHLO, 'ready'])
+    expect(greet(replies, { credentials: LOGIN })).toEqual([
+      EHLO,
+      'STARTTLS',
+      '(TLS)',
+      EHLO,
+      failed('auth', 'offers no login'),
+    ])
   })
 
   const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -126,7 +132,7 @@ describe('the dialogue before the first message', () => {
       ['AUTH LOGIN', base64('courant'), failed('auth', '535 no')],
     ],
     [['250-hi\n250 AUTH CRAM-MD5'], [failed('auth', 'no login by PLAIN or LOGIN')]],
-    [['250 hi'], ['ready']],
+    [['250 hi'], [failed('auth', 'offers no login')]],
   ])('logs in over TLS: %j', (replies, expected) => {
     const said = greet(['220 hi', ...replies], { credentials: LOGIN }, true)
     expect(said).toEqual([EHLO, ...expected])
@@ -140,16 +146,20 @@ describe('the dialogue before the first message', () => {
     expect(login({ host: '127.0.0.1' })).toBe(PLAIN)
   })
 
-  it('sends nothing where TLS and a login are wanted and the relay takes no login', () => {
-    const refused = failed(
-      'auth',
-      'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.',
-    )
-    const manner: Partial<Manner> = { tls: 'require', credentials: LOGIN }
-    expect(greet(['220 hi', '250 hi'], manner, true).at(-1)).toEqual(refused)
-    expect(greet(['220 hi', '502 what?', '250 hi'], manner, true).at(-1)).toEqual(refused)
-    expect(greet(['220 hi', OFFERED, '220 go', '250 hi'], manner).at(-1)).toEqual(refused)
-  })
+  it.each(['require', 'try', 'off'] as const)(
+    'sends nothing where a login is wanted and none is taken, tls=%s',
+    (tls) => {
+      const refused = failed(
+        'auth',
+        'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.',
+      )
+      const manner: Partial<Manner> = { tls, credentials: LOGIN }
+      expect(greet(['220 hi', '250 hi'], manner, true).at(-1)).toEqual(refused)
+      expect(greet(['220 hi', '502 what?', '250 hi'], manner, true).at(-1)).toEqual(refused)
+      if (tls !== 'off') expect(greet(['220 hi', OFFERED, '220 go', '250 hi'], manner).at(-1)).toEqual(refused)
+      else expect(greet(['220 hi', OFFERED], manner).at(-1)).toEqual(refused)
+    },
+  )
 
   it.each(['535 5.7.8 wrong', '454 4.7.0 not now', '504 5.5.4 what?'])(
     'says that the login was refused: %s',
@@ -159,8 +169,16 @@ describe('the dialogue before the first message', () => {
     },
   )
 
-  it('does not log in once a relay has gone back on its offer of TLS', () => {
-    const replies = ['220 hi', '250-hi\n250-AUTH PLAIN\n250 STARTTLS', '454 not now']
-    expect(greet(replies, { credentials: LOGIN, host: '127.0.0.1' })).toEqual([EHLO, 'STARTTLS', 'ready'])
-  })
+  it.each(['454 not now', '502 what?'])(
+    'neither logs in nor sends once a relay has gone back on its offer of TLS: %s',
+    (reply) => {
+      const replies = ['220 hi', '250-hi\n250-AUTH PLAIN\n250 STARTTLS', reply]
+      for (const host of ['127.0.0.1', 'relay.example.org'])
+        expect(greet(replies, { credentials: LOGIN, host })).toEqual([
+          EHLO,
+          'STARTTLS',
+          failed('greeting', `neither password nor mail was sent to it: ${reply}`),
+        ])
+    },
+  )
 })

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../clock.ts'
+import { shortenAddresses } from '../../../mail/address/address.ts'
 import type { Reply } from '../../../mail/smtp.ts'
 import type { Outcome } from '../../outcome.ts'
 
@@ -12,7 +13,10 @@ export type Brake = {
   readonly hear: (reply: Reply, outcome: Outcome, begunMs: number) => void
 }
 
-/** Why a relay takes nothing, in plain words and in its own. */
+/**
+ * Why a relay takes nothing, in plain words and in its own: those stand in the log and beside other readers' deliveries, so
+ * addresses in them are shortened.
+ */
 export type Trouble = { readonly reason: string; readonly reply: string }
 
 /**
@@ -43,7 +47,7 @@ export function openBrake(clock: Clock, signal: AbortSignal): Brake {
       else if (begunMs >= lastMs) {
         troubles += 1
         lastMs = clock.monotonicMs()
-        last = { reason: outcome.reason ?? '', reply: reply.text }
+        last = { reason: outcome.reason ?? '', reply: shortenAddresses(reply.text) }
       }
     },
   }

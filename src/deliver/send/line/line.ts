@@ -1,4 +1,5 @@
 import type { Clock } from '../../../clock.ts'
+import { shortenAddresses } from '../../../mail/address/address.ts'
 import type { Relay } from '../../../mail/relay/relay.ts'
 import { openSmtp, type SmtpConnection } from '../../../mail/smtp.ts'
 import { unlessStopped } from '../rest.ts'
@@ -66,7 +67,7 @@ export async function dial(line: Line, relay: Relay, clock: Clock, signal: Abort
       line.opened = true
       return
     }
-    line.trouble = { reason: UNREACHABLE, reply: opened.text }
+    line.trouble = { reason: UNREACHABLE, reply: shortenAddresses(opened.text) }
   }
 }
 

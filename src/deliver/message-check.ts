@@ -1,0 +1,97 @@
+import { Temporal } from '../clock.ts'
+import { LOCALES, type Locale } from '../digest/locale.ts'
+import { readPublication, type VariantSource } from '../digest/variant.ts'
+import type { Reader } from '../digest/view/reader.ts'
+import { CourantError } from '../errors.ts'
+import { whyNotAcceptable } from '../mail/smtp/acceptable.ts'
+import { type CompiledVariant, compileSource, type Stationery, writeMessage } from './message.ts'
+
+const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
+const NAMELESS: Reader = {
+  email: 'reader@example.org',
+  name: null,
+  tokenVersion: 1,
+  since: AT,
+  rhythm: 'weekly',
+  weekday: 1,
+  hour: 7,
+  zone: 'Europe/Berlin',
+}
+const NAMED: Reader = { ...NAMELESS, name: 'Zoë "Musterfrau", Müller' }
+const FORMATS = ['html', 'plain'] as const
+
+/** Newsletters whose messages were found right, as they were then; kept as long as what they were made with. */
+const FOUND_RIGHT = new WeakMap<Stationery, Set<string>>()
+
+/**
+ * Writes a real message of the newsletter for a sample reader of each kind (German, English; HTML, plain; with a name,
+ * without) and holds it against the rules of the SMTP client, so that nothing is planned that would fail for every reader.
+ * What was found right is remembered: it takes 20 ms.
+ *
+ * @throws CourantError `message.unsendable`, or what writing the message throws.
+ */
+export async function checkMessages(stationery: Stationery, newsletter: VariantSource['newsletter']): Promise<void> {
+  const known = FOUND_RIGHT.get(stationery) ?? new Set()
+  const key = JSON.stringify(newsletter)
+  if (known.has(key)) return
+  for (const locale of LOCALES)
+    for (const format of FORMATS) {
+      const variant = await compileSource(stationery, sampleSource(stationery, newsletter, locale, format))
+      for (const reader of [NAMED, NAMELESS]) checkFilled(stationery, variant, reader)
+    }
+  FOUND_RIGHT.set(stationery, known.add(key))
+}
+
+/** The same for one variant that is about to be sent: the newsletter may have changed since it was planned. */
+export function checkVariant(stationery: Stationery, variant: CompiledVariant): void {
+  checkFilled(stationery, variant, NAMED)
+}
+
+function checkFilled(stationery: Stationery, variant: CompiledVariant, reader: Reader): void {
+  const { envelope, content } = writeMessage(stationery, variant, { seq: 1, subscriptionId: 1, reader })
+  const why = whyNotAcceptable(envelope, content)
+  if (why === null) return
+  throw new CourantError('message.unsendable', {
+    what: `No message of the newsletter ${variant.source.newsletter.slug} can be sent.`,
+    why,
+    todo: 'Look at its sender and its address for answers: courant newsletter set --from … --reply-to …',
+  })
+}
+
+function sampleSource(
+  { baseUrl }: Stationery,
+  newsletter: VariantSource['newsletter'],
+  locale: Locale,
+  format: VariantSource['format'],
+): VariantSource {
+  const page = `${baseUrl}/archive/${newsletter.slug}`
+  const article = {
+    entryId: 1,
+    url: 'https://example.org/article',
+    title: 'Über die Prüfung',
+    summary: null,
+    author: null,
+    image: null,
+    publishedAt: AT,
+    language: null,
+    topics: [],
+    source: 'Beispielblatt',
+    readingMinutes: null,
+    alsoAt: [],
+  }
+  const publication = readPublication(newsletter)
+  return {
+    format,
+    digest: {
+      publication,
+      locale,
+      articles: [article],
+      at: AT,
+      intro: newsletter.intro,
+      browserUrl: page,
+      moreUrl: page,
+    },
+    edition: { id: 0, publicId: 'a'.repeat(16), nonce: Buffer.alloc(32), at: AT, dueAt: AT },
+    newsletter,
+  }
+}
