@@ -2,10 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { reasonOf } from '../errors.ts'
+import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
 
-/** Whether digests go out on time, and what keeps them from it. */
-type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
+/** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
+type Health = { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings?: readonly string[] }
 
 /** The scheduler beats once a minute; after two beats missed it is taken for dead. */
 const OLDEST_BEAT_SECONDS = 120
@@ -16,13 +17,14 @@ const ANSWER_MS = 5_000
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
   try {
-    const beat = readBeat(db)
+    const beat = Promise.all([readBeat(db), readSpentBudget(db, now)])
     const silence = pause(answerMs, 'silent' as const, { signal: late.signal, ref: false })
     silence.catch(() => {})
     beat.catch(() => {})
     const answer = await Promise.race([beat, silence])
     if (answer === 'silent') return failing(`The database has not answered within ${answerMs / 1000} s.`)
-    return judge(answer, now)
+    const [beatAt, spent] = answer
+    return spent === null ? judge(beatAt, now) : { ...judge(beatAt, now), warnings: [sayFlood(spent)] }
   } catch (error) {
     return failing(`The database does not answer (${sayCode(error)}). Check that it runs.`)
   } finally {
@@ -45,6 +47,10 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
       'Start it again (courant serve --roles scheduler), or look into its log.',
   )
 }
+
+const sayFlood = (perHour: number) =>
+  `More than ${perHour} subscribe forms came within an hour, and those on top are not heeded. Look who sends them; if they are ` +
+  'readers, raise SUBSCRIBE_BUDGET.'
 
 const failing = (reason: string): Health => ({ ready: false, reasons: [reason] })
 
