@@ -32,6 +32,8 @@ export type Config = {
   /** Whose X-Forwarded-For is believed. */
   readonly trustProxy: TrustProxy
   readonly subscribeLimit: SubscribeLimit
+  /** Subscribe forms in an hour that are heeded, on all servers together; null for no limit. */
+  readonly subscribeBudget: number | null
 }
 
 /** How many proxies stand in front, or the networks (CIDR) they are in. */
@@ -108,6 +110,10 @@ const schema = z.object({
     (value) => readLimit(value) !== undefined,
     'takes forms and time for each network, such as 30/10m (s, m, h or d), or off',
   ).default('30/10m'),
+  SUBSCRIBE_BUDGET: takes(
+    (value) => /^(off|[1-9]\d{0,6})$/i.test(value),
+    'takes how many subscribe forms an hour are heeded, such as 1000, or off',
+  ).default('1000'),
 })
 
 /** Without its full stop, since more follows in the sentence; empty where it is one. */
@@ -164,6 +170,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     templatesDir: values.TEMPLATES_DIR ?? null,
     trustProxy: readProxies(values.TRUST_PROXY),
     subscribeLimit: readLimit(values.SUBSCRIBE_LIMIT) ?? null,
+    subscribeBudget: values.SUBSCRIBE_BUDGET.toLowerCase() === 'off' ? null : Number(values.SUBSCRIBE_BUDGET),
   }
 }
 

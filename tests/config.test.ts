@@ -47,6 +47,9 @@ describe('the environment', () => {
     expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: '5/s' }).subscribeLimit).toEqual({ requests: 5, seconds: 1 })
     expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: '100/2h' }).subscribeLimit).toEqual({ requests: 100, seconds: 7_200 })
     expect(readConfig({ SECRET, SUBSCRIBE_LIMIT: 'off' }).subscribeLimit).toBeNull()
+    expect(readConfig({ SECRET }).subscribeBudget).toBe(1_000)
+    expect(readConfig({ SECRET, SUBSCRIBE_BUDGET: '50' }).subscribeBudget).toBe(50)
+    expect(readConfig({ SECRET, SUBSCRIBE_BUDGET: 'off' }).subscribeBudget).toBeNull()
   })
 
   test('proxies are counted, or named by their networks; none are trusted by default', () => {
@@ -98,6 +101,8 @@ describe('the environment', () => {
     ['SUBSCRIBE_LIMIT', '0/10m'],
     ['SUBSCRIBE_LIMIT', '30/0m'],
     ['SUBSCRIBE_LIMIT', '30/10w'],
+    ['SUBSCRIBE_BUDGET', '0'],
+    ['SUBSCRIBE_BUDGET', '30/10m'],
     ['TRUST_PROXY', 'yes'],
     ['TRUST_PROXY', '300'],
     ['TRUST_PROXY', '10.0.0.0/99'],

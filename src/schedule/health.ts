@@ -3,11 +3,12 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { findInDoubt } from '../deliver/account/bound.ts'
 import { reasonOf } from '../errors.ts'
+import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
 import { findWriteFault } from './writable.ts'
 
-/** Whether digests go out on time, and what keeps them from it. */
-type Health = { readonly ready: boolean; readonly reasons: readonly string[] }
+/** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
+type Health = { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings?: readonly string[] }
 
 /** The scheduler beats once a minute; after two beats missed it is taken for dead. */
 const OLDEST_BEAT_SECONDS = 120
@@ -40,7 +41,8 @@ async function look(db: Database, now: Temporal.Instant): Promise<Health> {
   const fault = await findWriteFault(db)
   const inDoubt = await findInDoubt(db)
   const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
-  return { ready: reasons.length === 0, reasons }
+  const spent = await readSpentBudget(db, now)
+  return { ready: reasons.length === 0, reasons, ...(spent !== null && { warnings: [sayFlood(spent)] }) }
 }
 
 function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
@@ -62,6 +64,9 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
 /** Anybody may ask: what the relay said may name a reader. */
 const sayInDoubt = ({ id, newsletter }: { id: number; newsletter: string }) =>
   `Edition ${id} of ${newsletter} is paused: its relay refused too many readers for good. "courant edition show ${id}" says more.`
+const sayFlood = (perHour: number) =>
+  `More than ${perHour} subscribe forms came within an hour, and those on top are not heeded. Look who sends them; if they are ` +
+  'readers, raise SUBSCRIBE_BUDGET.'
 
 const failing = (reason: string): Health => ({ ready: false, reasons: [reason] })
 

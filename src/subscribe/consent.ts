@@ -47,7 +47,6 @@ export async function recordConsent(
   events: readonly ConsentEvent[],
   now: Temporal.Instant,
 ): Promise<void> {
-  if (events.length === 0) return
   const rows = events.map(({ evidence, ...event }) => ({
     ...event,
     ...evidence,

@@ -43,7 +43,6 @@ export async function noteRetries(
   subscriberIds: readonly number[],
   now: Temporal.Instant,
 ): Promise<void> {
-  if (subscriberIds.length === 0) return
   await tx.execute(sql`
     update suppression s set retried_at = ${now.toString()} from subscriber p
     where p.id = any(${`{${subscriberIds.join(',')}}`}::bigint[]) and s.email_hash = p.email_hash

@@ -10,13 +10,17 @@ import type { Pages } from './page/pages.ts'
 /** What the web is given by whoever serves it. */
 export type Web = {
   readonly db: Database
-  readonly config: Pick<Config, 'baseUrl' | 'templatesDir' | 'trustProxy' | 'subscribeLimit'>
+  readonly config: Pick<Config, 'baseUrl' | 'templatesDir' | 'trustProxy' | 'subscribeLimit' | 'subscribeBudget'>
   readonly linkKeys: LinkKeys
   readonly clock: Clock
   readonly log: Logger
   /** Called when a request left something to do, so that nobody waits for the next tick. */
   readonly wake: (queue: 'notice') => void
-  readonly readHealth: () => Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>
+  readonly readHealth: () => Promise<{
+    readonly ready: boolean
+    readonly reasons: readonly string[]
+    readonly warnings?: readonly string[]
+  }>
   /** An answer to the subscribe form takes no less than this (150): its time says nothing about the address. */
   readonly answerAfterMs?: number
   /** Paths handed through, each with all below it, to a handler that answers for itself. */

@@ -4,6 +4,7 @@ import { openDatabase } from '../../src/db/client.ts'
 import { readHealth } from '../../src/schedule/health.ts'
 import { beat } from '../../src/schedule/heartbeat.ts'
 import { codeOf, findWriteFault, sayWriteFault, setLeastMemory, spillRows } from '../../src/schedule/writable.ts'
+import { countForm } from '../../src/subscribe/optin/form-limits.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
 
@@ -33,6 +34,20 @@ describe('health', () => {
     await beat(db, NOON)
     await beat(db, NOON.subtract({ hours: 1 }))
     expect((await readHealth(db, NOON.subtract({ minutes: 59 }))).ready).toBe(true)
+  })
+
+  test('stays good while subscribe forms flood in, and warns until the hour is over', async () => {
+    await beat(db, NOON)
+    for (let n = 0; n < 3; n += 1)
+      await countForm(db, { address: `r${n}@web.de`, ip: null }, { neighbourhood: null, perHour: 2 }, NOON)
+    const health = await readHealth(db, NOON)
+    expect(health).toEqual({
+      ready: true,
+      reasons: [],
+      warnings: [expect.stringContaining('More than 2 subscribe forms')],
+    })
+    await beat(db, NOON.add({ minutes: 61 }))
+    expect(await readHealth(db, NOON.add({ minutes: 61 }))).toEqual({ ready: true, reasons: [] })
   })
 
   test('is bad where no scheduler ever ran', async () => {

@@ -47,6 +47,7 @@ export function makeSite(
       templatesDir: null,
       trustProxy: { kind: 'hops', hops: 0 },
       subscribeLimit: null,
+      subscribeBudget: null,
       ...web.config,
     },
   })

@@ -159,6 +159,34 @@ describe('the answer says nothing about the address', () => {
   })
 })
 
+describe('the limits of a neighbourhood and of the hour', () => {
+  const subscribeLimit = { requests: 2, seconds: 600 }
+  const bodyOf = (email: string) => ({ newsletter: 'morgen', email })
+
+  test('get the usual page and no mail, whichever server is asked', async () => {
+    const servers = [1, 2].map(() =>
+      makeSite(db, { config: { trustProxy: { kind: 'hops', hops: 1 }, subscribeLimit } }),
+    )
+    const pages: string[] = []
+    for (let n = 0; n < 8; n += 1) {
+      const headers = { 'x-forwarded-for': `2001:db8:7:${n}::1` }
+      const answer = await servers[n % 2]?.post('/subscribe', bodyOf(`r${n}@web.de`), headers)
+      expect(answer?.status).toBe(200)
+      pages.push(textOf((await answer?.text()) ?? '').replace(`r${n}@`, ''))
+    }
+    expect(new Set(pages).size).toBe(1)
+    expect(await db.select().from(notice)).toHaveLength(4)
+  })
+
+  test('say in the log, once, that the budget of the hour is spent, and no address', async () => {
+    const few = makeSite(db, { config: { subscribeBudget: 2 } })
+    for (let n = 0; n < 5; n += 1) await few.post('/subscribe', bodyOf(`r${n}@web.de`))
+    expect(few.logged.filter((line) => line.includes('subscribe.budget_spent'))).toHaveLength(1)
+    expect(few.logged.join()).not.toContain('web.de')
+    expect(await db.select().from(notice)).toHaveLength(2)
+  })
+})
+
 describe('the limit', () => {
   test('counts each network and says how long to wait; GET is not counted', async () => {
     const limited = makeSite(db, { config: { subscribeLimit: { requests: 2, seconds: 600 } } })

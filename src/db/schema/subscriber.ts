@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { boolean, check, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
+import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { bigNumber, bytes, emptyIntegers, id, instant } from '../columns.ts'
 import { cohort, newsletter } from './newsletter.ts'
 
@@ -85,6 +85,41 @@ export const optIn = pgTable(
     at: instant().notNull(),
   },
   (table) => [index('opt_in_hash').on(table.emailHash, table.at), index('opt_in_age').on(table.at)],
+)
+
+/**
+ * How often the subscribe form was sent from a network, to a mailbox or domain, and in all. The key is a keyed hash: no address
+ * is told by it.
+ */
+export const formCount = pgTable(
+  'form_count',
+  {
+    key: bytes().primaryKey(),
+    /** From then on counting begins anew. */
+    until: instant().notNull(),
+    count: integer().notNull(),
+    /** How many are let through. */
+    most: integer().notNull(),
+  },
+  (table) => [index('form_count_until').on(table.until)],
+)
+
+/** That the owner of an address did not want a newsletter, by its keyed hash: outlives all else that is kept of them. */
+export const withdrawal = pgTable(
+  'withdrawal',
+  {
+    emailHash: bytes().notNull(),
+    newsletterId: bigNumber()
+      .notNull()
+      .references(() => newsletter.id),
+    /** `left` by the reader's own act, declining included; `ignored`: a request that nobody confirmed. */
+    kind: text({ enum: ['left', 'ignored'] }).notNull(),
+    at: instant().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.emailHash, table.newsletterId] }),
+    check('withdrawal_kind', sql`${table.kind} in ('left', 'ignored')`),
+  ],
 )
 
 /** Evidence of consent; append-only, held so by a trigger. */

@@ -38,6 +38,9 @@ const REAL = new Set(['mail.com', 'email.com', 'mail.de', 'email.de', 'ymail.com
 /** What people type for `.com`, though each is a country of its own. */
 const MISTYPED_COM = new Set(['co', 'cm', 'om'])
 
+/** Whether so many people have their mailbox at this domain (in lower case) that many of them may subscribe at once. */
+export const isProvider = (domain: string): boolean => PROVIDERS.includes(domain) || REAL.has(domain)
+
 /** The provider's domain somebody meant who typed `domain` (`gmial.com`, `gmx.ed`, `gmail,com`), or null. */
 export function suggestDomain(domain: string): string | null {
   if (domain.length > 30) return null

@@ -24,10 +24,6 @@ export async function placeInCohorts(
   away: readonly number[],
   now: Temporal.Instant,
 ): Promise<readonly number[]> {
-  if (placements.length === 0) {
-    await lockCohorts(tx, away)
-    return []
-  }
   for (;;) {
     await addMissing(tx, placements, now)
     const ids = await findRoom(tx, placements)
@@ -52,7 +48,6 @@ export async function findStarts(
   places: readonly { readonly cohortId: number; readonly choice: Choice }[],
   now: Temporal.Instant,
 ): Promise<readonly (number | null)[]> {
-  if (places.length === 0) return []
   const wanted = places.map(({ cohortId, choice }, n) => ({ n, cohortId, startAt: startOf(choice, now).toString() }))
   const found = await tx.execute<{ start: number | null }>(sql`
     select nullif(${seenAt(sql`c.newsletter_id`, sql`w."startAt"`)}, c.seen_entry_id) as start

@@ -51,7 +51,6 @@ async function findTopics(
   topics: readonly WantedTopic[],
   which = sql`true`,
 ): Promise<Map<string, number>> {
-  if (topics.length === 0) return new Map()
   const found = await tx.execute<{ id: number; newsletter_id: number; key: string }>(sql`
     select t.id, t.newsletter_id, t.key
     from jsonb_to_recordset(${rowsOf(topics)}::jsonb) as w ("newsletterId" bigint, key text)

@@ -1,4 +1,4 @@
-import type { Temporal } from '../../clock.ts'
+import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { addressKey } from '../../mail/address/address.ts'
 import { type ChoiceParts, homeChoice } from '../choice/choice.ts'
@@ -6,6 +6,7 @@ import { ensureTopics, findPickable } from '../choice/topic.ts'
 import { type Evidence, hashAddress, readHashKey } from '../consent.ts'
 import { type Newsletter, readNewsletters } from '../newsletter/newsletters.ts'
 import { findSuppressed, type Suppressed } from '../suppression.ts'
+import { findWithdrawals, type Withdrawal, withdrawalKey } from '../withdrawal.ts'
 import { type Asker, decide, type Step } from './decide.ts'
 import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from './subscriber.ts'
 import { type Kept, pairKey, readSubscriptions } from './subscription.ts'
@@ -57,6 +58,7 @@ export type Known = {
   readonly emailKey: string
   readonly hash: string
   readonly suppressed: Suppressed | null
+  readonly withdrawn: Withdrawal | null
 }
 
 /** Reads all that a decision needs, makes the subscribers that are missing and locks all of them; in the order given. */
@@ -75,11 +77,21 @@ export async function readCandidates(
 }
 
 /** Why a wish is refused, whatever stands. */
-export function refusalOf({ enrolment, newsletter, suppressed }: Known): Refusal | null {
+export function refusalOf(known: Known): Refusal | null {
+  const { enrolment, newsletter, suppressed, withdrawn } = known
   const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
   if (!isTaken) return 'suppressed'
+  if (withdrawn?.kind === 'left' && isOutdated(known)) return 'left'
   const { rhythm } = enrolment.choice
   return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
+}
+
+const pairOf = ({ newsletter, hash }: Pick<Known, 'newsletter' | 'hash'>) => ({ newsletterId: newsletter.id, hash })
+
+/** Whether an import's proof of consent is older than what its reader has done, or left undone, since. */
+function isOutdated({ enrolment: { by, confirmed }, withdrawn }: Known): boolean {
+  if (by !== 'import' || withdrawn === null) return false
+  return confirmed?.at == null || Temporal.Instant.compare(confirmed.at, withdrawn.at) <= 0
 }
 
 /** Reads what is known of the addresses, and locks the suppressed ones until the transaction ends. */
@@ -98,7 +110,12 @@ export async function recognise(
   })
   const hashes = known.map((one) => one.hash)
   const suppressed = await findSuppressed(tx, hashes, now)
-  return known.map((one) => ({ ...one, suppressed: suppressed.get(one.hash) ?? null }))
+  const withdrawals = await findWithdrawals(tx, known.map(pairOf))
+  return known.map((one) => ({
+    ...one,
+    suppressed: suppressed.get(one.hash) ?? null,
+    withdrawn: withdrawals.get(withdrawalKey(pairOf(one))) ?? null,
+  }))
 }
 
 /** Suppressions before topics before subscribers before cohorts: everybody who signs readers up locks in this order. */
@@ -129,13 +146,11 @@ async function decideAll(
 }
 
 /** What becomes of a wish beside what stands. */
-export function stepOf(
-  { enrolment, newsletter, suppressed }: Known,
-  standing: Kept | null,
-  topicIds: readonly number[] | null,
-): Step {
+export function stepOf(known: Known, standing: Kept | null, topicIds: readonly number[] | null): Step {
+  const { enrolment, newsletter, suppressed } = known
   const { by, choice, confirmed } = enrolment
-  const asked = { by, evidence: confirmed !== null, choice, topicIds, retry: suppressed === 'retriable' }
+  const evidence = confirmed !== null && !isOutdated(known)
+  const asked = { by, evidence, choice, topicIds, retry: suppressed === 'retriable' }
   const neverAsked = standing?.neverAsked ?? false
   return decide({ ...asked, neverAsked }, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
 }

@@ -5,6 +5,7 @@ import type { ChoiceParts } from '../choice/choice.ts'
 import { findPickable } from '../choice/topic.ts'
 import type { Evidence } from '../consent.ts'
 import { type Newsletter, readNewsletters } from '../newsletter/newsletters.ts'
+import { countForm, type FormLimits } from '../optin/form-limits.ts'
 import type { Enrolment } from './candidate.ts'
 import { enrol } from './enrol.ts'
 import { oneLine, type ReaderLocale } from './subscriber.ts'
@@ -28,16 +29,21 @@ export type WrongField = {
   readonly suggestion: string | null
 }
 
-/** `requested` says nothing about the address: it is the answer whether that is new, known, confirmed, left or suppressed. */
+/**
+ * `requested` says nothing about the address: it is the answer whether that is new, known, confirmed, left or suppressed, and
+ * also where a limit lets no mail go. `isAlarm`: this form is the first that the budget of the hour does not cover.
+ */
 export type Requested =
-  | { readonly kind: 'requested' }
+  | { readonly kind: 'requested'; readonly isAlarm?: boolean }
   | { readonly kind: 'wrong'; readonly fields: readonly WrongField[] }
 
 const LONGEST_NAME = 200
+const UNLIMITED: FormLimits = { neighbourhood: null, perHour: null }
 
 /**
  * Takes a reader's request for one or several newsletters, whose one confirmation mail names them all. A form proves
- * nothing about who filled it in: who has confirmed loses nothing, and no topic appears by it.
+ * nothing about who filled it in: who has confirmed loses nothing, and no topic appears by it. Every address costs the same
+ * statements, so that the time of the answer tells none from another; forms over `limits` are counted, and not heeded.
  *
  * @throws CourantError `subscriber.busy`; never for what was typed.
  */
@@ -45,6 +51,7 @@ export async function requestSubscription(
   db: Database,
   request: SubscriptionRequest,
   now: Temporal.Instant,
+  limits: FormLimits = UNLIMITED,
 ): Promise<Requested> {
   const ids = [...new Set(request.newsletterIds)]
   const newsletters = [...(await readNewsletters(db, ids)).values()]
@@ -64,8 +71,9 @@ export async function requestSubscription(
   const wishes = newsletters.map(({ id: newsletterId }): Enrolment => {
     return { newsletterId, address, name, locale, format: null, choice, topics, by: 'reader', confirmed: null, shown }
   })
-  await enrol(db, wishes, now)
-  return { kind: 'requested' }
+  const { isHeeded, isAlarm } = await countForm(db, { address, ip: shown.ip }, limits, now)
+  if (isHeeded) await enrol(db, wishes, now)
+  return isAlarm ? { kind: 'requested', isAlarm } : { kind: 'requested' }
 }
 
 function wrongField(

@@ -6,6 +6,7 @@ import { recordConsent } from '../consent.ts'
 import { queueConfirmations } from '../optin/ask.ts'
 import { forgetOptIns } from '../optin/queue.ts'
 import { noteRetries } from '../suppression.ts'
+import { forgetWithdrawals } from '../withdrawal.ts'
 import { becomesActive, type Candidate } from './candidate.ts'
 import type { Standing } from './decide.ts'
 import { evidenceOf } from './evidence.ts'
@@ -48,6 +49,7 @@ export async function settle(
   const isAsked = (one: Candidate) => asked.has(idOf(one))
   await noteRetries(tx, subscribersOf(candidates.filter((one) => one.retry && isAsked(one))), now)
   await forgetOptIns(tx, subscribersOf(candidates.filter((one) => one.standing !== null && becomesActive(one))))
+  await forgetWithdrawals(tx, candidates.filter(becomesActive).map(idOf))
   const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), isAsked(one)))
   await recordConsent(tx, events, now)
   return new Map(

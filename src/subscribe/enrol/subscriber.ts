@@ -75,7 +75,6 @@ export async function changeSubscribers(
   tx: Database,
   changes: readonly SubscriberChange[],
 ): Promise<ReadonlySet<number>> {
-  if (changes.length === 0) return new Set()
   const changed = await tx.execute<{ id: number }>(sql`
     update subscriber s
     set name = coalesce(w.name, s.name), locale = coalesce(w.locale, s.locale), format = coalesce(w.format, s.format)

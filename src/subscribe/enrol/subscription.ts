@@ -108,7 +108,6 @@ export async function enterSubscriptions(
   entering: readonly Entering[],
   now: Temporal.Instant,
 ): Promise<ReadonlyMap<string, number>> {
-  if (entering.length === 0) return new Map()
   const made = await tx.execute<{ id: number; newsletter_id: number; subscriber_id: number }>(sql`
     insert into subscription
       (newsletter_id, subscriber_id, state, cohort_id, topics, seen_entry_id, confirmed_at, created_at)
@@ -129,7 +128,6 @@ export async function enterSubscriptions(
  * who only moves, and who left and asks anew, takes along what holds now.
  */
 export async function changeSubscriptions(tx: Database, changing: readonly Changing[]): Promise<number> {
-  if (changing.length === 0) return 0
   const reached = sql`coalesce(s.seen_entry_id, case when s.confirmed_at is not null then was.seen_entry_id end)`
   const changed = await tx.execute<{ id: number }>(sql`
     update subscription s

@@ -6,6 +6,7 @@ import type { LinkKeys } from '../links.ts'
 import { endRequests } from '../optin/queue.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
 import type { SubscriptionState } from '../permission.ts'
+import { rememberWithdrawals } from '../withdrawal.ts'
 import { type Leaving, makeUndoToken, readLeaver, tellLeaving } from './leaving.ts'
 import { lastLeavingOf } from './undoable.ts'
 
@@ -42,10 +43,9 @@ export async function leave(
       ended.map(({ id, was }) => leftEvent(id, evidence, { by: 'reader', from: was, all })),
       now,
     )
-    await endRequests(
-      tx,
-      ended.map(({ id }) => id),
-    )
+    const ids = ended.map(({ id }) => id)
+    await endRequests(tx, ids)
+    await rememberWithdrawals(tx, ids, 'left', now)
     return ended
   })
   const after = await readLeaver(db, keys, token)

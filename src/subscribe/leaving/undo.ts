@@ -5,6 +5,7 @@ import { type Evidence, recordConsent } from '../consent.ts'
 import { lockCohortsOf } from '../enrol/subscription.ts'
 import { type LinkKeys, readLink } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
+import { forgetWithdrawals } from '../withdrawal.ts'
 import { type Leaver, type Leaving, makeUndoToken, readLeaverBy, tellLeaving } from './leaving.ts'
 import { findUndoable, type Undoable } from './undoable.ts'
 
@@ -39,6 +40,10 @@ export async function undoLeave(
     const restored = await findUndoable(tx, sql<number>`${act.recordId}`, now)
     if (restored.length === 0) return
     await restore(tx, restored, now)
+    await forgetWithdrawals(
+      tx,
+      restored.map(({ id }) => id),
+    )
     const details = { by: 'reader', undone: 'left' }
     await recordConsent(
       tx,

@@ -90,7 +90,12 @@ async function askAnew(
       and state = 'queued'`)
   // The limits keep strangers from mailing somebody; they hold again for who is asked a second time.
   if (!asked) await forgetOptIns(tx, subscriberIds)
-  const wishes = named.map(({ id, subscriberId }) => ({ subscriberId, subscriptionId: id, wanted: null, isUrgent: true }))
+  const wishes = named.map(({ id, subscriberId }) => ({
+    subscriberId,
+    subscriptionId: id,
+    wanted: null,
+    isUrgent: true,
+  }))
   const queued = await queueConfirmations(tx, wishes, now)
   if (queued.size === 0)
     throw new CourantError('suppression.asked', {

@@ -9,6 +9,7 @@ import { changeSubscriptions, type Kept, readByIds, readOf } from '../enrol/subs
 import type { LinkKeys } from '../links.ts'
 import { Overtaken, settleInTransaction } from '../overtaken.ts'
 import { findSuppressed, liftConfirmed } from '../suppression.ts'
+import { forgetWithdrawals } from '../withdrawal.ts'
 import { type Asking, type Confirmation, type ConfirmedNewsletter, readAsking, readConfirmation } from './asking.ts'
 import { endRequests, forgetOptIns, type RequestedChoices } from './queue.ts'
 
@@ -89,6 +90,7 @@ async function confirmLocked(
   )
   await recordConsent(tx, events, now)
   await endRequests(tx, asking.open)
+  await forgetWithdrawals(tx, asking.open)
   await forgetOptIns(tx, [asking.subscriberId])
   await liftConfirmed(tx, asking.subscriberId)
 }

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { rememberWithdrawals } from '../withdrawal.ts'
 import { isExpired } from './age.ts'
+import { forgetFormCounts } from './form-limits.ts'
 
 /** Requests a call; the rest waits for the next tick. */
 const MOST = 500
@@ -9,15 +11,23 @@ const MOST = 500
 /**
  * Ends requests nobody confirmed within 7 days, with all that is kept of them: subscription, evidence, mails, and the
  * subscriber where nothing else of theirs remains. A reader who had left before is left again, so that what they have
- * seen is not forgotten. Opt-in limits outlive the request by a year. Returns how many ended.
+ * seen is not forgotten. Opt-in limits outlive the request by a year, and that it was not wanted is remembered by the keyed
+ * hash of its address: an older import does not make it active. Returns how many ended.
  */
 export async function expireRequests(db: Database, now: Temporal.Instant): Promise<number> {
   return db.transaction(async (tx) => {
+    await forgetFormCounts(tx, now)
     await tx.execute(sql`delete from opt_in where at < ${now.toString()}::timestamptz - interval '1 year'`)
     const expired = await lockExpired(tx, now)
     if (expired.length === 0) return 0
     const once = expired.filter((one) => one.confirmed)
     const never = expired.filter((one) => !one.confirmed)
+    await rememberWithdrawals(
+      tx,
+      expired.map(({ id }) => id),
+      'ignored',
+      now,
+    )
     await forgetEvidence(tx, expired)
     await leaveAgain(tx, once, now)
     await tx.execute(sql`delete from subscription where id = any(${idsOf(never)}::bigint[])`)

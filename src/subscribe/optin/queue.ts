@@ -77,7 +77,6 @@ export async function endRequests(tx: Database, subscriptionIds: readonly number
 
 /** Forgets the opt-in mails of readers who have just confirmed: their limits begin anew. */
 export async function forgetOptIns(tx: Database, subscriberIds: readonly number[]): Promise<void> {
-  if (subscriberIds.length === 0) return
   await tx.execute(sql`
     delete from opt_in o using subscriber p
     where p.id = any(${`{${subscriberIds.join(',')}}`}::bigint[]) and o.email_hash = p.email_hash`)

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Hono } from 'hono'
 import { isLocale, phrase } from '../../digest/locale.ts'
 import { requestSubscription, type WrongField } from '../../subscribe/enrol/request.ts'
+import type { FormLimits } from '../../subscribe/optin/form-limits.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { networkOf } from '../guard/client.ts'
 import { type Form, onlyValue, readForm } from '../guard/form.ts'
@@ -71,10 +72,20 @@ async function take(site: Site, c: SiteContext, form: Form): Promise<Response> {
   const newsletterIds = chosen.map(({ id }) => id)
   const request = { newsletterIds, email: address, name, locale, choice, topics, evidence }
   const sameTime = wait(site.answerAfterMs ?? ANSWER_AFTER_MS)
-  const [requested] = await Promise.all([requestSubscription(site.db, request, site.clock.now()), sameTime])
+  const requesting = requestSubscription(site.db, request, site.clock.now(), limitsOf(site))
+  const [requested] = await Promise.all([requesting, sameTime])
   if (requested.kind === 'wrong') return showForm(site, c, language, offer, typed, sentencesFor(requested.fields))
+  if (requested.isAlarm === true) site.log.error({ perHour: site.config.subscribeBudget }, 'subscribe.budget_spent')
   site.wake('notice')
   return showSubscribed(site, c, language, chosen, asked)
+}
+
+/** Networks of one neighbourhood together get twice what one gets. */
+const NEIGHBOURS = 2
+
+function limitsOf({ config: { subscribeLimit, subscribeBudget } }: Site): FormLimits {
+  const neighbourhood = subscribeLimit && { ...subscribeLimit, requests: NEIGHBOURS * subscribeLimit.requests }
+  return { neighbourhood, perHour: subscribeBudget }
 }
 
 /** For what only the stage that keeps requests knows to be wrong. */

@@ -1,0 +1,18 @@
+CREATE TABLE "form_count" (
+	"key" "bytea" PRIMARY KEY NOT NULL,
+	"until" timestamp (3) with time zone NOT NULL,
+	"count" integer NOT NULL,
+	"most" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "withdrawal" (
+	"email_hash" "bytea" NOT NULL,
+	"newsletter_id" bigint NOT NULL,
+	"kind" text NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "withdrawal_email_hash_newsletter_id_pk" PRIMARY KEY("email_hash","newsletter_id"),
+	CONSTRAINT "withdrawal_kind" CHECK ("withdrawal"."kind" in ('left', 'ignored'))
+);
+--> statement-breakpoint
+ALTER TABLE "withdrawal" ADD CONSTRAINT "withdrawal_newsletter_id_newsletter_id_fk" FOREIGN KEY ("newsletter_id") REFERENCES "public"."newsletter"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "form_count_until" ON "form_count" USING btree ("until");
