@@ -14,5 +14,11 @@ CREATE TABLE "withdrawal" (
 	CONSTRAINT "withdrawal_kind" CHECK ("withdrawal"."kind" in ('left', 'ignored'))
 );
 --> statement-breakpoint
+ALTER TABLE "edition" ADD COLUMN "believes_refusals" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+ALTER TABLE "suppression" ADD COLUMN "edition_id" bigint;--> statement-breakpoint
+ALTER TABLE "suppression" ADD COLUMN "share_id" bigint;--> statement-breakpoint
+ALTER TABLE "suppression" ADD COLUMN "seq" integer;--> statement-breakpoint
+ALTER TABLE "suppression" ADD COLUMN "outcomes" integer;--> statement-breakpoint
 ALTER TABLE "withdrawal" ADD CONSTRAINT "withdrawal_newsletter_id_newsletter_id_fk" FOREIGN KEY ("newsletter_id") REFERENCES "public"."newsletter"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "form_count_until" ON "form_count" USING btree ("until");
+CREATE INDEX "form_count_until" ON "form_count" USING btree ("until");--> statement-breakpoint
+CREATE INDEX "suppression_edition" ON "suppression" USING btree ("edition_id","id") WHERE "suppression"."edition_id" is not null;
