@@ -4,6 +4,7 @@ import PostalMime from 'postal-mime'
 import { describe, expect, it } from 'vitest'
 import { fillMessage } from '../../src/mail/fill.ts'
 import type { Mailbox } from '../../src/mail/header.ts'
+import { cleanName } from '../../src/mail/header.ts'
 import { compileMessage, type Parts } from '../../src/mail/message.ts'
 import { makeMarkers } from '../../src/mail/slots.ts'
 import { expectCleanLines, partsWith, SLOTS, type Values } from './letter.ts'
@@ -24,7 +25,7 @@ async function composeAlone(partsOf: (values: Values) => Parts, values: Values, 
   const { html } = partsOf(escaped)
   return new MailComposer({
     from,
-    to: { name: to.name ?? '', address: to.address },
+    to: { name: cleanName(to.name ?? ''), address: to.address },
     ...(replyTo === null ? {} : { replyTo }),
     subject,
     date: new Date(date.epochMilliseconds),

@@ -36,5 +36,6 @@ test('every command of docs/law.md does what the page says', async () => {
     { rows: 2, added: 1, pending: 1, rejected: 0 },
     { consent: [{ action: 'confirmed', evidence: 'signed card no. 17, Frankfurt, 2025-03-31' }], suppressed: null },
     { slug: 'tagblatt', imprint: 'Verlag Beispiel GmbH, Musterweg 1, 10115 Berlin' },
+    { found: 0, lifted: 0 },
   ])
 })

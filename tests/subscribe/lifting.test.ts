@@ -72,15 +72,16 @@ describe('one suppression that is lifted', () => {
     expect(await lifts()).toMatchObject([{ of: 1 }, { of: null, evidence: WHY }])
   })
 
-  test('twice sends no second mail within the hour, and not without end', async () => {
+  test('again and again asks its reader once a day after five times, and is refused where that is more than a day away', async () => {
     await join(db, [tagblatt], DAY_BEFORE)
     await suppress(db, 'bounced', DAY_BEFORE)
     for (let hour = 0; hour < 5; hour++) {
       await liftSuppression(db, EVA, WHY, NOON.add({ hours: 24 * hour }))
       await sendMails(db, NOON.add({ hours: 24 * hour }))
     }
-    const again = liftSuppression(db, EVA, WHY, NOON.add({ hours: 24 * 5 }))
-    await expect(again).rejects.toMatchObject({ code: 'suppression.asked' })
+    const again = (hours: number) => liftSuppression(db, EVA, WHY, NOON.add({ hours: 24 * 4 + hours }))
+    expect(await again(12)).toMatchObject({ asked: ['tagblatt'] })
+    await expect(again(13)).rejects.toMatchObject({ code: 'suppression.asked' })
   })
 
   test('cannot be one of who was erased, nor one there is not', async () => {
