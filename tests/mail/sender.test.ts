@@ -17,6 +17,8 @@ describe('a sender', () => {
   it.each([
     ['grüße@müller.de', 'Letters beyond ASCII stand before the @'],
     ['news@müller', 'The domain has no dot.'],
+    ['news@-müller.de', 'There can be no such domain.'],
+    ['news@müller-.de', 'There can be no such domain.'],
     ['news@mül_ler.de', 'A character after the @'],
     ['news@xn--zzzzzz.de', 'There can be no such domain.'],
     [`news@${'ü'.repeat(60)}.de`, 'longer than 63 octets'],

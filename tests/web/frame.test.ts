@@ -70,6 +70,16 @@ describe('pages about the whole', () => {
     for (const word of ['IP address', 'delivery log', '7 days', 'access to your data']) expect(english).toContain(word)
   })
 
+  test('imprint and privacy page link to an address that holds what ends one in a URL, and show it as it is read', async () => {
+    await database.db.update(newsletter).set({ replyTo: 'a?b&c%d@müller.de' })
+    for (const page of ['/imprint', '/privacy', '/privacy?lang=en']) {
+      const html = await (await site.get(page)).text()
+      expect(html).toContain('href="mailto:a%3Fb%26c%25d@xn--mller-kva.de"')
+      expect(textOf(html)).toContain('a?b&c%d@müller.de')
+    }
+    await database.db.update(newsletter).set({ replyTo: null })
+  })
+
   test('/healthz answers; /readyz turns red with its reasons', async () => {
     expect((await site.get('/healthz')).status).toBe(200)
     expect(await (await site.get('/readyz')).json()).toEqual({ ready: true, reasons: [] })

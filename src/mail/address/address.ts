@@ -135,10 +135,12 @@ function whyNotDomain(domain: string): string | null {
   return null
 }
 
-/** Each xn-- label must decode, and decode to what IDNA 2008 allows (no emoji). */
+/** Each xn-- label must decode, and decode to what IDNA 2008 allows: no emoji, and no hyphen at its start or end. */
 function isInternational(ascii: string): boolean {
   const readable = domainToUnicode(ascii)
-  return DOMAIN_CHARACTERS.test(readable) && !/(?:^|\.)xn--/.test(readable)
+  return (
+    DOMAIN_CHARACTERS.test(readable) && !/(?:^|\.)xn--|(?:^|\.)-[^.]*\P{ASCII}|\P{ASCII}[^.]*-(?:\.|$)/u.test(readable)
+  )
 }
 
 function whyTooLong(local: string, domain: string): string | null {
