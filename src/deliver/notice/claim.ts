@@ -128,10 +128,10 @@ export async function giveBackLost(db: Database, token: number): Promise<void> {
 }
 
 /**
- * Whether a claimed notice may still go: some of what it names waits for an answer as before. These subscriptions are locked
- * until the transaction ends, so that nobody unsubscribes meanwhile.
+ * Whether a claimed notice may still go as it was written: all it asks for waits for an answer as before. These subscriptions
+ * are locked until the transaction ends, so that nobody unsubscribes meanwhile.
  */
-export async function mayGoStill(tx: Database, { id, token }: ClaimedNotice): Promise<boolean> {
+export async function mayGoStill(tx: Database, { id, token, asked }: ClaimedNotice): Promise<boolean> {
   const hash = sql`p.email_hash`
   const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
   const rows = await tx.execute(sql`
@@ -142,7 +142,7 @@ export async function mayGoStill(tx: Database, { id, token }: ClaimedNotice): Pr
     join newsletter w on w.id = s.newsletter_id and w.state <> 'deleted'
     where c.id = ${id} and c.token = ${token} and ${refusal} is null
     order by s.id for share of s`)
-  return rows.rows.length > 0
+  return rows.rows.length > 0 && rows.rows.length >= asked.length
 }
 
 /** Prolongs the leases of what is still this worker's, and says which that is. */
