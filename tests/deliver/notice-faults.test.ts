@@ -58,6 +58,7 @@ describe('a recipient whose relay takes its time', () => {
     const letGo = Promise.withResolvers<void>()
     const held = Promise.withResolvers<void>()
     const got: string[] = []
+    const contents: Buffer[] = []
     const waiting: { readonly count: number; readonly wake: () => void }[] = []
     const server = new SMTPServer({
       disabledCommands: ['STARTTLS', 'AUTH'],
@@ -69,6 +70,7 @@ describe('a recipient whose relay takes its time', () => {
       onData: async (stream, session, callback) => {
         const octets = await stream.toArray().catch(() => null)
         if (octets === null) return
+        contents.push(Buffer.concat(octets))
         got.push(session.envelope.rcptTo[0]?.address ?? '')
         for (const { count, wake } of waiting) if (got.length >= count) wake()
         callback(null)
@@ -80,7 +82,7 @@ describe('a recipient whose relay takes its time', () => {
     const { port } = server.server.address() as AddressInfo
     const received = (count: number) =>
       new Promise<void>((wake) => (got.length >= count ? wake() : waiting.push({ count, wake })))
-    return { url: `smtp://127.0.0.1:${port}`, got, received, held: held.promise, letGo: letGo.resolve }
+    return { url: `smtp://127.0.0.1:${port}`, got, contents, received, held: held.promise, letGo: letGo.resolve }
   }
 
   test('holds one connection: the others go out meanwhile, those that are asked for meanwhile too', async () => {
@@ -110,18 +112,47 @@ describe('a recipient whose relay takes its time', () => {
     expect(await delivering).toMatchObject({ notices: 1, sent: 3, trouble: null })
   })
 
-  test('and who leaves meanwhile gets nothing any more', async () => {
+  const LEAVES = sql`update subscription set state = 'left'`
+  const CONFIRMS = sql`update subscription set state = 'active', confirmed_at = ${NOON.toString()}`
+  const SUPPRESSED = sql`insert into suppression (email_hash, reason, created_at)
+    select email_hash, 'complained', ${NOON.toString()} from subscriber`
+  test.each([
+    ['who leaves', 'confirmation', LEAVES, 'left'],
+    ['who confirms', 'confirmation', CONFIRMS, 'confirmed'],
+    ['who is suppressed', 'confirmation', SUPPRESSED, 'suppressed'],
+    ['who leaves', 'reminder', LEAVES, 'left'],
+    ['who confirms', 'reminder', CONFIRMS, 'confirmed'],
+    ['who is suppressed', 'reminder', SUPPRESSED, 'suppressed'],
+  ] as const)('and %s meanwhile gets no %s any more', async (_, kind, change, reason) => {
     const relay = await startTarpit('neu0@leser.example')
     await askToConfirm(db, 1, [world])
+    await db.execute(sql`update notice set kind = ${kind}`)
     const clock = handClock(NOON)
     const sending = sendNotices(db, await senderTo(relay.url), clock)
     await relay.held
-    await db.execute(sql`update subscription set state = 'left'`)
+    await db.execute(change)
     clock.advance({ seconds: 2 })
     relay.letGo()
     expect(await sending).toBe(0)
     expect(relay.got).toEqual([])
-    expect(await notices()).toMatchObject([{ state: 'skipped', reason: 'left', ambiguous: false }])
+    expect(await notices()).toMatchObject([{ state: 'skipped', reason, ambiguous: false }])
+  })
+
+  test('and who leaves one of two newsletters meanwhile is asked for the other alone', async () => {
+    const relay = await startTarpit('neu0@leser.example')
+    await askToConfirm(db, 1, [world, await makeWorld(db, 'abend')])
+    await db.execute(sql`update newsletter set name = 'Der Abend' where slug = 'abend'`)
+    const clock = handClock(NOON)
+    const sending = sendNotices(db, await senderTo(relay.url), clock)
+    await relay.held
+    await db.execute(sql`update subscription set state = 'left' where newsletter_id = ${world.newsletterId}`)
+    clock.advance({ seconds: 2 })
+    relay.letGo()
+    expect(await sending).toBe(1)
+    const [mail = ''] = relay.contents
+    const { text } = await PostalMime.parse(mail)
+    expect(text).toContain('Der Abend')
+    expect(text).not.toContain('Der Morgen')
   })
 
   test('and whose lease is lost meanwhile gets it from whoever took it over', async () => {

@@ -192,6 +192,40 @@ describe('a connection that breaks', () => {
   })
 })
 
+describe('a relay that hangs up behind the whole message', () => {
+  const cut: Reply = {
+    kind: 'broken',
+    stage: 'content',
+    ambiguous: true,
+    hungUp: true,
+    text: 'The connection was closed.',
+  }
+  const again = (attempts: number, now = NOON) => readReply(cut, { ...FIRST, attempts, mayHaveArrived: true }, now)
+
+  it('is waited for hours from the second time on, and paused: it may have taken it, and it may have lost it', () => {
+    const cutAgain = { state: 'deferred', ambiguous: true, suppress: false, untried: false, pausesRelay: true }
+    expect(again(2)).toMatchObject({
+      ...cutAgain,
+      reason: expect.stringContaining('again'),
+      retryAt: NOON.add({ hours: 12 }),
+    })
+    const third = NOON.add({ hours: 12 })
+    expect(again(3, third)).toMatchObject({ ...cutAgain, retryAt: NOON.add({ hours: 36 }) })
+    expect(again(4, NOON.add({ hours: 36 }))).toMatchObject({ state: 'failed', ambiguous: true })
+  })
+
+  it('counts neither where the connection was reset, maybe in the middle of the content, nor before its end went out', () => {
+    for (const ambiguous of [true, false]) {
+      const reset = broken('content', 'read ECONNRESET', ambiguous)
+      expect(readReply(reset, { ...FIRST, attempts: 2, mayHaveArrived: true }, NOON)).toMatchObject({
+        state: 'queued',
+        ambiguous,
+        pausesRelay: false,
+      })
+    }
+  })
+})
+
 it('a relay that loses track of the dialogue refuses no message by that', () => {
   expect(read(refusal('503 5.5.1 Error: need RCPT command', 'data'))).toMatchObject({
     state: 'deferred',

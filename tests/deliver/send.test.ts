@@ -8,6 +8,7 @@ import { countEdition } from '../../src/deliver/look/counts.ts'
 import { claimDue } from '../../src/deliver/send/claim.ts'
 import { leaseShare } from '../../src/deliver/send/lease.ts'
 import { sendDue, sendEdition } from '../../src/deliver/send.ts'
+import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
@@ -129,6 +130,23 @@ describe('sending', () => {
     expect(new Set(ids).size).toBe(3)
     const flagged = await db.execute(sql`select count(*) as n from delivery where ambiguous and state = 'sent'`)
     expect(flagged.rows).toEqual([{ n: 1 }])
+  })
+
+  test('a relay that takes each message and cuts is paused, and a reader gets four copies at most in 48 hours', async () => {
+    const edition = await plan(8)
+    const smtp = await sink({ dropBeforeReply: () => true })
+    const sender = await senderTo(`${smtp.url}?connections=2`)
+    await sendEdition(db, sender, edition, fastClock(NOON, 100))
+    expect(smtp.messages.length).toBeLessThan(16)
+    expect(await states()).toEqual([expect.objectContaining({ state: 'deferred' })])
+    for (let hour = 1; hour <= 72; hour++)
+      await sendEdition(db, sender, edition, fastClock(NOON.add({ hours: hour }), 100))
+    const copies = Map.groupBy(smtp.messages, ({ raw }) => /^Message-ID: .*$/im.exec(raw.toString())?.[0])
+    expect(copies.size).toBe(8)
+    expect(Math.max(...[...copies.values()].map(({ length }) => length))).toBeLessThanOrEqual(4)
+    const ends = await db.execute(sql`select distinct state, reason from delivery`)
+    const reason = 'the relay hung up again behind the whole message, without a reply, for 48 hours'
+    expect(ends.rows).toEqual([{ state: 'failed', reason }])
   })
 
   test.each([30, 1])('a relay that cannot be reached defers everything and counts against nobody: %i', async (n) => {

@@ -41,7 +41,8 @@ export async function attemptNotice(
   const { clock } = work
   const begunMs = clock.monotonicMs()
   const hear = (reply: Reply) => {
-    const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
+    const { attempts, ambiguous: mayHaveArrived, createdAt: giveUpFrom } = notice
+    const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
     brake.hear(reply, outcome, begunMs)
     return outcome

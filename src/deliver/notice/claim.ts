@@ -16,6 +16,8 @@ export type ClaimedNotice = {
   readonly token: number
   readonly nonce: Buffer
   readonly attempts: number
+  /** An earlier copy may have arrived. */
+  readonly ambiguous: boolean
   readonly createdAt: Temporal.Instant
   readonly reader: { readonly email: string; readonly locale: Locale; readonly format: 'html' | 'plain' }
   /** The newsletters it may ask for, in the order they were asked for; none: `refusal` says why. */
@@ -38,6 +40,7 @@ type Row = {
   token: number
   nonce: Buffer
   attempts: number
+  ambiguous: boolean
   created_at: string
   email: string
   locale: Locale
@@ -96,10 +99,10 @@ export async function claimNotices(
         state = 'sending', token = ${token}, attempts = n.attempts + 1, lease_until = ${leaseEnd(now)},
         ambiguous = n.ambiguous or n.state = 'sending'
       from due where n.id = due.id
-      returning n.id, n.kind, n.subscriber_id, n.payload, n.nonce, n.token, n.attempts, n.due_at, n.created_at,
+      returning n.id, n.kind, n.subscriber_id, n.payload, n.nonce, n.token, n.attempts, n.ambiguous, n.due_at, n.created_at,
         due.state = 'sending' as taken_over
     )
-    select c.id, c.kind, c.token, c.nonce, c.attempts, c.created_at, c.taken_over, p.email, p.locale, p.format,
+    select c.id, c.kind, c.token, c.nonce, c.attempts, c.ambiguous, c.created_at, c.taken_over, p.email, p.locale, p.format,
       case when w.state = 'deleted' then 'the newsletter is no more'
         else ${refusal} end as refusal,
       w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_colour, w.headline_font,
@@ -127,10 +130,10 @@ export async function giveBackLost(db: Database, token: number): Promise<void> {
 }
 
 /**
- * Whether a claimed notice may still go: some of what it names waits for an answer as before. These subscriptions are locked
- * until the transaction ends, so that nobody unsubscribes meanwhile.
+ * Whether a claimed notice may still go as it was written: all it asks for waits for an answer as before. These subscriptions
+ * are locked until the transaction ends, so that nobody unsubscribes meanwhile.
  */
-export async function mayGoStill(tx: Database, { id, token }: ClaimedNotice): Promise<boolean> {
+export async function mayGoStill(tx: Database, { id, token, asked }: ClaimedNotice): Promise<boolean> {
   const hash = sql`p.email_hash`
   const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
   const rows = await tx.execute(sql`
@@ -141,7 +144,7 @@ export async function mayGoStill(tx: Database, { id, token }: ClaimedNotice): Pr
     join newsletter w on w.id = s.newsletter_id and w.state <> 'deleted'
     where c.id = ${id} and c.token = ${token} and ${refusal} is null
     order by s.id for share of s`)
-  return rows.rows.length > 0
+  return rows.rows.length > 0 && rows.rows.length >= asked.length
 }
 
 /** Prolongs the leases of what is still this worker's, and says which that is. */
@@ -169,6 +172,7 @@ function readNotice(rows: readonly Row[]): ClaimedNotice[] {
       token: row.token,
       nonce: row.nonce,
       attempts: row.attempts,
+      ambiguous: row.ambiguous,
       createdAt: Temporal.Instant.from(row.created_at),
       reader: { email: row.email, locale: row.locale, format: row.format },
       asked: rows.filter((one) => one.refusal === null).map(readAsked),

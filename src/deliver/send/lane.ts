@@ -50,6 +50,7 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
       const claimed = await lane.supply.next()
       if (claimed !== null) {
         lane.idle.resume(seat)
+        if (line.isAlone) await settleLast(line)
         await serve(lane, line, claimed)
         if (line.trouble !== null || lane.signal.aborted) return end()
       } else if (line.last !== null) {
@@ -97,6 +98,7 @@ async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
   const sending = await finish(lane, line, claimed, begun)
   if (sending === null) await lane.supply.giveBack(claimed)
   else line.last = account(lane, line, claimed, sending.outcome)
+  line.isAlone = claimed.ambiguous
 }
 
 /** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
@@ -163,7 +165,8 @@ type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; 
 
 /** What a reply means for the delivery, and for its relay. */
 function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
-  const attempt = { attempts: claimed.attempts, giveUpFrom, jitter: Math.random() }
+  const { attempts, ambiguous: mayHaveArrived } = claimed
+  const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
   line.isBad ||= outcome.pausesRelay
   brake.hear(reply, outcome, begunMs)

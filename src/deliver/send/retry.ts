@@ -7,6 +7,8 @@ export type Attempt = {
   readonly attempts: number
   /** The slot, or when an edition was made by hand; of a notice when it was queued. */
   readonly giveUpFrom: Temporal.Instant
+  /** A copy of it may have arrived before this attempt. */
+  readonly mayHaveArrived?: boolean
   /** From 0 to 1, spreads the retries. */
   readonly jitter: number
 }

@@ -151,7 +151,9 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
 }
 
 function readEnd(said: Said): Reply {
-  return said.kind === 'reply' ? readVerdict(said) : broken('content', said.why, true)
+  if (said.kind === 'reply') return readVerdict(said)
+  const reply = broken('content', said.why, true)
+  return said.hungUp ? { ...reply, hungUp: true } : reply
 }
 
 function patienceFor(stage: BeginStage, patience: Patience): number {
