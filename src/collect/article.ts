@@ -39,6 +39,26 @@ const LONGEST_GUID = 500
 const LONGEST_TOPIC = 80
 const MOST_TOPICS = 30
 
+/** Guessing a language takes a millisecond, ten seconds for the most items a feed may have. */
+const MOST_GUESSED = 500
+
+/**
+ * Makes the articles of a feed's items, those apart of which `toArticle` makes none. Where the feed declares no language it
+ * is guessed for the first 500, and the others are taken to be in that of most of them.
+ */
+export function toArticles(items: readonly FeedItem[], feedLanguage: string | null): Article[] {
+  const first = items.slice(0, MOST_GUESSED).map((item) => toArticle(item, feedLanguage))
+  const usual = feedLanguage ?? mostFrequent(first.map((article) => article?.language ?? null))
+  const others = items.slice(MOST_GUESSED).map((item) => toArticle(item, usual))
+  return [...first, ...others].filter((article) => article !== null)
+}
+
+function mostFrequent(languages: readonly (string | null)[]): string | null {
+  const counts = new Map<string, number>()
+  for (const language of languages) if (language !== null) counts.set(language, (counts.get(language) ?? 0) + 1)
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0] ?? null
+}
+
 /** Makes the article of a feed's item; null for an item without a usable address or without a word. */
 export function toArticle(item: FeedItem, feedLanguage: string | null): Article | null {
   const address = item.url ?? webUrl(item.id, null)

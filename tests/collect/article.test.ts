@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { makeTitleKey, toArticle } from '../../src/collect/article.ts'
+import { makeTitleKey, toArticle, toArticles } from '../../src/collect/article.ts'
 import { canonicalUrl, urlKey } from '../../src/collect/canonical.ts'
 import type { FeedItem } from '../../src/collect/feed.ts'
 import { summarise } from '../../src/collect/text/summary.ts'
@@ -114,6 +114,22 @@ describe('an item', () => {
     expect(guid).toMatch(/^hash:[0-9a-f]{32}$/)
     expect(made({ id: `${'x'.repeat(3000)}y` })?.guid).not.toBe(guid)
   })
+})
+
+test('of many items without a declared language the first are guessed, and the others are in that of most of them', () => {
+  const german = {
+    ...ITEM,
+    summary: 'Der Rat der Stadt hat gestern Abend beschlossen, die alte Brücke über den Fluss zu erneuern.',
+  }
+  const english = {
+    ...ITEM,
+    summary: 'The council of the town decided last night that the old bridge over the river is renewed.',
+  }
+  const items = [english, ...Array.from({ length: 520 }, () => german), english, { ...ITEM, url: null, id: null }]
+  const articles = toArticles(items, null)
+  expect(articles).toHaveLength(items.length - 1)
+  expect([articles[0], articles[1], articles.at(-1)].map((article) => article?.language)).toEqual(['en', 'de', 'de'])
+  expect(toArticles(items, 'fr').at(-1)?.language).toBe('fr')
 })
 
 describe('a summary', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { CourantError } from '../../errors.ts'
-import { type Article, toArticle } from '../article.ts'
+import { type Article, toArticles } from '../article.ts'
 import { decodeText } from '../charset/charset.ts'
 import { type Feed, type FeedItem, parseFeed } from '../feed.ts'
 import { type OpmlFeed, readOpml } from '../formats/opml.ts'
@@ -76,8 +76,7 @@ function readArticles({ knownHash, ...document }: Document & { readonly knownHas
   const bodyHash = createHash('sha256').update(document.body).digest('hex')
   if (bodyHash === knownHash) return null
   const { items, ...feed } = parse(document)
-  const articles = items.map((item) => toArticle(item, feed.language)).filter((article) => article !== null)
-  return { ...feed, bodyHash, articles: articles.map(packDated) }
+  return { ...feed, bodyHash, articles: toArticles(items, feed.language).map(packDated) }
 }
 
 /** What stands at an address: a feed by its title, a page by the feeds it links, or neither. */
