@@ -51,6 +51,19 @@ const notices = async () =>
 const messageIdOf = async (sink: Sink, at: number) => (await PostalMime.parse(sink.messages[at]?.raw ?? '')).messageId
 
 describe('a notice', () => {
+  test('says when the digest comes that its own request chose, whatever stands', async () => {
+    await ask()
+    const choice = { rhythm: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
+    await db.execute(sql`
+      update notice set payload = payload || jsonb_build_object('choices',
+        jsonb_build_object(payload -> 'subscriptionIds' ->> 0, ${JSON.stringify(choice)}::jsonb))`)
+    const smtp = await sink()
+    await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
+    const { text = '', html = '' } = await PostalMime.parse(smtp.messages[0]?.raw ?? '')
+    expect(text.replaceAll('\u00a0', ' ')).toContain('jeden Mittwoch um 18:00 (Asia/Kolkata)')
+    expect(html).toContain('Asia/Kolkata')
+  })
+
   test('is sent once when it is due, not before, and accounted for', async () => {
     const [id = 0] = await ask(1, [world], NOON.add({ minutes: 30 }))
     const smtp = await sink()

@@ -7,6 +7,7 @@ import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,
   addEntries,
+  choosing,
   count,
   EVIDENCE,
   freshTagblatt,
@@ -47,6 +48,16 @@ describe('the reminder of a request', () => {
     expect(await queueReminders(db, hours(48))).toBe(0)
     expect(await queueReminders(db, hours(72))).toBe(1)
     expect(await reminders()).toMatchObject([{ subscriptionIds: [1, 2] }])
+  })
+
+  test('confirms what the last request chose', async () => {
+    await askAndMail(db, [tagblatt])
+    await askAndMail(db, [tagblatt], hours(2), choosing({ rhythm: 'weekly', weekday: 3 }))
+    await queueReminders(db, hours(50))
+    const [reminder] = await reminders()
+    await sendMails(db, hours(50))
+    const choice = { rhythm: 'weekly', weekday: 3 }
+    expect(await confirmMail(db, reminder?.id ?? 0, hours(51))).toMatchObject({ newsletters: [{ choice }] })
   })
 
   test('is none for who confirmed, dropped the request, was not mailed yet, or bounced', async () => {
