@@ -94,7 +94,7 @@ async function askAnew(
     subscriberId,
     subscriptionId: id,
     wanted: null,
-    isUrgent: true,
+    isUrgent: false,
   }))
   const queued = await queueConfirmations(tx, wishes, now)
   if (queued.size === 0)
