@@ -51,6 +51,12 @@ describe('a hostile document takes no more than its length', () => {
     )
   })
 
+  test('with nothing but brackets in a field that never ends', () => {
+    expect(read(`<rss version="2.0"><channel><item><description>${'<'.repeat(9 * MB)}`).items).toMatchObject([
+      { title: '' },
+    ])
+  })
+
   test('with more items than a feed has', () => {
     const items = Array.from({ length: 12_000 }, (_, at) => `<item><guid>${at}</guid></item>`).join('')
     expect(read(rss(items)).items).toHaveLength(10_000)

@@ -4,13 +4,17 @@ const PREFIX = '(?:[\\w.-]{1,30}:)?'
 const NAMES =
   /(<\/?)(rss|channel|item|feed|entry|title|link|guid|pubdate|description|content:encoded|dc:[a-z]{1,20}|author|category|summary|content|published|updated|id)(?=[\s>/])/gi
 
+/** Brackets in a row, in pieces: a match of megabytes exceeds the stack of regular expressions. */
+export const STRAY_BRACKETS = /<{9,5000}/g
+
 /**
  * Settles what feedsmith 3.0 does not know, in any format: authors of any length (its time is their square), names in
- * mixed case, a wrong name, Atom 0.3's base64, and items it would drop as empty.
+ * mixed case, a wrong name, Atom 0.3's base64, items it would drop as empty, and brackets in a row (their square again).
  * The patterns of this file are bounded, so that a hostile document takes no more than its length.
  */
 export function repairAny(text: string): string {
   return text
+    .replace(STRAY_BRACKETS, '<')
     .replace(NAMES, (_, open: string, name: string) => open + name.toLowerCase())
     .replace(/(<(?:author|managingeditor|webmaster)\b[^<>]{0,500}>(?:<!\[CDATA\[)?[^<]{250})[^<]+/gi, '$1')
     .replace(/(<\/?dc:)author\b/gi, '$1creator')

@@ -1,7 +1,7 @@
 import sanitizeHtml from 'sanitize-html'
 import { limitDepth } from '../text/depth.ts'
 import { expandEntities } from './entities.ts'
-import { closeFields, repairAny, repairAtom, repairRdf, repairRss } from './repair.ts'
+import { closeFields, repairAny, repairAtom, repairRdf, repairRss, STRAY_BRACKETS } from './repair.ts'
 
 /** A document cut down to its root element, and which format that root says it is. */
 export type XmlDocument = { readonly format: 'rss' | 'rdf' | 'atom'; readonly text: string }
@@ -60,7 +60,7 @@ function withoutNamespace(text: string, prefix: string | null): string {
  */
 export function mendXml(text: string): string {
   // Each stray “<” costs as much as an element.
-  const usual = closeFields(text.replace(/<{9,}/g, '<'))
+  const usual = closeFields(text.replace(STRAY_BRACKETS, '<'))
   return sanitizeHtml(usual, {
     allowedTags: false,
     allowedAttributes: false,

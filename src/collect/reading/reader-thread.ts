@@ -17,6 +17,8 @@ export type Order = { readonly name: keyof Work; readonly input: unknown }
 export type Answer =
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'large' }
+  /** The stack was exceeded, or the longest text there can be. */
+  | { readonly kind: 'deep' }
   | { readonly kind: 'broken'; readonly reason: string }
   | { readonly kind: 'refused'; readonly error: Pick<CourantError, 'code' | 'what' | 'why' | 'todo'> }
 
@@ -95,6 +97,8 @@ export class ReaderThread {
         throw limitError(
           `What was read in it is longer than ${this.#limits.characters.toLocaleString('en')} characters.`,
         )
+      case 'deep':
+        throw limitError('It is nested too deep to be read, or too long.')
       case 'broken':
         throw new Error(answer.reason)
       case 'refused': {

@@ -18,6 +18,7 @@ function answer({ name, input }: Order): Answer {
     const output = (WORK[name] as (input: unknown) => unknown)(input)
     return lengthOf(output) > mostCharacters ? { kind: 'large' } : { kind: 'done', output }
   } catch (error) {
+    if (error instanceof RangeError) return { kind: 'deep' }
     if (!(error instanceof CourantError)) return { kind: 'broken', reason: reasonOf(error) }
     const { code, what, why, todo } = error
     return { kind: 'refused', error: { code, what, why, todo } }
