@@ -103,7 +103,6 @@ describe('a relay', () => {
   })
 
   test.each<[string, Answer]>([
-    ['hangs up', hangUp],
     ['vanishes', vanish],
     ['is silent', null],
     ['says an octet now and then', trickle],
@@ -130,6 +129,23 @@ describe('a relay', () => {
     await send(db, await senderToPort(relay.port), edition, 60)
     await expectAll(db, edition, { state: 'sent', attempts: 4, ambiguous: true })
     expect(relay.contents).toHaveLength(4)
+    expect(new Set(relay.contents.map(messageIdOf)).size).toBe(1)
+  })
+
+  test('that hangs up twice behind the whole message may have taken it: the third copy waits for half a day', async () => {
+    const edition = await plan(db, 1)
+    const answers = { content: [hangUp, hangUp, '250 taken\r\n'] }
+    const { relay, sender } = await meet({ ...PIPELINING, answers }, { timeouts: IMPATIENT })
+    await send(db, sender, edition)
+    await expectAll(db, edition, {
+      state: 'deferred',
+      reason: 'the relay hung up again behind the whole message, without a reply',
+      attempts: 2,
+      ambiguous: true,
+      wait: inMinutes(12 * 60),
+    })
+    await send(db, await senderToPort(relay.port), edition, 24 * 60)
+    await expectAll(db, edition, { state: 'sent', attempts: 3, ambiguous: true })
     expect(new Set(relay.contents.map(messageIdOf)).size).toBe(1)
   })
 
