@@ -119,7 +119,8 @@ export async function keepCollecting(
     else await clock.sleep(Math.min(1000 * 2 ** (faults - 1), LONGEST_PAUSE_MS), signal)
   }
   await collector.end()
-  await (options.reader ?? processReader).end()
+  // A reader that was given is its owner's.
+  if (options.reader === undefined) await processReader.end()
 }
 
 /** Callbacks that log failures, held articles and retries. */

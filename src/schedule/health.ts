@@ -62,8 +62,8 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
 }
 
 /** Anybody may ask: what the relay said may name a reader. */
-const sayInDoubt = ({ id, newsletter }: { id: number; newsletter: string }) =>
-  `Edition ${id} of ${newsletter} is paused: its relay refused too many readers for good. "courant edition show ${id}" says more.`
+const sayInDoubt = (editionId: number) =>
+  `Edition ${editionId} is paused: its relay refused too many readers for good. "courant edition show ${editionId}" says more.`
 const sayFlood = (perHour: number) =>
   `More than ${perHour} subscribe forms came within an hour, and those on top are not heeded. Look who sends them; if they are ` +
   'readers, raise SUBSCRIBE_BUDGET.'

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Clock, sleep, systemClock } from '../../src/clock.ts'
 import { collectSources, keepCollecting } from '../../src/collect/collect.ts'
+import { Reader } from '../../src/collect/reading/reader.ts'
 import { attachSource } from '../../src/collect/source/attach.ts'
 import { type OpenDatabase, openDatabase } from '../../src/db/client.ts'
 import { source } from '../../src/db/schema/source.ts'
@@ -30,7 +31,10 @@ afterAll(async () => {
 
 /** Waits pass a hundred times as fast. */
 const hasty: Clock = { ...systemClock, sleep: (ms, signal) => sleep(ms / 100, signal) }
-const options = { clock: hasty, userAgent: 'Courant/test', allowPrivate: true }
+/** A thread for all: starting one takes as long as everything else here. */
+const reader = new Reader()
+afterAll(() => reader.end())
+const options = { clock: hasty, userAgent: 'Courant/test', allowPrivate: true, reader }
 let newsletterId = 0
 
 const item = (name: string) => ({ guid: name, link: `https://kurier.example/${name}`, title: name })

@@ -76,7 +76,7 @@ describe('a relay that is wrong for a moment', () => {
     expect(await readHealth(db, NOON)).toEqual({
       ready: false,
       reasons: [
-        `Edition ${edition} of morgen is paused: its relay refused too many readers for good. "courant edition show ${edition}" says more.`,
+        `Edition ${edition} is paused: its relay refused too many readers for good. "courant edition show ${edition}" says more.`,
       ],
     })
     await resumeEdition(db, edition, NOON)

@@ -58,8 +58,8 @@ describe('opt-in mails to one address', () => {
 
 describe('a reader who asks again and again', () => {
   test('gets a mail an hour, three a day, after five one a day; asking meanwhile queues no other', async () => {
-    // For four days: every 20 minutes while mails come of it, else every hour.
-    const often = [...every(20, 0, 180), ...every(60, 240, 1380), ...every(20, 1440, 1620), ...every(60, 1680, 5760)]
+    // For four days: every 20 minutes while mails come of it, else every three hours.
+    const often = [...every(20, 0, 180), ...every(180, 240, 1320), ...every(20, 1440, 1620), ...every(180, 1680, 5640)]
     const sentAt: number[] = []
     for (const minute of often) {
       await ask(db, [tagblatt], at(minute))

@@ -87,14 +87,12 @@ async function countDomain(
 }
 
 /** The editions that wait for somebody to look at their refusals, the oldest first. */
-export async function findInDoubt(
-  db: Database,
-): Promise<readonly { readonly id: number; readonly newsletter: string }[]> {
-  const found = await db.execute<{ id: number; newsletter: string }>(sql`
-    select e.id, n.slug as newsletter from edition e join newsletter n on n.id = e.newsletter_id
-    where e.state in ('planning', 'sending', 'paused', 'held') and e.state = 'paused' and starts_with(e.reason, ${DOUBT})
-    order by e.id limit 20`)
-  return found.rows
+export async function findInDoubt(db: Database): Promise<readonly number[]> {
+  const found = await db.execute<{ id: number }>(sql`
+    select id from edition
+    where state in ('planning', 'sending', 'paused', 'held') and state = 'paused' and starts_with(reason, ${DOUBT})
+    order by id limit 20`)
+  return found.rows.map(({ id }) => id)
 }
 
 const isOutcome = ({ outcome }: Result) => outcome.state === 'sent' || outcome.state === 'failed'
