@@ -19,6 +19,13 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** Waits for work that never fails, but no longer than `ms`. */
+export async function atMost(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([work, clock.sleep(ms, done.signal)])
+  done.abort()
+}
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Temporal.Instant.fromEpochMilliseconds(Date.now()),

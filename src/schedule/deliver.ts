@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { Clock } from '../clock.ts'
+import { atMost, type Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
@@ -31,8 +31,11 @@ export const NOTHING_DELIVERED: Delivered = {
   trouble: null,
 }
 
+/** Digests wait for notices no longer than this, and then go out beside them. */
+const NOTICES_FIRST_MS = 1_000
+
 /**
- * Sends what is due, notices beside digests, takes over what dead workers left, and finishes editions that are done. A notice
+ * Sends what is due, notices before digests, takes over what dead workers left, and finishes editions that are done. A notice
  * whose recipient takes minutes delays no digest, and a fault of either keeps the other from nothing.
  */
 export async function deliverDue(
@@ -41,10 +44,10 @@ export async function deliverDue(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<Delivered> {
-  const [notices, digests] = await Promise.allSettled([
-    sendNotices(db, sender, clock, signal),
-    deliverDigests(db, sender, clock, signal),
-  ])
+  const sending = Promise.allSettled([sendNotices(db, sender, clock, signal)])
+  await atMost(NOTICES_FIRST_MS, sending, clock)
+  const [digests] = await Promise.allSettled([deliverDigests(db, sender, clock, signal)])
+  const [notices] = await sending
   if (notices.status === 'rejected') throw notices.reason
   if (digests.status === 'rejected') throw digests.reason
   return { ...digests.value, notices: notices.value }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { atMost, type Clock } from '../clock.ts'
 import { type Collected, collectSources, logSources, NOTHING_COLLECTED } from '../collect/collect.ts'
 import type { CollectOptions } from '../collect/collect-source.ts'
 import type { Database } from '../db/client.ts'
@@ -70,11 +70,4 @@ function collectDue(
     ...(signal && { signal }),
     ...{ sourceIds: null, onlyDue: true, clock },
   })
-}
-
-/** Waits for work that never fails, but no longer than `ms`. */
-async function atMost(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
-  const done = new AbortController()
-  await Promise.race([work, clock.sleep(ms, done.signal)])
-  done.abort()
 }
