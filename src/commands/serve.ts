@@ -45,10 +45,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
   const waitingFor = new Set<string>()
   const stopAsked = hearSignals(log, context.clock, waitingFor)
   const opened = await openDatabase(config.databaseUrl, POOL_SIZES.shared, 'alone')
-  const stopped = new AbortController()
   try {
-    sayOffset(log, await context.alignClock(opened))
-    void keepAligned(context, opened, log, stopped.signal)
     await migrateDatabase(opened.db, context.clock.now())
     await keepSecretsEncrypted(opened.db, config.secrets)
     const server = await startServer(config, opened, log, context.clock, roles)
@@ -57,39 +54,12 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     await stopAsked
     await server.stop(waitingFor)
   } finally {
-    stopped.abort()
     waitingFor.add('database')
     await opened.close()
   }
   log.info({}, 'server.stopped')
   // A connection that is only just being refused must not keep the process alive.
   setTimeout(() => process.exit(), LINGER_MS).unref()
-}
-
-const ALIGN_EVERY_MS = 30_000
-/** Less is of no account to anybody. */
-const LEAST_OFFSET_MS = 2_000
-
-/** Asks the database for its time again and again: it, too, may be set. */
-async function keepAligned(
-  { clock, alignClock }: CommandContext,
-  opened: OpenDatabase,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  let last = 0
-  for (;;) {
-    await clock.sleep(ALIGN_EVERY_MS, signal)
-    if (signal.aborted) return
-    // While the database does not answer, the time goes on as before.
-    const offsetMs = await alignClock(opened).catch(() => last)
-    if (Math.abs(offsetMs - last) > LEAST_OFFSET_MS) sayOffset(log, offsetMs)
-    last = offsetMs
-  }
-}
-
-function sayOffset(log: Logger, offsetMs: number): void {
-  if (Math.abs(offsetMs) > LEAST_OFFSET_MS) log.warn({ offsetMs }, 'clock.off')
 }
 
 /** A stop must end within 10 s. */

@@ -14,27 +14,9 @@ const isTurn = () => --left === 0
 const die = () => process.kill(process.pid, 'SIGKILL')
 
 const realNow = Date.now
-if (shiftMs !== 0) {
-  Date.now = () => realNow() + shiftMs
-  shiftDatabaseClock()
-}
+if (shiftMs !== 0) Date.now = () => realNow() + shiftMs
 if (name === 'dot' || name === 'reply') watchSockets()
 else if (name !== '') watchStatements(STATEMENTS[name as keyof typeof STATEMENTS])
-
-/** Without it a process would go by the database's clock, which is not ahead. */
-function shiftDatabaseClock(): void {
-  const ask = pg.Client.prototype.query as (...args: unknown[]) => unknown
-  const asking = function (this: pg.Client, ...args: unknown[]): unknown {
-    const answer = Reflect.apply(ask, this, args)
-    if (!textOf(args[0]).includes('as database_ms') || !(answer instanceof Promise)) return answer
-    return answer.then((result: pg.QueryArrayResult) => {
-      const rows = result.rows as unknown as { database_ms: number }[]
-      for (const row of rows) row.database_ms += shiftMs
-      return result
-    })
-  }
-  Object.assign(pg.Client.prototype, { query: asking })
-}
 
 function watchStatements(pattern: RegExp): void {
   const ask = pg.Client.prototype.query as (...args: unknown[]) => unknown

@@ -27,7 +27,6 @@ async function tick(...words: string[]): Promise<{ results: unknown[]; texts: st
     config: () => config,
     log: () => openLog('silent'),
     clock: handClock(MONDAY),
-    alignClock: async () => 0,
     withDatabase: (use) => use(db),
     print,
     printLine: print,

@@ -46,7 +46,6 @@ export function contextOf(
     config: () => config,
     log: () => log,
     clock,
-    alignClock: async () => 0,
     withDatabase: (use) => {
       if (db === null) throw new Error('these commands are only looked at')
       return use(db)

@@ -1,8 +1,7 @@
 import type { Writable } from 'node:stream'
-import { type Clock, systemClock } from '../../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { type Config, readConfig, readEnvironment } from '../../config.ts'
-import { type Database, type OpenDatabase, openDatabase } from '../../db/client.ts'
-import { DatabaseClock } from '../../db/database-clock.ts'
+import { type Database, openDatabase } from '../../db/client.ts'
 import { migrateDatabase } from '../../db/migrate.ts'
 import { type Logger, openLog } from '../../log.ts'
 
@@ -13,10 +12,7 @@ type Progress = { update(done: number): void; stop(): void }
 export type CommandContext = {
   readonly config: () => Config
   readonly log: () => Logger
-  /** Goes by the database's clock once the database is open. */
   readonly clock: Clock
-  /** Lets the clock go by that of a database which is on a server; how far this machine's is ahead of it, in milliseconds. */
-  readonly alignClock: (opened: OpenDatabase) => Promise<number>
   /** Opens the database, brings it up to date, and closes it after use. */
   readonly withDatabase: <T>(use: (db: Database) => Promise<T>) => Promise<T>
   /** The command's answer: one JSON document with `--json`, else the text. */
@@ -29,11 +25,7 @@ export type CommandContext = {
 }
 
 /** Makes the context of one run; `json` says whether `--json` was given. */
-export function makeContext(local: Clock, out: Writable, err: Writable, json: () => boolean): CommandContext {
-  const clock = new DatabaseClock(local)
-  // A clock that is moved by hand tells the time itself, and the embedded database has this machine's.
-  const isDatabases = (opened: OpenDatabase) => local === systemClock && opened.engine === 'postgres'
-  const alignClock = async (opened: OpenDatabase) => (isDatabases(opened) ? clock.align(opened.db) : 0)
+export function makeContext(clock: Clock, out: Writable, err: Writable, json: () => boolean): CommandContext {
   let config: Config | null = null
   let log: Logger | null = null
   const readOnce = () => {
@@ -50,11 +42,9 @@ export function makeContext(local: Clock, out: Writable, err: Writable, json: ()
       return log
     },
     clock,
-    alignClock,
     withDatabase: async (use) => {
       const opened = await openDatabase(readOnce().databaseUrl)
       try {
-        await alignClock(opened)
         await migrateDatabase(opened.db, clock.now())
         return await use(opened.db)
       } finally {
