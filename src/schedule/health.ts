@@ -5,7 +5,7 @@ import { findInDoubt } from '../deliver/account/bound.ts'
 import { reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
-import { findWriteFault } from './writable.ts'
+import { codeOf, findWriteFault } from './writable.ts'
 
 /** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
 type Health = { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings?: readonly string[] }
@@ -76,9 +76,7 @@ function sayAge(seconds: number): string {
   return `${Math.round(seconds / 3600)} hours`
 }
 
-/** A code where there is one, since anybody may ask: messages name hosts and users. drizzle puts the driver's error below its own. */
+/** A code where there is one, since anybody may ask: messages name hosts and users. */
 function sayCode(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code
-  return reasonOf(cause)
+  return codeOf(error) ?? reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
 }
