@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
+import { keepAligned } from '../db/database-clock.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { openPagesPool, openWorkerPools, POOL_SIZES } from '../db/pools.ts'
@@ -45,7 +46,10 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
   const waitingFor = new Set<string>()
   const stopAsked = hearSignals(log, context.clock, waitingFor)
   const opened = await openDatabase(config.databaseUrl, POOL_SIZES.shared, 'alone')
+  const stopped = new AbortController()
   try {
+    const aligned = context.alignedTo(opened)
+    if (aligned !== null) await keepAligned(aligned, opened.db, log, stopped.signal)
     await migrateDatabase(opened.db, context.clock.now())
     await keepSecretsEncrypted(opened.db, config.secrets)
     const server = await startServer(config, opened, log, context.clock, roles)
@@ -54,6 +58,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     await stopAsked
     await server.stop(waitingFor)
   } finally {
+    stopped.abort()
     waitingFor.add('database')
     await opened.close()
   }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
+import { DatabaseClock } from '../../src/db/database-clock.ts'
 import { STATEMENTS } from './points.ts'
 
 /**
@@ -14,9 +15,20 @@ const isTurn = () => --left === 0
 const die = () => process.kill(process.pid, 'SIGKILL')
 
 const realNow = Date.now
-if (shiftMs !== 0) Date.now = () => realNow() + shiftMs
+if (shiftMs !== 0) {
+  Date.now = () => realNow() + shiftMs
+  shiftDatabaseClock()
+}
 if (name === 'dot' || name === 'reply') watchSockets()
 else if (name !== '') watchStatements(STATEMENTS[name as keyof typeof STATEMENTS])
+
+/** Without it a process would go by the database's clock, which is not ahead. */
+function shiftDatabaseClock(): void {
+  const ask = DatabaseClock.prototype.ask
+  DatabaseClock.prototype.ask = async function (db) {
+    return (await Reflect.apply(ask, this, [db])).add({ milliseconds: shiftMs })
+  }
+}
 
 function watchStatements(pattern: RegExp): void {
   const ask = pg.Client.prototype.query as (...args: unknown[]) => unknown

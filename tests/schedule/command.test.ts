@@ -27,6 +27,7 @@ async function tick(...words: string[]): Promise<{ results: unknown[]; texts: st
     config: () => config,
     log: () => openLog('silent'),
     clock: handClock(MONDAY),
+    alignedTo: () => null,
     withDatabase: (use) => use(db),
     print,
     printLine: print,

@@ -46,6 +46,7 @@ export function contextOf(
     config: () => config,
     log: () => log,
     clock,
+    alignedTo: () => null,
     withDatabase: (use) => {
       if (db === null) throw new Error('these commands are only looked at')
       return use(db)

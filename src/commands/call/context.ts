@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
-import type { Clock } from '../../clock.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 import { type Config, readConfig, readEnvironment } from '../../config.ts'
-import { type Database, openDatabase } from '../../db/client.ts'
+import { type Database, type OpenDatabase, openDatabase } from '../../db/client.ts'
+import { DatabaseClock } from '../../db/database-clock.ts'
 import { migrateDatabase } from '../../db/migrate.ts'
 import { type Logger, openLog } from '../../log.ts'
 
@@ -12,7 +13,10 @@ type Progress = { update(done: number): void; stop(): void }
 export type CommandContext = {
   readonly config: () => Config
   readonly log: () => Logger
+  /** Goes by the database's clock once the database is open. */
   readonly clock: Clock
+  /** Lets the clock go by that of the database; null where it tells the time itself: moved by hand, or with the embedded one. */
+  readonly alignedTo: (opened: OpenDatabase) => DatabaseClock | null
   /** Opens the database, brings it up to date, and closes it after use. */
   readonly withDatabase: <T>(use: (db: Database) => Promise<T>) => Promise<T>
   /** The command's answer: one JSON document with `--json`, else the text. */
@@ -25,7 +29,9 @@ export type CommandContext = {
 }
 
 /** Makes the context of one run; `json` says whether `--json` was given. */
-export function makeContext(clock: Clock, out: Writable, err: Writable, json: () => boolean): CommandContext {
+export function makeContext(local: Clock, out: Writable, err: Writable, json: () => boolean): CommandContext {
+  const clock = new DatabaseClock(local)
+  const alignedTo = (opened: OpenDatabase) => (local === systemClock && opened.engine === 'postgres' ? clock : null)
   let config: Config | null = null
   let log: Logger | null = null
   const readOnce = () => {
@@ -42,9 +48,11 @@ export function makeContext(clock: Clock, out: Writable, err: Writable, json: ()
       return log
     },
     clock,
+    alignedTo,
     withDatabase: async (use) => {
       const opened = await openDatabase(readOnce().databaseUrl)
       try {
+        await alignedTo(opened)?.align(opened.db)
         await migrateDatabase(opened.db, clock.now())
         return await use(opened.db)
       } finally {
