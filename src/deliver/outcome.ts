@@ -2,7 +2,7 @@ import type { Temporal } from '../clock.ts'
 import { parseEnhanced, replyCode } from '../mail/relay/reply.ts'
 import type { SendStage } from '../mail/smtp/verdict.ts'
 import type { Reply } from '../mail/smtp.ts'
-import { type Backoff, CLASSES, type ReplyClass } from './outcome/class.ts'
+import { CLASSES, type ReplyClass } from './outcome/class.ts'
 import { classifyReply } from './outcome/classify.ts'
 import type { Said } from './outcome/rule.ts'
 import type { Refusal } from './send/claim.ts'
@@ -32,12 +32,10 @@ export type Outcome = {
 const MOST_BROKEN = 3
 
 /**
- * A relay that takes a message and hangs up without a word looks like one that loses it, as docs/law.md explains: to end it as
- * sent could leave a reader out. So it is repeated, but seldom: two copies at once, and two more in 48 hours. A connection that
- * is reset may have been so in the middle of the content, and does not count.
+ * A relay that takes a message and never says so looks like one that loses it, as docs/law.md explains. A second copy is what a
+ * reader may get, not a third one: then it counts as sent.
  */
-const AFTER_CUTS: Backoff = { first: 6 * 60, growth: 2, longest: 24 * 60 }
-const CUT_AGAIN = 'the relay hung up again behind the whole message, without a reply'
+const NO_REPLY_AGAIN = 'the relay did not reply to the whole message, for the second time: it may have arrived'
 
 /** Says what a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463, and `replies.txt`. */
 export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant): Outcome {
@@ -108,12 +106,12 @@ function readRefusal(reply: Refused, attempt: Attempt, now: Temporal.Instant): O
 }
 
 function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Outcome {
-  const { stage, text, ambiguous, hungUp } = reply
+  const { stage, text, ambiguous } = reply
   // Before MAIL nothing of this message was said yet.
   if (stage === 'connect' || stage === 'greeting' || stage === 'auth') return waitForRelay(text, attempt, now)
   if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(leaving(text, stage)))
-  if (hungUp && attempt.mayHaveArrived)
-    return { ...retryLater(attempt, now, CUT_AGAIN, text, AFTER_CUTS), ambiguous, pausesRelay: true }
+  if (ambiguous && attempt.mayHaveArrived)
+    return { ...NOTHING, state: 'sent', reason: NO_REPLY_AGAIN, reply: text, ambiguous, pausesRelay: true }
   const reason = `the connection broke at ${stage}`
   if (attempt.attempts < MOST_BROKEN) return { ...NOTHING, state: 'queued', reason, reply: text, ambiguous }
   return { ...retryLater(attempt, now, reason, text), ambiguous }

@@ -192,37 +192,31 @@ describe('a connection that breaks', () => {
   })
 })
 
-describe('a relay that hangs up behind the whole message', () => {
-  const cut: Reply = {
-    kind: 'broken',
-    stage: 'content',
-    ambiguous: true,
-    hungUp: true,
-    text: 'The connection was closed.',
-  }
-  const again = (attempts: number, now = NOON) => readReply(cut, { ...FIRST, attempts, mayHaveArrived: true }, now)
+describe('a relay that does not reply to the whole message, of which a copy may have arrived before', () => {
+  const again = (ambiguous: boolean, attempts = 2) =>
+    readReply(broken('content', 'read ECONNRESET', ambiguous), { ...FIRST, attempts, mayHaveArrived: true }, NOON)
 
-  it('is waited for hours from the second time on, and paused: it may have taken it, and it may have lost it', () => {
-    const cutAgain = { state: 'deferred', ambiguous: true, suppress: false, untried: false, pausesRelay: true }
-    expect(again(2)).toMatchObject({
-      ...cutAgain,
-      reason: expect.stringContaining('again'),
-      retryAt: NOON.add({ hours: 12 }),
-    })
-    const third = NOON.add({ hours: 12 })
-    expect(again(3, third)).toMatchObject({ ...cutAgain, retryAt: NOON.add({ hours: 36 }) })
-    expect(again(4, NOON.add({ hours: 36 }))).toMatchObject({ state: 'failed', ambiguous: true })
+  it('has it, as far as anybody can tell: no reader gets a third copy, and the relay is paused', () => {
+    for (const attempts of [2, 9])
+      expect(again(true, attempts)).toMatchObject({
+        state: 'sent',
+        reason: expect.stringContaining('for the second time'),
+        reply: 'read ECONNRESET',
+        ambiguous: true,
+        suppress: false,
+        untried: false,
+        pausesRelay: true,
+      })
   })
 
-  it('counts neither where the connection was reset, maybe in the middle of the content, nor before its end went out', () => {
-    for (const ambiguous of [true, false]) {
-      const reset = broken('content', 'read ECONNRESET', ambiguous)
-      expect(readReply(reset, { ...FIRST, attempts: 2, mayHaveArrived: true }, NOON)).toMatchObject({
-        state: 'queued',
-        ambiguous,
-        pausesRelay: false,
-      })
-    }
+  it('has not had it where the connection broke before its end went out', () => {
+    expect(again(false)).toMatchObject({ state: 'queued', ambiguous: false, pausesRelay: false })
+  })
+
+  it('has refused it where it says so', () => {
+    const later = { ...FIRST, attempts: 2, mayHaveArrived: true }
+    expect(readReply(refusal('451 4.3.0 later', 'content'), later, NOON)).toMatchObject({ state: 'deferred' })
+    expect(readReply(broken('content', '421 4.3.2 closing'), later, NOON)).toMatchObject({ state: 'deferred' })
   })
 })
 

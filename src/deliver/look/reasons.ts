@@ -1,7 +1,6 @@
-import { and, count, desc, eq, gte, isNotNull, lte, sql } from 'drizzle-orm'
+import { and, count, desc, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { type DeliveryState, delivery } from '../../db/delivery.ts'
-import { share } from '../../db/schema/share.ts'
 
 /** Why deliveries of an edition stand as they do, in Courant's words. */
 export type Reason = {
@@ -21,10 +20,7 @@ export function sayWhy({ reason, reply }: Pick<Reason, 'reason' | 'reply'>): str
 
 const MOST_REASONS = 50
 
-/**
- * The reasons there are, the most frequent first. Reads deliveries of those shares alone whose counters say that not all
- * of them are sent: none of an edition that went well. Of one that is old nothing is known any more.
- */
+/** The reasons there are, the most frequent first, also of what counts as sent in doubt. Of an edition that is old nothing is known any more. */
 export async function reasonsOf(db: Database, editionId: number): Promise<readonly Reason[]> {
   const deliveries = count()
   return db
@@ -35,17 +31,8 @@ export async function reasonsOf(db: Database, editionId: number): Promise<readon
       ambiguous: sql<number>`count(*) filter (where ${delivery.ambiguous})`,
       reply: sql<string | null>`min(${delivery.reply})`,
     })
-    .from(share)
-    .innerJoin(
-      delivery,
-      and(
-        eq(delivery.editionId, editionId),
-        gte(delivery.seq, share.fromSeq),
-        lte(delivery.seq, share.toSeq),
-        isNotNull(delivery.reason),
-      ),
-    )
-    .where(and(eq(share.editionId, editionId), sql`${share.sent} <= ${share.toSeq} - ${share.fromSeq}`))
+    .from(delivery)
+    .where(and(eq(delivery.editionId, editionId), isNotNull(delivery.reason)))
     .groupBy(delivery.state, delivery.reason)
     .orderBy(desc(deliveries), delivery.state, delivery.reason)
     .limit(MOST_REASONS)

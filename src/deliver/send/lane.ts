@@ -9,6 +9,7 @@ import type { Ledger } from './ledger.ts'
 import type { Brake, Trouble } from './line/brake.ts'
 import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './line/line.ts'
 import type { Throttle } from './line/throttle.ts'
+import { CONTENT_ARRIVES_MS } from './retry.ts'
 import type { Supply } from './supply.ts'
 
 /** What one connection works with. */
@@ -50,7 +51,6 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
       const claimed = await lane.supply.next()
       if (claimed !== null) {
         lane.idle.resume(seat)
-        if (line.isAlone) await settleLast(line)
         await serve(lane, line, claimed)
         if (line.trouble !== null || lane.signal.aborted) return end()
       } else if (line.last !== null) {
@@ -98,7 +98,6 @@ async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
   const sending = await finish(lane, line, claimed, begun)
   if (sending === null) await lane.supply.giveBack(claimed)
   else line.last = account(lane, line, claimed, sending.outcome)
-  line.isAlone = claimed.ambiguous
 }
 
 /** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
@@ -119,6 +118,7 @@ async function finish(
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
   const { connection, giveUpFrom, begunMs } = begun
+  if (claimed.ambiguous) await lane.clock.sleep(CONTENT_ARRIVES_MS, lane.signal)
   // Begun may have been long ago: the relay took its time, or the commit.
   const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
   if (ended.refusal === null && ended.value !== null) {

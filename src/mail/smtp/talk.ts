@@ -151,9 +151,7 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
 }
 
 function readEnd(said: Said): Reply {
-  if (said.kind === 'reply') return readVerdict(said)
-  const reply = broken('content', said.why, true)
-  return said.hungUp ? { ...reply, hungUp: true } : reply
+  return said.kind === 'reply' ? readVerdict(said) : broken('content', said.why, true)
 }
 
 function patienceFor(stage: BeginStage, patience: Patience): number {

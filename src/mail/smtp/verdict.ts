@@ -23,8 +23,6 @@ export type Broken = {
   readonly kind: 'broken'
   readonly stage: 'connect' | 'greeting' | 'auth' | SendStage
   readonly ambiguous: boolean
-  /** The relay closed in order where the reply to the whole message was to come. */
-  readonly hungUp?: boolean
   readonly text: string
 }
 

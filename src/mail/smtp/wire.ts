@@ -59,11 +59,10 @@ function newWire(plain: Socket, ear: Ear): Wire {
   const waiting: Waiting[] = []
 
   const onClose = () => end(CLOSED)
-  const onEnd = () => end(CLOSED, outgoing.length === 0 && socket.writableLength === 0)
 
   function attach(): void {
     socket.on('error', (error) => end(describe(error)))
-    socket.on('end', onEnd)
+    socket.on('end', onClose)
     socket.on('close', onClose)
     if (socket.destroyed) end(CLOSED)
   }
@@ -115,12 +114,12 @@ function newWire(plain: Socket, ear: Ear): Wire {
     if (ended === null) writePieces(socket, pieces)
   }
 
-  function end(why: string, hungUp = false): void {
+  function end(why: string): void {
     if (ended !== null) return
     ended = why
     clearTimeout(timer)
     socket.destroy()
-    for (const one of waiting.splice(0)) one.resolve({ kind: 'ended', why, hungUp })
+    for (const one of waiting.splice(0)) one.resolve({ kind: 'ended', why })
   }
 
   attach()
@@ -143,7 +142,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
       if (ended !== null) return ended
       stopListening()
       // Why TLS failed is said by the socket above, and the one below closes with it.
-      socket.off('end', onEnd).off('close', onClose)
+      socket.off('end', onClose).off('close', onClose)
       const secured = connectTls({ ...options, socket })
       const trouble = await settle(secured, 'secureConnect', timeoutMs)
       if (trouble !== null) end(trouble)

@@ -48,20 +48,6 @@ describe.each([{ offers: ['PIPELINING'] }, { offers: [] }])('a relay that offers
     }
   })
 
-  it('and hangs up behind a whole content is told from one that is reset there, and from one that says nothing', async () => {
-    for (const [answer, hungUp] of [
-      [hangUp, true],
-      [vanish, undefined],
-      [null, undefined],
-    ] as const) {
-      const relay = await hostile({ offers, answers: { content: [answer] } })
-      const connection = await connect(urlOf(relay), { contentMs: 50, finishMs: 50 })
-      const reply = await connection.send(TO, OCTETS)
-      expect(reply).toMatchObject({ kind: 'broken', stage: 'content', ambiguous: true })
-      expect(reply.kind === 'broken' && reply.hungUp).toBe(hungUp)
-    }
-  })
-
   it.each([
     ['999 what\r\n', 'no code'],
     ['OK\r\n', 'no code'],

@@ -14,11 +14,6 @@ export type Line = {
   opened: boolean
   /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
   last: Promise<void> | null
-  /**
-   * Nothing goes out behind the last message before its reply is there: a relay that hangs up on more than it has read resets
-   * the connection, and whether it had hung up behind the whole message could not be told.
-   */
-  isAlone: boolean
   /** Told that the commit of the last outcome fails again and again. */
   onStuck: () => void
 }
@@ -30,7 +25,6 @@ export const newLine = (): Line => ({
   trouble: null,
   opened: false,
   last: null,
-  isAlone: false,
   onStuck: () => {},
 })
 

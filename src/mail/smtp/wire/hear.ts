@@ -4,11 +4,8 @@ export type ServerReply = { readonly kind: 'reply'; readonly code: number; reado
 /** What a relay was heard to say; after a flaw nothing it says can be relied on. */
 export type Heard = ServerReply | { readonly kind: 'flaw'; readonly why: string }
 
-/**
- * What comes of waiting for a reply: it, or why there will be none. `hungUp`: the relay closed in order, without an error, when
- * all that was said had been handed to the operating system.
- */
-export type Said = ServerReply | { readonly kind: 'ended'; readonly why: string; readonly hungUp?: boolean }
+/** What comes of waiting for a reply: it, or why there will be none. */
+export type Said = ServerReply | { readonly kind: 'ended'; readonly why: string }
 
 /** What was heard of a reply that is not whole yet. */
 export type Rest = {
