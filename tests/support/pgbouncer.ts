@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { ask, makeServerFolder, PORT, postgresUrl, USER } from './postgres.ts'
@@ -29,8 +29,11 @@ export async function startPgbouncer(folder: string, postgresFolder: string): Pr
   const data = join(folder, 'pgbouncer')
   const owner = makeServerFolder(folder, data)
   const settings = join(data, 'pgbouncer.ini')
-  writeFileSync(settings, settingsOf(data, postgresFolder))
-  writeFileSync(join(data, 'users.txt'), `"${USER}" ""\n`)
+  const users = join(data, 'users.txt')
+  writeFileSync(settings, settingsOf(data, postgresFolder, users))
+  writeFileSync(users, `"${USER}" ""\n`)
+  // What this process writes may be for its own user's eyes alone.
+  for (const file of [settings, users]) chmodSync(file, 0o644)
   const start = () => spawn(program, ['-q', settings], { ...owner, cwd: data, stdio: 'ignore' })
   let server = start()
   const end = (): Promise<void> =>
@@ -61,7 +64,7 @@ export async function countClients(socketFolder: string, database: string): Prom
 }
 
 /** A user it does not know, such as one that a test makes, is looked up in PostgreSQL. */
-const settingsOf = (data: string, postgresFolder: string) => `
+const settingsOf = (data: string, postgresFolder: string, users: string) => `
 [databases]
 * = host=${postgresFolder} port=${PORT}
 
@@ -71,7 +74,7 @@ listen_port = ${PORT}
 unix_socket_dir = ${data}
 logfile = ${join(data, 'log')}
 auth_type = trust
-auth_file = ${join(data, 'users.txt')}
+auth_file = ${users}
 auth_user = ${USER}
 stats_users = ${USER}
 max_client_conn = 1000
