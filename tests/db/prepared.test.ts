@@ -54,6 +54,11 @@ describe.runIf(made.kind === 'postgres')('a marked statement', () => {
     expect(await prepared(await open(directUrl))).toEqual(['courant_greeting'])
   })
 
+  test('is not prepared where DATABASE_URL says that there is a pooler', async () => {
+    const { directUrl } = await copyDatabase()
+    expect(await prepared(await open(`${directUrl}&pooler=transaction`))).toEqual([])
+  })
+
   test.runIf(isPooled)('is not prepared through PgBouncer', async () => {
     const { url } = await copyDatabase()
     expect(await prepared(await open(url))).toEqual([])
