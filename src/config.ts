@@ -63,11 +63,13 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, 
 const list = (value: string) => value.split(',').map((part) => part.trim())
 const isUrl = (value: string, schemes: readonly string[]) =>
   URL.canParse(value) && schemes.includes(new URL(value).protocol)
+/** What a pooler is must be said rightly or not at all: a slip of the pen would be found out in the middle of a send. */
+const isPoolerKnown = (url: string) => ['transaction', null].includes(new URL(url).searchParams.get('pooler'))
 
 const schema = z.object({
   DATABASE_URL: takes(
-    (value) => /^pglite:\/\/.+/.test(value) || isUrl(value, ['postgres:', 'postgresql:']),
-    'takes pglite://folder or postgres://user:password@host/database',
+    (value) => /^pglite:\/\/.+/.test(value) || (isUrl(value, ['postgres:', 'postgresql:']) && isPoolerKnown(value)),
+    'takes pglite://folder or postgres://user:password@host/database, with ?pooler=transaction or no word on poolers',
   ).default('pglite://./data'),
   SMTP_URL: takes(
     (value) => list(value).every((url) => isUrl(url, ['smtp:', 'smtps:'])),

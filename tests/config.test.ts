@@ -28,6 +28,13 @@ describe('the environment', () => {
     expect(config.relays).toEqual(['smtp://a:25', 'smtps://b'])
   })
 
+  test('a pooler in front of PostgreSQL is one in transaction mode, or is found out', () => {
+    const read = (search: string) => readConfig({ SECRET, DATABASE_URL: `postgres://db.example.org/courant${search}` })
+    expect(read('?pooler=transaction&sslmode=require').databaseUrl).toMatch(/pooler=transaction/)
+    for (const pooler of ['session', 'statement', 'transactions', ''])
+      expect(() => read(`?pooler=${pooler}`)).toThrow('?pooler=transaction')
+  })
+
   test('PostgreSQL needs a secret; the embedded database makes one and keeps it', () => {
     expect(() => readConfig({ DATABASE_URL: 'postgres://localhost/courant' })).toThrow('SECRET is not set')
     const folder = mkdtempSync(join(tmpdir(), 'courant-config-'))

@@ -1,7 +1,7 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { CourantError, reasonOf } from '../errors.ts'
-import { PreparingClient } from './prepared.ts'
+import { namesPooler, PreparingClient } from './prepared.ts'
 import { isTransient } from './transient.ts'
 
 /** Where queries go: a pool, or the transaction one is in. */
@@ -47,8 +47,10 @@ export async function openDatabase(
   holding: 'shared' | 'alone' = 'shared',
 ): Promise<OpenDatabase> {
   const first = typeof size === 'number' ? { connections: size, waitMs: LONGEST_WAIT_MS } : size
-  if (!url.startsWith(EMBEDDED_SCHEME))
-    return open({ connectionString: url, Client: PreparingClient }, first, 'postgres', async () => {})
+  if (!url.startsWith(EMBEDDED_SCHEME)) {
+    const Client = namesPooler(url) ? pg.Client : PreparingClient
+    return open({ connectionString: url, Client }, first, 'postgres', async () => {})
+  }
   const { openEmbedded } = await import('./embedded.ts')
   const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length), holding)
   const config = { host: embedded.socketFolder, user: 'postgres', database: 'postgres' }

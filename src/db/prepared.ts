@@ -26,6 +26,11 @@ export class PreparingClient extends pg.Client {
   }
 }
 
+/** Whether a database's address says that a pooler is in between, for one that passes the server's process id on. */
+export function namesPooler(url: string): boolean {
+  return URL.parse(url)?.searchParams.get('pooler') === 'transaction'
+}
+
 function name(query: unknown): unknown {
   if (typeof query !== 'object' || query === null || !('text' in query) || typeof query.text !== 'string') return query
   const [, mark] = MARK.exec(query.text) ?? []

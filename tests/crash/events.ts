@@ -35,6 +35,8 @@ export const EVENTS: readonly Event[] = [
     { name: `database ${how}, send`, engines: ['postgres'], play: (scene) => restartDatabase(scene, how, 'send') },
     { name: `database ${how}, serve`, engines: ['postgres'], play: (scene) => restartDatabase(scene, how, 'serve') },
   ]),
+  { name: 'PgBouncer restarted, send', engines: ['postgres'], play: (scene) => restartPooler(scene, 'send') },
+  { name: 'PgBouncer restarted, serve', engines: ['postgres'], play: (scene) => restartPooler(scene, 'serve') },
   { name: 'relay gone for a second', engines: BOTH, play: (scene) => loseRelay(scene, 1000) },
   { name: 'relay gone for good', engines: BOTH, play: (scene) => loseRelay(scene, null) },
   { name: 'worker stopped past its lease', engines: ['postgres'], play: stopWorker },
@@ -78,14 +80,24 @@ const half = ({ stage }: Scene) => Math.floor(stage.readers / 2)
 const countBy = ({ stage }: Scene, round: Round, door: number) =>
   stage.relay.calls.slice(round.firstCall).reduce((sum, call) => sum + (call.door === door ? call.taken.length : 0), 0)
 
-/** The worker goes on, or ends with an error such that the next one finishes. */
 async function restartDatabase(scene: Scene, how: 'fast' | 'immediate' | 'crash', by: 'send' | 'serve'): Promise<void> {
-  const { postgres, relay } = scene.stage
-  if (postgres === null) return
+  const { postgres } = scene.stage
+  if (postgres !== null) await restart(scene, by, `database restarted (${how})`, () => postgres.restart(how))
+}
+
+/** Plays nothing where there is no PgBouncer. */
+async function restartPooler(scene: Scene, by: 'send' | 'serve'): Promise<void> {
+  const { pooler } = scene.stage
+  if (pooler !== null) await restart(scene, by, 'PgBouncer restarted', pooler.restart)
+}
+
+/** The worker goes on, or ends with an error such that the next one finishes. */
+async function restart(scene: Scene, by: 'send' | 'serve', where: string, act: () => Promise<void>): Promise<void> {
+  const { relay } = scene.stage
   const round = await beginRound(scene, by === 'send' ? 'hand' : 'slot', NOBODY)
   let restarting: Promise<void> = Promise.resolve()
-  const disarm = onceAtSomeDot(scene, round, `database restarted (${how})`, 0, half(scene), () => {
-    restarting = postgres.restart(how)
+  const disarm = onceAtSomeDot(scene, round, where, 0, half(scene), () => {
+    restarting = act()
   })
   const until = by === 'serve' ? { until: () => isOver(scene, round) } : {}
   await play(scene, round, { words: wordsOf(round, by, scene), strike: null, ...until })

@@ -6,12 +6,13 @@ import { openStage, type Stage } from './stage.ts'
 /**
  * `npm run crash -- --kills 100 --engine embedded --seed 7`: kills real processes in the middle of their sendings, restarts
  * their database, takes away their relay, and holds against the promises what the relay took and what the rows say. Without
- * `--engine` both are played, side by side; `--events no` leaves it at kills, `--only` names one event. The exit code is 1
+ * `--engine` both are played, side by side, with `--pooler` PostgreSQL behind a PgBouncer; `--events no` leaves it at kills, `--only` names one event. The exit code is 1
  * where a promise was broken.
  */
 const options = {
   kills: { type: 'string', default: '100' },
   engine: { type: 'string' },
+  pooler: { type: 'boolean', default: false },
   seed: { type: 'string', default: '1' },
   events: { type: 'string', default: 'yes' },
   only: { type: 'string', default: '' },
@@ -22,7 +23,7 @@ const engines = (['embedded', 'postgres'] as const).filter((one) => (values.engi
 await Promise.all(engines.map(playEngine))
 
 async function playEngine(engine: Stage['engine']): Promise<void> {
-  const stage = await openStage(engine)
+  const stage = await openStage(engine, values.pooler)
   const scene = openScene(stage, Number(values.seed), (line) => process.stdout.write(`${line}\n`))
   try {
     await playKills(scene, Number(values.kills))

@@ -9,13 +9,15 @@ export type Expected = {
   readonly planned: number
   /** Addresses that the relay put off: they may be deferred at the end, and nobody else open. */
   readonly putOff: ReadonlySet<string>
+  /** Numbers of the connections that something ever cut, or whose process was stopped. */
+  readonly cutCalls: ReadonlySet<number>
 }
 
 /** What was found: every broken promise in words, and what was repeated. */
 export type Verdict = {
   readonly broken: readonly string[]
   readonly repeated: number
-  /** Messages repeated whose copy before came over this connection, by the connection's number. */
+  /** How many messages a connection left in doubt that were repeated, by the connection's number. */
   readonly repeatedAfter: ReadonlyMap<number, number>
 }
 
@@ -43,7 +45,7 @@ export function judge(standing: Standing, calls: readonly Call[], expected: Expe
   for (const row of standing.deliveries)
     broken.push(...judgeDelivery(row, byDelivery.get(keyOf(row.edition_id, row.seq)) ?? []))
   for (const edition of standing.editions) broken.push(...judgeEdition(edition, standing, expected))
-  const repeatedAfter = countRepeated(byDelivery.values(), broken)
+  const repeatedAfter = countRepeated(byDelivery.values(), expected.cutCalls, broken)
   broken.push(...standing.badShares.map(({ id, what }) => `share ${id}: ${what}`))
   broken.push(...standing.badMarks.map(({ what }) => what))
   const repeated = [...byDelivery.values()].reduce((sum, all) => sum + all.length - 1, 0)
@@ -102,15 +104,24 @@ function judgeEdition(edition: EditionRow, { deliveries }: Standing, expected: E
   return broken
 }
 
-/** A connection may have left its last message in doubt, and no other; the caller knows whether something cut it. */
-function countRepeated(groups: Iterable<readonly Copy[]>, broken: string[]): ReadonlyMap<number, number> {
+/**
+ * A connection may have left its last message in doubt, and no other; the caller knows whether something cut it. Mostly that
+ * connection brought the first copy. A process that is stopped just before it writes the end of a message writes it when it
+ * goes on, after another has sent it: then it brought the second.
+ */
+function countRepeated(
+  groups: Iterable<readonly Copy[]>,
+  cutCalls: ReadonlySet<number>,
+  broken: string[],
+): ReadonlyMap<number, number> {
   const after = new Map<number, number>()
   for (const copies of groups) {
     if (new Set(copies.map(({ messageId }) => messageId)).size > 1)
       broken.push(`${copies[0]?.to} got one delivery under two Message-IDs`)
-    for (const copy of copies.slice(0, -1)) {
-      after.set(copy.call.number, (after.get(copy.call.number) ?? 0) + 1)
-      if (!copy.isLast) broken.push(`${copy.messageId} was repeated, though its connection had gone on after it`)
+    for (const [n, copy] of copies.slice(0, -1).entries()) {
+      const left = copies.slice(n, n + 2).find(({ isLast, call }) => isLast && cutCalls.has(call.number)) ?? copy
+      after.set(left.call.number, (after.get(left.call.number) ?? 0) + 1)
+      if (!left.isLast) broken.push(`${copy.messageId} was repeated, though its connection had gone on after it`)
     }
   }
   return after

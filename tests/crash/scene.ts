@@ -155,9 +155,10 @@ export async function isOver(scene: Scene, round: Round): Promise<boolean> {
 export async function endRound(scene: Scene, round: Round): Promise<void> {
   const { stage, tally } = scene
   const standing = await stage.look((db) => readStanding(db, atOf(scene)))
-  const verdict = judge(standing, stage.relay.calls, round)
   scene.cuts.push(...round.cuts)
-  const broken = [...verdict.broken, ...judgeCuts(scene.cuts, verdict.repeatedAfter)]
+  const cutCalls = new Set(scene.cuts.flatMap(({ calls }) => calls.map(({ number }) => number)))
+  const verdict = judge(standing, stage.relay.calls, { ...round, cutCalls })
+  const broken = [...verdict.broken, ...judgeCuts(scene.cuts, cutCalls, verdict.repeatedAfter)]
   const repeated = verdict.repeated - tally.repeated
   const open = round.cuts.map(({ calls }) => calls.length)
   const messages = stage.relay.calls.slice(round.firstCall).reduce((sum, call) => sum + call.taken.length, 0)
@@ -174,12 +175,15 @@ export async function endRound(scene: Scene, round: Round): Promise<void> {
 }
 
 /** No kill repeats more than the connections it cut, and nothing is repeated that no kill had cut off. */
-function judgeCuts(cuts: readonly Cut[], repeatedAfter: ReadonlyMap<number, number>): readonly string[] {
+function judgeCuts(
+  cuts: readonly Cut[],
+  known: ReadonlySet<number>,
+  repeatedAfter: ReadonlyMap<number, number>,
+): readonly string[] {
   const broken = cuts.flatMap(({ where, calls }) => {
     const repeated = calls.reduce((sum, call) => sum + (repeatedAfter.get(call.number) ?? 0), 0)
     return repeated > calls.length ? [`${where}: ${repeated} repeated, ${calls.length} connections were open`] : []
   })
-  const known = new Set(cuts.flatMap(({ calls }) => calls.map(({ number }) => number)))
   const unknown = [...repeatedAfter.keys()].filter((number) => !known.has(number))
   if (unknown.length > 0) broken.push(`repeated after connections that nothing cut: ${unknown.join(', ')}`)
   return broken

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { migrateDatabase } from '../../src/db/migrate.ts'
+import { startPgbouncer, type TestPgbouncer } from '../support/pgbouncer.ts'
 import { createDatabase, postgresUrl, startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { populate } from './readers.ts'
 import { type CrashRelay, openRelay } from './relay.ts'
@@ -17,6 +18,8 @@ export type Stage = {
   readonly readers: number
   /** Null on the embedded engine. */
   readonly postgres: TestPostgres | null
+  /** Null where processes come to the database directly. */
+  readonly pooler: TestPgbouncer | null
   /** Works on the database for a moment; an embedded one must be in nobody's hands, or its holder serves. */
   readonly look: <T>(use: (db: Database) => Promise<T>) => Promise<T>
   readonly close: () => Promise<void>
@@ -26,13 +29,18 @@ export type Stage = {
 const READERS = { embedded: 300, postgres: 600 }
 const CONNECTIONS = 5
 
-/** Sets it up: PostgreSQL with its data on disk and fsync on, or an embedded folder on disk. */
-export async function openStage(engine: Stage['engine']): Promise<Stage> {
+/**
+ * Sets it up: PostgreSQL with its data on disk and fsync on, where asked for behind a PgBouncer in transaction mode, or an
+ * embedded folder on disk.
+ */
+export async function openStage(engine: Stage['engine'], isPooled = false): Promise<Stage> {
   const readers = READERS[engine]
   const folder = mkdtempSync(join(tmpdir(), 'courant-crash-'))
   const postgres = engine === 'postgres' ? await startPostgres(folder, ['fsync=on', 'full_page_writes=on']) : null
-  const url = postgres === null ? `pglite://${folder}` : postgresUrl(postgres.socketFolder, 'crash')
   if (postgres !== null) await createDatabase(postgresUrl(postgres.socketFolder, 'postgres'), 'crash')
+  const pooler = isPooled && postgres !== null ? await startPgbouncer(folder, postgres.socketFolder) : null
+  const server = pooler ?? postgres
+  const url = server === null ? `pglite://${folder}` : postgresUrl(server.socketFolder, 'crash')
   const look: Stage['look'] = async (use) => {
     const opened = await openDatabase(url, 2)
     try {
@@ -58,9 +66,11 @@ export async function openStage(engine: Stage['engine']): Promise<Stage> {
     relay,
     readers,
     postgres,
+    pooler,
     look,
     close: async () => {
       await relay.close()
+      await pooler?.stop()
       await postgres?.stop()
       rmSync(folder, { recursive: true, force: true })
     },

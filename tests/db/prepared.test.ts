@@ -5,12 +5,14 @@ import { type Database, openDatabase } from '../../src/db/client.ts'
 import { copyDatabase } from '../support/database.ts'
 
 const made = inject('database')
+const isPooled = made.kind === 'postgres' && made.poolerFolder !== null
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0)) await end()
 })
 afterAll(() => {
   if (made.kind !== 'postgres') console.info('skipped: only PostgreSQL prepares statements')
+  else if (!isPooled) console.info('skipped: PgBouncer itself, which `npm run test:pgbouncer` puts in front')
 })
 
 /** Passes a PostgreSQL connection on as PgBouncer does: the process id that clients are told is its own invention. */
@@ -48,14 +50,24 @@ async function open(url: string): Promise<Database> {
 
 describe.runIf(made.kind === 'postgres')('a marked statement', () => {
   test('is prepared once on a connection of its own', async () => {
+    const { directUrl } = await copyDatabase()
+    expect(await prepared(await open(directUrl))).toEqual(['courant_greeting'])
+  })
+
+  test('is not prepared where DATABASE_URL says that there is a pooler', async () => {
+    const { directUrl } = await copyDatabase()
+    expect(await prepared(await open(`${directUrl}&pooler=transaction`))).toEqual([])
+  })
+
+  test.runIf(isPooled)('is not prepared through PgBouncer', async () => {
     const { url } = await copyDatabase()
-    expect(await prepared(await open(url))).toEqual(['courant_greeting'])
+    expect(await prepared(await open(url))).toEqual([])
   })
 
   test('is not prepared through a pooler, whose sessions are everybody’s', async () => {
     if (made.kind !== 'postgres') return
-    const { url } = await copyDatabase()
-    const database = new URL(url)
+    const { directUrl } = await copyDatabase()
+    const database = new URL(directUrl)
     const port = await startPooler(`${made.socketFolder}/.s.PGSQL.${database.searchParams.get('port')}`)
     database.search = ''
     database.hostname = '127.0.0.1'

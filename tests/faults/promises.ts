@@ -27,7 +27,12 @@ export async function judgeDeliveries(
   wanted: readonly Wanted[],
 ): Promise<readonly string[]> {
   const standing = await readStanding(db, clock.now().toString())
-  const expected = { fromEditionId: Number.POSITIVE_INFINITY, planned: 0, putOff: new Set<string>() }
+  const expected = {
+    fromEditionId: Number.POSITIVE_INFINITY,
+    planned: 0,
+    putOff: new Set<string>(),
+    cutCalls: new Set<number>(),
+  }
   return [...judge(standing, calls, expected).broken, ...judgeArticles(calls, wanted)]
 }
 

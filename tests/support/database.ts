@@ -45,17 +45,26 @@ function scratchFolder(): string {
   return bavail * bsize > ROOM ? memory : tmpdir()
 }
 
+/** A copy of the migrated database; `directUrl` leads to it past the PgBouncer, where there is one. */
+export type DatabaseCopy = { readonly url: string; readonly directUrl: string; readonly remove: () => void }
+
 /** Copies the migrated database without opening it, for tests that start processes. */
-export async function copyDatabase(): Promise<{ url: string; remove: () => void }> {
+export async function copyDatabase(): Promise<DatabaseCopy> {
   const made = inject('database')
   if (made.kind === 'postgres') {
     const name = `test_${randomBytes(6).toString('hex')}`
     await createDatabase(postgresUrl(made.socketFolder, 'postgres'), name, 'template')
-    return { url: postgresUrl(made.socketFolder, name), remove: () => {} }
+    const directUrl = postgresUrl(made.socketFolder, name)
+    return {
+      url: made.poolerFolder === null ? directUrl : postgresUrl(made.poolerFolder, name),
+      directUrl,
+      remove: () => {},
+    }
   }
   const folder = mkdtempSync(join(scratchFolder(), 'courant-test-'))
   cpSync(join(made.folder, 'pgdata'), join(folder, 'pgdata'), { recursive: true })
-  return { url: `pglite://${folder}`, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  const url = `pglite://${folder}`
+  return { url, directUrl: url, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 /**

@@ -13,8 +13,8 @@ export type TestPostgres = {
 }
 
 const DEBIAN = '/usr/lib/postgresql'
-const USER = 'courant'
-const PORT = 54_329
+export const USER = 'courant'
+export const PORT = 54_329
 
 /** The folder of PostgreSQL's programs where Debian puts them, newest first, or null. */
 export function findPostgres(): string | null {
@@ -31,12 +31,7 @@ export async function startPostgres(folder: string, further: readonly string[] =
   const bin = findPostgres()
   if (bin === null) throw new Error('PostgreSQL was not found; on Debian: apt-get install postgresql')
   const data = join(folder, 'postgres')
-  mkdirSync(data, { mode: 0o700 })
-  const owner: { uid?: number; gid?: number } = process.getuid?.() === 0 ? ownerOf('postgres') : {}
-  if (owner.uid !== undefined && owner.gid !== undefined) {
-    chmodSync(folder, 0o755)
-    chownSync(data, owner.uid, owner.gid)
-  }
+  const owner = makeServerFolder(folder, data)
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-sync'], {
     ...owner,
     stdio: 'pipe',
@@ -90,7 +85,8 @@ export async function createDatabase(url: string, name: string, template?: strin
 
 const untilAnswers = (url: string): Promise<void> => ask(url, 'select')
 
-async function ask(url: string, statement: string): Promise<void> {
+/** Asks a database for one thing; waits for a server that is only just starting. */
+export async function ask(url: string, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({ connectionString: url })
     try {
@@ -104,6 +100,19 @@ async function ask(url: string, statement: string): Promise<void> {
       await client.end().catch(() => {})
     }
   }
+}
+
+/**
+ * Makes the folder of a server within `folder`, and says whom the server must run as: as root the user `postgres`, who gets
+ * the folder, else oneself.
+ */
+export function makeServerFolder(folder: string, data: string): { uid?: number; gid?: number } {
+  mkdirSync(data, { mode: 0o700 })
+  if (process.getuid?.() !== 0) return {}
+  const owner = ownerOf('postgres')
+  chmodSync(folder, 0o755)
+  chownSync(data, owner.uid, owner.gid)
+  return owner
 }
 
 function ownerOf(name: string): { uid: number; gid: number } {
