@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../db/client.ts'
+import { codeOf } from '../errors.ts'
 
 /** Rows that do not fit into the least memory a query may have, so that they are written to disk and read from there. */
 export const setLeastMemory = sql`set_config('work_mem', '64kB', true)`
@@ -40,10 +41,4 @@ export function sayWriteFault(code: string | null): string | null {
       'Check which server DATABASE_URL leads to, and let it take changes.'
     )
   return null
-}
-
-/** The SQLSTATE of a failed statement; drizzle puts the driver's error below its own. */
-export function codeOf(error: unknown): string | null {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null
 }
