@@ -80,7 +80,7 @@ describe('health', () => {
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
   })
 
-  test('finds out by a query that needs room on disk, and changes nothing', async () => {
+  test('finds out by a query that needs little room on disk, some blocks, and changes nothing', async () => {
     expect(await findWriteFault(db)).toBeNull()
     const plan = await db.transaction(async (tx) => {
       await tx.execute(sql`select ${setLeastMemory}`)
@@ -91,7 +91,7 @@ describe('health', () => {
       expect(ids).toEqual([{ id: null }])
       return JSON.stringify(rows)
     })
-    expect(plan).toMatch(/"Temp Written Blocks":\s*[1-9]/)
+    expect(plan).toMatch(/"Temp Written Blocks":\s*[1-9],/)
   })
 
   test('says of a full disk that it is one, by the code of the server', async () => {
