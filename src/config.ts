@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { CourantError, maskUrl } from './errors.ts'
 import { readDomain } from './mail/address/address.ts'
 import { readSender } from './mail/address/sender.ts'
 import { readEhloName } from './mail/relay/ehlo-name.ts'
+import { isTrustProxy, readTrustProxy, type TrustProxy } from './trust-proxy.ts'
 
 /** The validated environment. */
 export type Config = {
@@ -29,17 +29,12 @@ export type Config = {
   readonly collectAllowPrivate: boolean
   readonly logLevel: string
   readonly templatesDir: string | null
-  /** Whose X-Forwarded-For is believed. */
+  /** Whose X-Forwarded-For is believed; where proxies are named, nobody else may connect. */
   readonly trustProxy: TrustProxy
   readonly subscribeLimit: SubscribeLimit
   /** Subscribe forms in an hour that are heeded, on all servers together; null for no limit. */
   readonly subscribeBudget: number | null
 }
-
-/** How many proxies stand in front, or the networks (CIDR) they are in. */
-export type TrustProxy =
-  | { readonly kind: 'hops'; readonly hops: number }
-  | { readonly kind: 'networks'; readonly networks: readonly string[] }
 
 /** How often one network may send the form in so many seconds; null for no limit. */
 export type SubscribeLimit = { readonly requests: number; readonly seconds: number } | null
@@ -105,7 +100,7 @@ const schema = z.object({
   LOG_LEVEL: takes((value) => LOG_LEVELS.includes(value), `takes one of ${LOG_LEVELS.join(', ')}`).default('info'),
   TEMPLATES_DIR: takes((value) => existsSync(value), 'takes a folder that exists').optional(),
   TRUST_PROXY: takes(
-    (value) => /^\d{1,2}$/.test(value) || list(value).every(isNetwork),
+    isTrustProxy,
     'takes the number of proxies in front (0 for none), or their addresses or networks, separated by commas',
   ).default('0'),
   SUBSCRIBE_LIMIT: takes(
@@ -170,7 +165,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     collectAllowPrivate: YES.includes(values.COLLECT_ALLOW_PRIVATE.toLowerCase()),
     logLevel: values.LOG_LEVEL,
     templatesDir: values.TEMPLATES_DIR ?? null,
-    trustProxy: readProxies(values.TRUST_PROXY),
+    trustProxy: readTrustProxy(values.TRUST_PROXY),
     subscribeLimit: readLimit(values.SUBSCRIBE_LIMIT) ?? null,
     subscribeBudget: values.SUBSCRIBE_BUDGET.toLowerCase() === 'off' ? null : Number(values.SUBSCRIBE_BUDGET),
   }
@@ -191,16 +186,6 @@ const withoutBrackets = (host: string) => host.replace(/^\[(.*)\]$/, '$1')
 function ownUrl(host: string, port: string): string {
   if (['127.0.0.1', '0.0.0.0', '::'].includes(host)) return `http://localhost:${port}`
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-}
-
-function isNetwork(value: string): boolean {
-  return ipaddr.isValidCIDR(value) || ipaddr.IPv6.isValid(value) || ipaddr.IPv4.isValidFourPartDecimal(value)
-}
-
-function readProxies(value: string): TrustProxy {
-  if (/^\d{1,2}$/.test(value)) return { kind: 'hops', hops: Number(value) }
-  const whole = (address: string) => `${address}/${ipaddr.parse(address).kind() === 'ipv6' ? 128 : 32}`
-  return { kind: 'networks', networks: list(value).map((one) => (one.includes('/') ? one : whole(one))) }
 }
 
 /** Undefined for what says no limit. */

@@ -63,3 +63,9 @@ function textOf(error: unknown): string {
   )
   return said === undefined ? 'unknown error' : `${said}`
 }
+
+/** The code of an error (the SQLSTATE of a failed statement); drizzle puts the driver's error below its own. */
+export function codeOf(error: unknown): string | null {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null
+}

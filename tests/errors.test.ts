@@ -6,7 +6,7 @@ import { edition } from '../src/db/schema/edition.ts'
 import { orderByHand } from '../src/deliver/plan/order.ts'
 import { planEdition } from '../src/deliver/plan.ts'
 import { sendDue } from '../src/deliver/send.ts'
-import { CourantError, reasonOf } from '../src/errors.ts'
+import { CourantError, codeOf, reasonOf } from '../src/errors.ts'
 import { main } from '../src/main.ts'
 import { handClock } from './support/clock.ts'
 import { openTestDatabase } from './support/database.ts'
@@ -61,6 +61,14 @@ describe('what an unknown error says', () => {
     ['text', 'text'],
   ])('is words and never [object Object]: %#', (error, said) => {
     expect(reasonOf(error)).toBe(said)
+  })
+
+  test('has the code of its cause where it has one, else its own', () => {
+    const full = Object.assign(new Error('no room'), { code: '53100' })
+    expect(codeOf(full)).toBe('53100')
+    expect(codeOf(new Error('Failed query', { cause: full }))).toBe('53100')
+    expect(codeOf(new Error('none'))).toBeNull()
+    expect(codeOf('text')).toBeNull()
   })
 
   test('leaves out the values of the statement that failed', async () => {

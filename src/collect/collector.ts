@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
+import { fitConnections } from '../descriptors.ts'
 import type { Candidate } from './source/due.ts'
 import { type Leased, leaseSource } from './source/lease.ts'
 
@@ -25,8 +26,8 @@ type CollectorWork = {
 type Running = { readonly candidate: Candidate; state: 'asked' | 'silent' | 'fetched' }
 
 /** Concurrent fetches without and with those of silent hosts. Sources that failed last time get at most half of either. */
-const MOST_BUSY = 16
-const MOST_RUNNING = 256
+const MOST_BUSY = fitConnections('hosts', 16)
+const MOST_RUNNING = fitConnections('hosts', 256)
 /** A fetch that takes longer makes room for another: a socket costs next to nothing while its host is silent. */
 const SILENT_AFTER_MS = 500
 /** A host that another process is asking is tried again after this. */

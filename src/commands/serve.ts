@@ -6,6 +6,7 @@ import { keepAligned } from '../db/database-clock.ts'
 import { type Jobs, openJobs } from '../db/jobs.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { openPagesPool, openWorkerPools, POOL_SIZES } from '../db/pools.ts'
+import { requireDescriptors } from '../descriptors.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
@@ -43,6 +44,7 @@ export function registerServe(program: Command, context: CommandContext): void {
 async function serve(context: CommandContext, roles: readonly Role[]): Promise<void> {
   const config = context.config()
   const log = context.log()
+  requireDescriptors('postgres')
   const waitingFor = new Set<string>()
   const stopAsked = hearSignals(log, context.clock, waitingFor)
   const opened = await openDatabase(config.databaseUrl, POOL_SIZES.shared, 'alone')

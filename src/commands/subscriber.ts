@@ -107,9 +107,7 @@ function registerList(group: Command, context: CommandContext): void {
 }
 
 function registerShow(group: Command, context: CommandContext): void {
-  group
-    .command('show')
-    .argument('<email>', 'their address', address('<email>'))
+  aboutReader(group, 'show')
     .description('all that is kept of one reader, with the evidence of consent')
     .action(async (email: string) => {
       const reader = await context.withDatabase(async (db) => ({
@@ -124,14 +122,16 @@ function registerShow(group: Command, context: CommandContext): void {
     })
 }
 
+/** A command about one reader, who is named by their address. */
+const aboutReader = (group: Command, name: string): Command =>
+  group.command(name).argument('<email>', 'their address', address('<email>'))
+
 function saySuppressed({ reason, askedAt }: NonNullable<Reader['suppressed']>): string {
   return `suppressed: ${reason}${askedAt === null ? '' : `, asked to confirm ${askedAt}`}`
 }
 
 function registerLift(group: Command, context: CommandContext): void {
-  group
-    .command('lift')
-    .argument('<email>', 'their address', address('<email>'))
+  aboutReader(group, 'lift')
     .description('ask the reader of a suppressed address to confirm anew; nothing else is sent there until they do')
     .requiredOption('--reason <text>', 'why; it is kept with the reader', lines('--reason'))
     .action(async (email: string, { reason }: { reason: string }) => {

@@ -5,8 +5,8 @@ import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-sql/pglite-socket'
 import { takeTurns } from './turns.ts'
 
-/** What `embedded-engine.ts` hands to its worker thread. */
-export type EmbeddedOrder = { readonly folder: string; readonly socket: string }
+/** What `embedded-engine.ts` hands to its worker thread; `mostFiles`: the engine keeps no more open. */
+export type EmbeddedOrder = { readonly folder: string; readonly socket: string; readonly mostFiles: number }
 /** What it asks the thread for. */
 export type EmbeddedQuestion = 'clients' | 'close'
 /** What the thread says back; `clients` answers the question for open connections. */
@@ -22,7 +22,9 @@ const port = parentPort
 if (port === null) throw new Error('embedded-worker.ts runs as a worker thread only')
 const say = (word: EmbeddedWord) => port.postMessage(word)
 
-const database = await PGlite.create(order.folder)
+const database = await PGlite.create(order.folder, {
+  startParams: [...PGlite.defaultStartParams, '-c', `max_files_per_process=${order.mostFiles}`],
+})
 // The option's type is a class that the package does not export; these are all the methods its handler calls.
 const turns = takeTurns(database, {
   onPanic: () => void endThread(),

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
+import { fitEngineFiles, requireDescriptors } from '../descriptors.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { announceHolder, type Joined, joinHolder, SOCKET_NAME, withdrawHolder } from './embedded-holder.ts'
@@ -42,7 +43,7 @@ const PLAIN_WASM = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
  * through it takes the folder over, so their statements fail for seconds only.
  *
  * @throws CourantError `database.held` when the holder does not answer, or one does and `holding` is `alone`;
- * `database.embedded` when the database does not open.
+ * `database.embedded` when the database does not open; `machine.descriptors`.
  */
 export async function openEmbedded(
   folder: string,
@@ -109,7 +110,7 @@ async function openHere(path: string, lock: DatabaseSync, socketFolder: string, 
     return await hold(path, lock, socketFolder, patienceMs)
   } catch (cause) {
     lock.close()
-    throw notOpening(path, cause)
+    throw cause instanceof CourantError ? cause : notOpening(path, cause)
   }
 }
 
@@ -135,13 +136,14 @@ const notOpening = (path: string, cause: unknown) =>
   })
 
 async function hold(path: string, lock: DatabaseSync, socketFolder: string, patienceMs: number): Promise<Embedded> {
+  requireDescriptors('embedded')
   // What a holder that died has said of itself would lead others to a socket where nobody answers.
   withdrawHolder(path)
   const socket = join(socketFolder, SOCKET_NAME)
   rmSync(socket, { force: true })
   for (const flag of PLAIN_WASM) setFlagsFromString(flag)
   makePrivateFiles()
-  const engine = await EmbeddedEngine.start({ folder: join(path, 'pgdata'), socket })
+  const engine = await EmbeddedEngine.start({ folder: join(path, 'pgdata'), socket, mostFiles: fitEngineFiles() })
   // A new one is unpacked with rights for everybody.
   makePrivateFolder(path)
   announceHolder(path, socketFolder)

@@ -8,6 +8,7 @@ import { rememberReaderFields } from '../digest/view/reader.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Relay, relayName } from '../mail/relay/relay.ts'
+import { announceDoubt } from './account/announce.ts'
 import { finishEditions } from './edition.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { checkVariant } from './message-check.ts'
@@ -59,7 +60,8 @@ export async function sendDue(
   const supply = openSupply(db, owner, editionId, clock, signal, sender.log)
   const idle = new IdleTracker(clock, signal)
   const ledger = openLedger(db, clock, () => idle.working, signal, sender.log)
-  const write = openWriter(db, sender, clock, signal)
+  const written = new Set<number>()
+  const write = noting(written, openWriter(db, sender, clock, signal))
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
     const brake = openBrake(clock, signal)
@@ -68,6 +70,8 @@ export async function sendDue(
   })
   const settled = await Promise.allSettled(lanes.map(runLane))
   await supply.close()
+  // Only a line of the log is lost: /readyz says it all the same.
+  await retryTransient(clock, () => announceDoubt(db, sender.log, [...written]), { signal }).catch(() => {})
   const ends = settled.map((lane) => {
     if (lane.status === 'rejected') throw lane.reason
     return lane.value
@@ -77,6 +81,14 @@ export async function sendDue(
   sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble: trouble.reply }, 'relay.unreachable')
   await deferRest(db, owner, editionId, trouble, clock)
   return trouble.reply
+}
+
+/** Notes the editions that messages are written of: one that is paused is written of no more, so that its pause is news. */
+function noting(editionIds: Set<number>, write: ReturnType<typeof openWriter>): typeof write {
+  return (claimed) => {
+    editionIds.add(claimed.lease.editionId)
+    return write(claimed)
+  }
 }
 
 /** What kept every lane that had something to send from its relay; null where one of them got through. */

@@ -4,6 +4,7 @@ import type { CommandContext } from '../commands/call/context.ts'
 import { openSender } from '../commands/call/sender.ts'
 import { type SendReport, sendNow } from '../commands/digest/send.ts'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { requireDescriptors } from '../descriptors.ts'
 import { openLog } from '../log.ts'
 import { type Demo, startDemo } from './demo.ts'
 import { findPort } from './serve.ts'
@@ -22,6 +23,7 @@ export function registerDemo(program: Command, context: CommandContext): void {
 }
 
 async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
+  requireDescriptors('embedded')
   const stopAsked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   const running = await startDemo(context.clock)
   try {

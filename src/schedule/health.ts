@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { findInDoubt } from '../deliver/account/bound.ts'
-import { reasonOf } from '../errors.ts'
+import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
-import { codeOf, findWriteFault } from './writable.ts'
+import { findWriteFault } from './writable.ts'
 
 /** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
 type Health = { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings?: readonly string[] }

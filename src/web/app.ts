@@ -5,6 +5,7 @@ import type { Site, SiteContext, SiteEnv, Web } from './context.ts'
 import { limitBody } from './guard/body.ts'
 import { forbidStoring } from './guard/caching.ts'
 import { guardHeaders } from './guard/headers.ts'
+import { allowProxiesOnly } from './guard/proxies.ts'
 import { logRequests } from './log.ts'
 import { routeAssets } from './page/assets.ts'
 import { openPages } from './page/pages.ts'
@@ -28,6 +29,7 @@ export function makeApp(web: Web): Hono<SiteEnv> {
   const app = new Hono<SiteEnv>()
   app.use(logRequests(site))
   app.use(forbidStoring())
+  app.use(allowProxiesOnly(site))
   for (const [path, handle] of Object.entries(web.mounts ?? {})) {
     const pass = (c: SiteContext) => handle(c.req.raw)
     app.all(path, pass).all(`${path}/*`, pass)

@@ -4,12 +4,15 @@ import { isIP } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { fitConnections } from '../descriptors.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { SiteEnv } from './context.ts'
 
 /** A server that listens. `close` takes no new connection, lets requests end, and cuts off what still runs after 5 s. */
 type Listening = { readonly url: string; readonly close: () => Promise<void> }
 
+/** Those on top are closed at once: many idle ones would leave no descriptor for anything else. */
+const MOST_CLIENTS = 10_000
 const DRAIN_MS = 5_000
 /** A form of 64 KB takes no longer, even over a poor line. */
 const REQUEST_MS = 30_000
@@ -28,6 +31,7 @@ export async function listen(app: Hono<SiteEnv>, port: number, host: string): Pr
     serverOptions: { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
   })
   if (!(server instanceof Server)) throw new RangeError('not an HTTP/1.1 server')
+  server.maxConnections = fitConnections('clients', MOST_CLIENTS)
   const isBusy = countRequests(server)
   try {
     await once(server, 'listening')

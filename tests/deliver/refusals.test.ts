@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { Result } from '../../src/deliver/account/write.ts'
 import { accountResults } from '../../src/deliver/account.ts'
@@ -66,6 +67,33 @@ describe('a relay that is wrong for a moment', () => {
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(500)
     expect(smtp.messages).toHaveLength(500)
     expect(await countEdition(db, edition)).toMatchObject({ sent: 500, failed: 0 })
+  })
+
+  test('is told once in the log, with how many have the edition and without the relay’s words', async () => {
+    const { world, edition } = await planned(100)
+    const smtp = await sink({ reply: ({ to }) => (numberOf(to) <= 10 ? null : `550 5.1.1 <${to}>: no such user`) })
+    const lines: string[] = []
+    const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
+    const sender = { ...(await senderTo(`${smtp.url}?connections=2`)), log }
+    await sendEdition(db, sender, edition, fastClock(NOON, 20))
+    await world.addArticles(1)
+    const other = await planByHand(db, world, handClock(NOON.add({ minutes: 1 })))
+    await pauseEdition(db, other)
+    await sendDue(db, sender, null, fastClock(NOON.add({ minutes: 2 }), 20))
+    const said = lines.filter((line) => line.includes('edition.paused')).map((line) => JSON.parse(line))
+    const { sent, failed } = await countEdition(db, edition)
+    expect(said).toEqual([
+      expect.objectContaining({
+        level: 40,
+        editionId: edition,
+        newsletter: 'morgen',
+        sent,
+        failed,
+        unsent: 100 - sent - failed,
+      }),
+    ])
+    expect(said[0].sent).toBeGreaterThan(0)
+    expect(lines.join('')).not.toContain('@')
   })
 
   test('is told on /readyz until the edition is resumed, without the relay’s words', async () => {

@@ -14,9 +14,18 @@ export type Ended = {
 /** A command under way. */
 export type Command = { readonly child: ChildProcess; readonly ended: Promise<Ended> }
 
-/** Starts the real command line in a process of its own. */
-export function startCommand(words: readonly string[], environment: Record<string, string>, input?: string): Command {
-  const child = spawn(process.execPath, [...FLAGS, CLI, ...words], {
+/** Starts the real command line in a process of its own, which may have so many `descriptors` open where it is said. */
+export function startCommand(
+  words: readonly string[],
+  environment: Record<string, string>,
+  input?: string,
+  descriptors?: number,
+): Command {
+  const line = [process.execPath, ...FLAGS, CLI, ...words]
+  const limited =
+    descriptors === undefined ? line : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...line]
+  const [program = '', ...rest] = limited
+  const child = spawn(program, rest, {
     env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })

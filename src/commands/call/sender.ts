@@ -2,10 +2,11 @@ import { hostname } from 'node:os'
 import type { Config } from '../../config.ts'
 import type { Stationery } from '../../deliver/message.ts'
 import type { Sender } from '../../deliver/send.ts'
+import { fitConnections, readDescriptorLimit, requireDescriptors } from '../../descriptors.ts'
 import { loadTemplates } from '../../digest/template.ts'
 import type { Logger } from '../../log.ts'
 import { chooseEhloName } from '../../mail/relay/ehlo-name.ts'
-import { parseRelay, passwordRisk, relayName } from '../../mail/relay/relay.ts'
+import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/relay/relay.ts'
 import { openLinkKeys } from '../../subscribe/links.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
@@ -18,14 +19,34 @@ export async function openStationery(config: Config, apart = false): Promise<Sta
   }
 }
 
-/** What a worker sends with, by the configuration; `apart` as for `loadTemplates`. Warns of a password that others could read. */
+/**
+ * What a worker sends with, by the configuration; `apart` as for `loadTemplates`. Warns of a password that others could read,
+ * and of more connections than the process may open, of which it takes fewer.
+ *
+ * @throws CourantError `machine.descriptors`.
+ */
 export async function openSender(config: Config, log: Logger, apart = false): Promise<Sender> {
+  requireDescriptors('postgres')
   const ehloName = chooseEhloName(config.ehloName, hostname(), config.baseUrl)
-  const relays = config.relays.map((url) => parseRelay(url, ehloName))
+  const relays = fitRelays(
+    config.relays.map((url) => parseRelay(url, ehloName)),
+    log,
+  )
   for (const relay of relays) {
     const risk = passwordRisk(relay)
     const hint = 'Leave tls out of SMTP_URL, or set tls=require.'
     if (risk !== null) log.warn({ relay: relayName(relay), risk, hint }, 'relay.insecure')
   }
   return { relays, stationery: await openStationery(config, apart), log }
+}
+
+function fitRelays(relays: readonly Relay[], log: Logger): readonly Relay[] {
+  const wanted = relays.reduce((sum, { connections }) => sum + connections, 0)
+  const fitting = fitConnections('relays', wanted)
+  if (fitting === wanted) return relays
+  const hint = 'Raise the number of files and connections this process may open (ulimit -n).'
+  log.warn({ wanted, fitting, limit: readDescriptorLimit(), hint }, 'relay.connections_limited')
+  return relays.map((relay) => {
+    return { ...relay, connections: Math.max(1, Math.floor((relay.connections * fitting) / wanted)) }
+  })
 }

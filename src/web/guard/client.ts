@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import type { TrustProxy } from '../../config.ts'
+import type { TrustProxy } from '../../trust-proxy.ts'
 
 type Address = ReturnType<typeof ipaddr.process>
 
@@ -34,6 +34,12 @@ export function networkOf(client: string | null): string {
 function parse(text: string): Address | null {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(text)?.[1] ?? text
   return ipaddr.IPv6.isValid(bare) || ipaddr.IPv4.isValidFourPartDecimal(bare) ? ipaddr.process(bare) : null
+}
+
+/** Whether a connection comes from one of these networks; one whose address is not known comes from none. */
+export function isFromNetworks(networks: readonly string[], remote: string | null): boolean {
+  const address = parse(remote ?? '')
+  return address !== null && isIn(networks, address)
 }
 
 function isIn(networks: readonly string[], address: Address): boolean {

@@ -6,11 +6,13 @@ type Visitor = { readonly ip: string | null; readonly userAgent: string | null }
 
 const LONGEST_USER_AGENT = 300
 
+/** The address the connection comes from: the reader's, or that of the proxy in front. */
+export const remoteOf = (c: SiteContext): string | null => c.env?.incoming?.socket?.remoteAddress ?? null
+
 /** Says where a request came from. */
 export function visitorOf({ config }: Site, c: SiteContext): Visitor {
-  const remote = c.env?.incoming?.socket?.remoteAddress ?? null
   return {
-    ip: readClient(config.trustProxy, remote, c.req.header('x-forwarded-for') ?? null),
+    ip: readClient(config.trustProxy, remoteOf(c), c.req.header('x-forwarded-for') ?? null),
     userAgent: c.req.header('user-agent')?.slice(0, LONGEST_USER_AGENT) ?? null,
   }
 }

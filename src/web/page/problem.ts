@@ -1,6 +1,6 @@
 import { isTransient } from '../../db/transient.ts'
 import { type Locale, phrase } from '../../digest/locale.ts'
-import { CourantError } from '../../errors.ts'
+import { CourantError, codeOf } from '../../errors.ts'
 import type { Site, SiteContext } from '../context.ts'
 import { languageOf } from './language.ts'
 import { showPage } from './show.ts'
@@ -38,13 +38,8 @@ export function showFault(site: Site, c: SiteContext, error: unknown): Response 
   const place =
     error instanceof Error ? (error.stack ?? '').split('\n').find((line) => /^\s+at /.test(line)) : undefined
   const why = error instanceof CourantError && code.startsWith('template.') ? error.why : undefined
-  site.log.error({ code, why, cause: codeOf(error), place: place?.trim() }, 'web.fault')
+  const cause = codeOf(error instanceof CourantError ? error.cause : error) ?? undefined
+  site.log.error({ code, why, cause, place: place?.trim() }, 'web.fault')
   const isBusy = code === 'subscriber.busy' || code.startsWith('database.') || isTransient(error)
   return showProblem(site, c, isBusy ? 503 : 500)
-}
-
-/** A database's own code lies in the cause. */
-function codeOf(error: unknown): string | undefined {
-  const cause = error instanceof Error ? error.cause : undefined
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : undefined
 }
