@@ -16,9 +16,8 @@ export function readDescriptorLimit(): number | null {
   try {
     const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return limit === undefined ? null : Number(limit)
-  } catch (error) {
-    // Without a descriptor left for this file there is none for anything.
-    return error instanceof Error && 'code' in error && error.code === 'EMFILE' ? 0 : null
+  } catch {
+    return null
   }
 }
 

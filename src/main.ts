@@ -25,6 +25,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: 
   suppression: async () => (await import('./commands/suppression.ts')).registerSuppression,
   digest: async () => (await import('./commands/digest/digest.ts')).registerDigest,
   edition: async () => (await import('./commands/edition.ts')).registerEdition,
+  notice: async () => (await import('./commands/notice.ts')).registerNotice,
   feed: async () => (await import('./commands/feed.ts')).registerFeed,
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { findInDoubt } from '../deliver/account/bound.ts'
+import { countDoubted } from '../deliver/notice/in-doubt.ts'
 import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
@@ -17,7 +18,7 @@ const ANSWER_MS = 5_000
 
 /**
  * Says within `answerMs` whether the database answers and takes changes, a scheduler, in whichever process, is alive, and no
- * edition waits for somebody to look at its refusals. Never throws.
+ * edition or notice waits for somebody to look at its refusals. Never throws.
  */
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
@@ -40,7 +41,12 @@ async function look(db: Database, now: Temporal.Instant): Promise<Health> {
   const beatAt = await readBeat(db)
   const fault = await findWriteFault(db)
   const inDoubt = await findInDoubt(db)
-  const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
+  const doubted = await countDoubted(db)
+  const reasons = [
+    ...(fault === null ? judge(beatAt, now).reasons : [fault]),
+    ...inDoubt.map(sayInDoubt),
+    ...(doubted === 0 ? [] : [sayDoubted(doubted)]),
+  ]
   const spent = await readSpentBudget(db, now)
   return { ready: reasons.length === 0, reasons, ...(spent !== null && { warnings: [sayFlood(spent)] }) }
 }
@@ -64,6 +70,9 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
 /** Anybody may ask: what the relay said may name a reader. */
 const sayInDoubt = (editionId: number) =>
   `Edition ${editionId} is paused: its relay refused too many readers for good. "courant edition show ${editionId}" says more.`
+const sayDoubted = (notices: number) =>
+  `${notices} confirmation mails wait: a relay refused too many for good, so nobody is suppressed for it. Once it is well, ` +
+  'run "courant notice resume".'
 const sayFlood = (perHour: number) =>
   `More than ${perHour} subscribe forms came within an hour, and those on top are not heeded. Look who sends them; if they are ` +
   'readers, raise SUBSCRIBE_BUDGET.'

@@ -200,12 +200,12 @@ describe('without a file descriptor left', () => {
     expect(takenBy(relay)).toHaveLength(READERS)
   })
 
-  test('a template that cannot be opened is named, and nothing is planned', async () => {
+  test('too few even for the templates are told by their number before any is opened, and nothing is planned', async () => {
     const { environment, url } = await prepare()
     const script = 'ulimit -n 24; "$@"'
     const end = await runShell(script, ['digest', 'send', '--json'], environment)
     expect(end.code).toBe(1)
-    expect(end.err).toMatch(/template .* cannot be read.*EMFILE/)
+    expect(end.err).toMatch(/machine\.descriptors.*no more than 24 files and connections/)
     await useDatabase(url, async (db) => expect((await db.execute(sql`select from edition`)).rows).toEqual([]))
   })
 })

@@ -19,9 +19,9 @@ export type Doubt = { readonly reason: string; readonly earlier: readonly Refuse
 
 /** How the reason of an edition begins that is paused for its refusals. */
 export const DOUBT = 'the refusals are in doubt'
-/** Of an edition's last outcomes, so many may be refusals for good. */
-const WINDOW = 1_000
-const MOST_REFUSED = Math.max(20, 0.02 * WINDOW)
+/** Of the last outcomes of an edition, or of all notices, so many may be refusals for good. */
+export const WINDOW = 1_000
+export const MOST_REFUSED = Math.max(20, 0.02 * WINDOW)
 /** Of one domain so many are needed, and more than half of its outcomes. */
 const DOMAIN_REFUSED = 20
 /** Refusals further back belong to no moment; where one domain was refused last, so many shares are counted. */

@@ -3,15 +3,26 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Outcome } from '../outcome.ts'
 import type { ClaimedNotice } from './claim.ts'
+import { doubtRefusals } from './in-doubt.ts'
 
 /** A claimed notice and what became of it. */
 export type NoticeResult = { readonly notice: ClaimedNotice; readonly outcome: Outcome }
 
 /**
  * Writes what became of notices, those that were taken over by another worker left out, and suppresses the addresses
- * whose mailbox is gone: one statement. Returns the ids of those it wrote.
+ * whose mailbox is gone, unless too many are (`doubtRefusals`). Returns the ids of those it wrote.
  */
 export async function accountNotices(
+  db: Database,
+  results: readonly NoticeResult[],
+  now: Temporal.Instant,
+): Promise<ReadonlySet<number>> {
+  if (!results.some(({ outcome }) => outcome.suppress)) return writeOutcomes(db, results, now)
+  return db.transaction(async (tx) => writeOutcomes(tx, await doubtRefusals(tx, results, now), now))
+}
+
+/** One statement. */
+async function writeOutcomes(
   db: Database,
   results: readonly NoticeResult[],
   now: Temporal.Instant,

@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import type { CommandContext } from './call/context.ts'
+
+/** `courant notice resume`: confirmation mails that wait since too many were refused. */
+export function registerNotice(program: Command, context: CommandContext): void {
+  program
+    .command('notice')
+    .description('mails that ask readers to confirm')
+    .command('resume')
+    .description('let those go on that wait since too many were refused for good: they are tried again')
+    .option('--believe-refusals', 'they are right: end these, and suppress each address')
+    .action(async ({ believeRefusals = false }: { believeRefusals?: boolean }) => {
+      const { resumeNotices } = await import('../deliver/notice/in-doubt.ts')
+      const count = await context.withDatabase((db) => resumeNotices(db, context.clock.now(), believeRefusals))
+      const what = `${count.toLocaleString('en')} ${count === 1 ? 'mail' : 'mails'}`
+      const text = believeRefusals
+        ? `${what} ended, and the addresses suppressed.`
+        : `${what} will be tried again at once.`
+      context.print({ resumed: count, believed: believeRefusals }, text)
+    })
+}
