@@ -7,6 +7,8 @@ const BENCHES: Readonly<Record<string, string>> = {
   plan: '[readers]: planning 10,000, 100,000 and 1,000,000 readers on PostgreSQL, 100,000 on the embedded engine',
   soak: '[readers]: one worker sends a million messages: its memory, its pace, dead rows',
   embedded: 'planning and sending on the embedded engine, beside a plain nodemailer pool',
+  pages: '[readers] [rounds]: 200 browsers beside a send, in one process and two: what each takes from the other',
+  hostile: '[payloads] [seed]: a hundred sources made to do harm: how long /healthz takes beside them',
   smtp: '[port]: our SMTP client beside nodemailer’s, in CPU time a message',
 }
 

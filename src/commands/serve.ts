@@ -128,11 +128,17 @@ export async function startServer(
     const work = roles.includes('worker') ? await openWork(config, log) : null
     const jobs = await openJobs(opened, log)
     ends.set('work under way', jobs.close)
-    const web = roles.includes('web') ? await startWeb(config, opened, log, clock, jobs, extras) : null
+    const web = roles.includes('web')
+      ? await startWeb(config, opened, log, clock, jobs, { ...extras, sendsToo: work !== null })
+      : null
     if (web !== null) ends.set('requests', web.close)
     if (work !== null) {
-      const { startWorker } = await import('../schedule/workers.ts')
-      const { collecting } = await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
+      const [{ startWorker }, { collectApart }] = await Promise.all([
+        import('../schedule/workers.ts'),
+        import('../schedule/collecting.ts'),
+      ])
+      await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
+      const collecting = collectApart(work.apart, log, clock, stopping.signal)
       ends.set('collecting', () => collecting)
     }
     if (roles.includes('scheduler')) {
@@ -153,7 +159,7 @@ async function startWeb(
   log: Logger,
   clock: Clock,
   jobs: Jobs,
-  extras: ServerExtras,
+  extras: Pick<Web, 'mounts' | 'sendsToo'>,
 ) {
   const [{ makeApp }, { listen }, { readHealth }, { openLinkKeys }] = await Promise.all([
     import('../web/app.ts'),
@@ -179,20 +185,13 @@ async function startWeb(
 }
 
 async function openWork(config: Config, log: Logger) {
-  const [{ openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
+  const [{ openSender }, { makeUserAgent }] = await Promise.all([
     import('./call/sender.ts'),
     import('../collect/http/agent.ts'),
-    import('../collect/source/secrets.ts'),
   ])
-  return {
-    sender: await openSender(config, log, true),
-    collecting: {
-      userAgent: makeUserAgent(config.baseUrl),
-      allowPrivate: config.collectAllowPrivate,
-      cipher: openSecretCipher(config.secrets),
-    },
-    log,
-  }
+  const { databaseUrl, secrets, logLevel, collectAllowPrivate: allowPrivate } = config
+  const apart = { databaseUrl, secrets, logLevel, allowPrivate, userAgent: makeUserAgent(config.baseUrl) }
+  return { sender: await openSender(config, log, true), apart, log }
 }
 
 /** @throws CourantError `usage`, naming the roles there are. */

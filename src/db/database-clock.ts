@@ -87,9 +87,14 @@ export class DatabaseClock implements Clock {
 
 /**
  * Lets a clock go by the database's: asks it now, which is waited for, and again every 30 s until the signal, since it, too,
- * may be set. `clock.off` says once how far this machine's clock is off.
+ * may be set. `clock.off` says once how far this machine's clock is off, unless `log` is null.
  */
-export async function keepAligned(clock: DatabaseClock, db: Database, log: Logger, signal: AbortSignal): Promise<void> {
+export async function keepAligned(
+  clock: DatabaseClock,
+  db: Database,
+  log: Logger | null,
+  signal: AbortSignal,
+): Promise<void> {
   let saidMs = 0
   let askedMs = 0
   const align = async () => {
@@ -97,7 +102,7 @@ export async function keepAligned(clock: DatabaseClock, db: Database, log: Logge
     const offsetMs = await clock.align(db)
     if (Math.abs(offsetMs - saidMs) <= LEAST_OFFSET_MS) return
     saidMs = offsetMs
-    log.warn({ offsetMs }, 'clock.off')
+    log?.warn({ offsetMs }, 'clock.off')
   }
   await align()
   void watch()

@@ -13,7 +13,7 @@ export const POOL_SIZES = {
 } as const satisfies Record<string, PoolSize>
 
 /** What a worker works with. */
-export type WorkerPools = Readonly<Record<'sending' | 'planning' | 'collecting', Database>>
+export type WorkerPools = Readonly<Record<'sending' | 'planning', Database>>
 
 /** Opens the pool of the web's pages. */
 export function openPagesPool(opened: OpenDatabase): Database {
@@ -22,10 +22,9 @@ export function openPagesPool(opened: OpenDatabase): Database {
 
 /** Opens the pools of a worker. */
 export function openWorkerPools(opened: OpenDatabase): WorkerPools {
-  const { sending, planning, collecting } = POOL_SIZES
+  const { sending, planning } = POOL_SIZES
   return {
     sending: opened.openPool(sending).db,
     planning: opened.openPool(planning).db,
-    collecting: opened.openPool(collecting).db,
   }
 }

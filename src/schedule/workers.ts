@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { keepCollecting, logSources } from '../collect/collect.ts'
 import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
 import type { WorkerPools } from '../db/pools.ts'
 import { finishEditions } from '../deliver/edition.ts'
@@ -8,6 +7,9 @@ import { hasDueShare } from '../deliver/send/lease.ts'
 import { unlessStopped } from '../deliver/send/rest.ts'
 import { reasonOf } from '../errors.ts'
 import { deliverDue, planDue, type TickWork } from './tick.ts'
+
+/** What a worker works with; collecting, which a tick does too, has its own thread here. */
+type WorkerWork = Pick<TickWork, 'sender' | 'log'>
 
 /** What a worker does when it is woken: it looks what is due, and does it. */
 type Look = () => Promise<void>
@@ -23,7 +25,7 @@ const AFTER_FAILURE_MS = 20_000
  */
 function listLooks(
   { planning, sending }: WorkerPools,
-  work: TickWork,
+  work: WorkerWork,
   jobs: Pick<Jobs, 'wake'>,
   clock: Clock,
   signal: AbortSignal,
@@ -48,17 +50,16 @@ function listLooks(
 
 /**
  * Starts a worker: from now on it looks whenever it is woken, and once at the start. What fails is logged, waits a while
- * and keeps nobody else from anything; the next wake-up tries again. Sources need no wake-up: it fetches them when they are
- * due, so that nothing else waits for a fetch. Once `signal` is aborted it begins nothing; closing the jobs and awaiting
- * `collecting` wait for what is under way.
+ * and keeps nobody else from anything; the next wake-up tries again. Once `signal` is aborted it begins nothing; closing the
+ * jobs waits for what is under way. Sources are collected apart (`collecting.ts`).
  */
 export async function startWorker(
   pools: WorkerPools,
-  work: TickWork,
+  work: WorkerWork,
   jobs: Jobs,
   clock: Clock,
   signal: AbortSignal,
-): Promise<{ readonly collecting: Promise<void> }> {
+): Promise<void> {
   const looks = listLooks(pools, work, jobs, clock, signal)
   const late = new AbortController()
   signal.addEventListener('abort', () => setTimeout(() => late.abort(), PATIENCE_MS).unref(), { once: true })
@@ -76,6 +77,4 @@ export async function startWorker(
     await jobs.work(queue, () => run(queue))
     await jobs.wake(queue)
   }
-  const options = { ...work.collecting, ...logSources(work.log), clock, signal }
-  return { collecting: keepCollecting(pools.collecting, options, work.log) }
 }

@@ -5,6 +5,7 @@ import type { Site, SiteContext, SiteEnv, Web } from './context.ts'
 import { limitBody } from './guard/body.ts'
 import { forbidStoring } from './guard/caching.ts'
 import { guardHeaders } from './guard/headers.ts'
+import { pacePages } from './guard/pace.ts'
 import { allowProxiesOnly } from './guard/proxies.ts'
 import { logRequests } from './log.ts'
 import { routeAssets } from './page/assets.ts'
@@ -37,6 +38,7 @@ export function makeApp(web: Web): Hono<SiteEnv> {
   app.use(guardHeaders(site))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(site, c, methods) }))
   app.use(limitBody(site))
+  if (site.sendsToo) app.use(pacePages(site))
   routeAssets(app, site)
   routeHealth(app, site)
   routeHome(app, site)

@@ -23,6 +23,8 @@ export type Web = {
   }>
   /** An answer to the subscribe form takes no less than this (150): its time says nothing about the address. */
   readonly answerAfterMs?: number
+  /** This process sends mails, too: pages are let in at a pace that leaves it time for them. */
+  readonly sendsToo?: boolean
   /** Paths handed through, each with all below it, to a handler that answers for itself. */
   readonly mounts?: Readonly<Record<string, (request: Request) => Promise<Response>>>
 }

@@ -159,6 +159,20 @@ describe('a reader', () => {
     expect(ends).toContain('other')
   })
 
+  test('reads the smallest that waits first, so that a feed as most are waits for none that is made to take all there is', async () => {
+    const reader = openReader()
+    const ended: string[] = []
+    const readAs = (name: string, octets: number) =>
+      read(reader, `${feedOf(name)}${' '.repeat(octets)}`).then(() => ended.push(name))
+    await Promise.all([
+      readAs('first', 3_000),
+      readAs('large', 2_000_000),
+      readAs('middle', 20_000),
+      readAs('small', 0),
+    ])
+    expect(ended).toEqual(['first', 'small', 'middle', 'large'])
+  })
+
   test('gives up what is no longer wanted: while it waits, and in the middle of it', async () => {
     const reader = openReader({ milliseconds: 20_000 })
     await read(reader, feedOf('a'))

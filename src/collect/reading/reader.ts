@@ -11,6 +11,8 @@ export type Asking = {
 }
 
 type Task = Asking & {
+  /** Of what is to be read. */
+  readonly octets: number
   readonly order: { readonly name: keyof Work; readonly input: unknown }
   readonly resolve: (output: unknown) => void
   readonly reject: (error: unknown) => void
@@ -50,7 +52,9 @@ export class Reader {
   }
 
   /**
-   * Does a piece of work in its turn: first come, first served, but one after another for suspects.
+   * Does a piece of work in its turn: the smallest of those that wait first, since a document takes no more time than its
+   * length allows, so that a feed as most are does not wait for a hundred that are made to take all there is; but one after
+   * another for suspects.
    *
    * @throws CourantError as `ReaderThread.read` does.
    */
@@ -60,7 +64,7 @@ export class Reader {
     asking: Asking = {},
   ): Promise<ReturnType<Work[Name]>> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const task: Task = { ...asking, order: { name, input }, resolve, reject }
+    const task: Task = { ...asking, octets: octetsOf(input), order: { name, input }, resolve, reject }
     const giveUp = () => {
       const at = this.#waiting.indexOf(task)
       if (at < 0) return
@@ -89,9 +93,14 @@ export class Reader {
     }
   }
 
+  /** The place of the smallest that may be read now, the first come among equals; −1 for none. */
   #findNext(): number {
     const isSuspectRead = [...this.#seats].some(({ task }) => task?.isSuspect === true)
-    return this.#waiting.findIndex(({ isSuspect }) => !isSuspect || !isSuspectRead)
+    let smallest = -1
+    for (const [at, { isSuspect, octets }] of this.#waiting.entries())
+      if (!(isSuspect && isSuspectRead) && octets < (this.#waiting[smallest]?.octets ?? Number.POSITIVE_INFINITY))
+        smallest = at
+    return smallest
   }
 
   /** An idle seat, or a new one where there is need of it; null where there is none. */
@@ -142,6 +151,13 @@ export class Reader {
     seat.idle.abort()
     await seat.thread.end()
   }
+}
+
+/** Octets of the documents in what is to be read. */
+function octetsOf(input: unknown): number {
+  if (ArrayBuffer.isView(input)) return input.byteLength
+  if (typeof input !== 'object' || input === null) return 0
+  return Object.values(input).reduce((sum: number, part) => sum + octetsOf(part), 0)
 }
 
 /** The one of this process: its threads are the machine's, however many parts of Courant read at once. */

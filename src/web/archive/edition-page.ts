@@ -1,48 +1,53 @@
-import { createHash } from 'node:crypto'
 import { phrase } from '../../digest/locale.ts'
 import { sayDate, sayDayWithYear } from '../../digest/typography/times.ts'
 import { readPublication } from '../../digest/variant.ts'
 import { composeDigest } from '../../digest/view/compose.ts'
+import type { DigestArticle } from '../../digest/view/entry.ts'
 import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
+import { digestOf, keepPages } from '../page/kept.ts'
 import { languageOf } from '../page/language.ts'
 import type { Language } from '../page/pages.ts'
 import { hrefIn, type Page, renderPage, sendPage } from '../page/show.ts'
 import type { ShownEdition } from './editions.ts'
 
-/** Pages rendered last, by all that they are made of: at most 4 MB. */
+/** At most 4 MB. */
 const MOST_KEPT = 40
 
 /** Answers with a page of an edition; `path` is that of its first page. */
-type EditionPages = (c: SiteContext, newsletter: Newsletter, edition: ShownEdition, path: string) => Response
+type EditionPages = (c: SiteContext, newsletter: Newsletter, edition: ShownEdition, path: string) => Promise<Response>
 
 /** Shows pages of editions. What was rendered is kept for the next reader, and not sent to one who has it (ETag). */
 export function openEditionPages(site: Site): EditionPages {
-  const kept = new Map<string, string>()
-  return (c, newsletter, edition, path) => {
+  const kept = keepPages(MOST_KEPT)
+  return async (c, newsletter, edition, path) => {
     const language = languageOf(c, newsletter.locale)
-    const key = digestOf(JSON.stringify([language, hrefIn(language.locale, c), path, newsletter, edition]))
-    const page = () => pageOf(site, language, newsletter, edition, path)
-    const html = kept.get(key) ?? renderPage(site, c, language, page())
-    kept.delete(key)
-    kept.set(key, html)
-    for (const oldest of kept.keys()) if (kept.size > MOST_KEPT) kept.delete(oldest)
+    const parts = [language, hrefIn(language.locale, c), path, newsletter, edition]
+    const found = kept.find(parts)
+    const page = async () => pageOf(site, language, newsletter, edition, await edition.readArticles(), path)
+    const html = found ?? renderPage(site, c, language, await page())
+    if (found === null) kept.keep(parts, html)
     if (!edition.home) c.header('X-Robots-Tag', 'noindex')
     c.header('ETag', `"${digestOf(html)}"`)
     return sendPage(c, language, { isPublic: true }, html)
   }
 }
 
-const digestOf = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 22)
-
-function pageOf(site: Site, { locale }: Language, newsletter: Newsletter, edition: ShownEdition, path: string): Page {
+function pageOf(
+  site: Site,
+  { locale }: Language,
+  newsletter: Newsletter,
+  edition: ShownEdition,
+  articles: readonly DigestArticle[],
+  path: string,
+): Page {
   const { page, pages } = edition
-  const count = edition.articles.length
+  const count = articles.length
   const { lead, sections, intro, words } = composeDigest({
     publication: { ...readPublication(newsletter), maxArticles: count },
     locale,
     // What names no language of its own is in the newsletter's.
-    articles: edition.articles.map((one) => ({ ...one, language: one.language ?? newsletter.locale })),
+    articles: articles.map((one) => ({ ...one, language: one.language ?? newsletter.locale })),
     at: edition.at,
     intro: page === 1 ? edition.intro : null,
     browserUrl: '',
@@ -53,7 +58,6 @@ function pageOf(site: Site, { locale }: Language, newsletter: Newsletter, editio
   const pathOf = (number: number) => (number === 1 ? path : `${path}?page=${number}`)
   return {
     template: 'edition',
-    isPublic: true,
     title: [`${newsletter.name} – ${day}`, ...(page === 1 ? [] : [numbered])].join(', '),
     newsletters: [newsletter.name],
     look: newsletter,

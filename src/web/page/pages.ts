@@ -6,6 +6,7 @@ import { Liquid } from 'liquidjs'
 import type { Config } from '../../config.ts'
 import { type Locale, phrase } from '../../digest/locale.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
+import { keepPages } from './kept.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */
 export type Language = { readonly locale: Locale; readonly chosen: Locale | null }
@@ -15,13 +16,16 @@ export type Asset = { readonly type: string; readonly version: string; readonly 
 
 /** The page templates and style sheets, read and parsed once. */
 export type Pages = {
-  readonly render: (template: string, language: Language, view: object) => string
+  /** A page that is the same for everybody is kept for whoever asks for it next. */
+  readonly render: (template: string, language: Language, view: object, isPublic?: boolean) => string
   readonly assets: ReadonlyMap<string, Asset>
 }
 
 const OWN = fileURLToPath(new URL('../../../templates/pages/', import.meta.url))
 const PICO = fileURLToPath(import.meta.resolve('@picocss/pico/css/pico.min.css'))
 const VERSION_LETTERS = 12
+/** At most 2 MB: a form has 25 KB, nearly all of it time zones, which take 4 ms to render. */
+const MOST_KEPT = 40
 
 /**
  * Reads `templates/pages/`; a file of the same name in `pages/` of TEMPLATES_DIR is taken for ours. In them `say` speaks a
@@ -34,12 +38,19 @@ export function openPages(config: Pick<Config, 'templatesDir' | 'baseUrl'>): Pag
   const base = new URL(config.baseUrl).pathname.replace(/\/$/, '')
   const assets = readAssets(folders)
   const engine = openEngine(folders, base, assets)
-  const render = (template: string, language: Language, view: object) => {
+  const kept = keepPages(MOST_KEPT)
+  const fill = (template: string, language: Language, view: object) => {
     try {
       return engine.renderFileSync(`${template}.liquid`, view, { globals: language }) as string
     } catch (cause) {
       throw invalid(template, cause)
     }
+  }
+  const render: Pages['render'] = (template, language, view, isPublic = false) => {
+    const found = isPublic ? kept.find([template, language, view]) : null
+    const html = found ?? fill(template, language, view)
+    if (isPublic && found === null) kept.keep([template, language, view], html)
+    return html
   }
   for (const name of new Set(folders.flatMap((folder) => filesIn(folder, '.liquid')))) {
     try {

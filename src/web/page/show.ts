@@ -53,7 +53,7 @@ export function renderPage(site: Site, c: SiteContext, language: Language, page:
       href: hrefIn(locale, c),
     })),
   }
-  return site.pages.render(page.template, language, { ...page.view, frame })
+  return site.pages.render(page.template, language, { ...page.view, frame }, page.isPublic === true)
 }
 
 /** Answers with a rendered page; a reader who has it already (its ETag is set) is told so instead. */

@@ -1,0 +1,40 @@
+import { enableCompileCache } from 'node:module'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { CollectingSetup } from './collecting.ts'
+
+/** What Courant runs in a thread of its own for its sources: `collecting.ts` starts it, and tells it to stop. */
+const port = parentPort
+if (port === null) throw new Error('collecting-thread.ts runs as a worker thread only')
+const { databaseUrl, secrets, userAgent, allowPrivate, logLevel, cacheFolder }: CollectingSetup = workerData
+if (cacheFolder !== null) enableCompileCache(cacheFolder)
+const stopping = new AbortController()
+port.once('message', () => stopping.abort())
+
+const [
+  { systemClock },
+  { keepCollecting, logSources },
+  { openSecretCipher },
+  { openDatabase },
+  { DatabaseClock, keepAligned },
+  { POOL_SIZES },
+  { openLog },
+] = await Promise.all([
+  import('../clock.ts'),
+  import('../collect/collect.ts'),
+  import('../collect/source/secrets.ts'),
+  import('../db/client.ts'),
+  import('../db/database-clock.ts'),
+  import('../db/pools.ts'),
+  import('../log.ts'),
+])
+const log = openLog(logLevel)
+const opened = await openDatabase(databaseUrl, POOL_SIZES.collecting)
+try {
+  const clock = new DatabaseClock(systemClock)
+  // The main thread has said how far this machine's clock is off.
+  if (opened.engine === 'postgres') await keepAligned(clock, opened.db, null, stopping.signal)
+  const options = { userAgent, allowPrivate, cipher: openSecretCipher(secrets), ...logSources(log) }
+  await keepCollecting(opened.db, { ...options, clock, signal: stopping.signal }, log)
+} finally {
+  await opened.close()
+}
