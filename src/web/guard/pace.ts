@@ -7,7 +7,7 @@ import { showProblem } from '../page/problem.ts'
  * A page takes a millisecond of a thread that may be sending as well, and more of the machine: so pages take a third of it at
  * most, and 200 readers who look at a page for a second are never kept waiting (`npm run bench -- pages`).
  */
-const EVERY_MS = 5
+const EVERY_MS = 4.75
 /** As many as came in no time at all, after a while in which few did. */
 const BURST_MS = 500
 /** Whoever would wait longer is told to come again, and not at once. */
