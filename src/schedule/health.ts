@@ -18,7 +18,7 @@ const ANSWER_MS = 5_000
 
 /**
  * Says within `answerMs` whether the database answers and takes changes, a scheduler, in whichever process, is alive, and no
- * edition or notice waits for somebody to look at its refusals. Never throws.
+ * edition waits for somebody to look at its refusals. Never throws.
  */
 export async function readHealth(db: Database, now: Temporal.Instant, answerMs = ANSWER_MS): Promise<Health> {
   const late = new AbortController()
@@ -42,13 +42,11 @@ async function look(db: Database, now: Temporal.Instant): Promise<Health> {
   const fault = await findWriteFault(db)
   const inDoubt = await findInDoubt(db)
   const doubted = await countDoubted(db)
-  const reasons = [
-    ...(fault === null ? judge(beatAt, now).reasons : [fault]),
-    ...inDoubt.map(sayInDoubt),
-    ...(doubted === 0 ? [] : [sayDoubted(doubted)]),
-  ]
+  const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
   const spent = await readSpentBudget(db, now)
-  return { ready: reasons.length === 0, reasons, ...(spent !== null && { warnings: [sayFlood(spent)] }) }
+  // Strangers cause these two with what they type into a form: they are not to take a server out of service.
+  const warnings = [...(doubted === 0 ? [] : [sayDoubted(doubted)]), ...(spent === null ? [] : [sayFlood(spent)])]
+  return { ready: reasons.length === 0, reasons, ...(warnings.length > 0 && { warnings }) }
 }
 
 function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
@@ -71,8 +69,8 @@ function judge(beatAt: Temporal.Instant | null, now: Temporal.Instant): Health {
 const sayInDoubt = (editionId: number) =>
   `Edition ${editionId} is paused: its relay refused too many readers for good. "courant edition show ${editionId}" says more.`
 const sayDoubted = (notices: number) =>
-  `${notices} confirmation mails wait: a relay refused too many for good, so nobody is suppressed for it. Once it is well, ` +
-  'run "courant notice resume".'
+  `${notices} confirmation mails wait: a relay refused too many for good, so nobody is suppressed for it. They are tried again; ` +
+  'once the relay is well, "courant notice resume" does so at once.'
 const sayFlood = (perHour: number) =>
   `More than ${perHour} subscribe forms came within an hour, and those on top are not heeded. Look who sends them; if they are ` +
   'readers, raise SUBSCRIBE_BUDGET.'

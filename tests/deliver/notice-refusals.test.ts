@@ -28,7 +28,7 @@ const states = async () =>
   )
 const suppressed = async () =>
   (await db.execute<{ n: number }>(sql`select count(*)::integer as n from suppression`)).rows[0]?.n
-const AN_HOUR_LATER = NOON.add({ minutes: 61 })
+const LATER = NOON.add({ minutes: 91 })
 
 describe('a relay that refuses every confirmation mail for a moment', () => {
   test('suppresses nobody: the mails wait, and arrive once each by themselves when it is well', async () => {
@@ -41,23 +41,24 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     expect(await states()).toEqual({ queued: 60 })
 
     isWrong = false
-    await sendNotices(db, sender, handClock(AN_HOUR_LATER))
+    await sendNotices(db, sender, handClock(LATER))
     expect(await states()).toEqual({ sent: 60 })
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(60)
     expect(smtp.messages).toHaveLength(60)
   })
 
-  test('is told on /readyz until somebody has the mails tried again, also where it goes on refusing', async () => {
+  test('is a warning on /readyz until somebody has the mails tried again, also where it goes on refusing', async () => {
     await askToConfirm(db, 30, [world])
     const smtp = await sink({ reply: () => GONE })
     const sender = await senderTo(`${smtp.url}?connections=1`)
     await sendNotices(db, sender, handClock(NOON))
-    await sendNotices(db, sender, handClock(AN_HOUR_LATER))
+    await sendNotices(db, sender, handClock(LATER))
     expect([await suppressed(), await countDoubted(db)]).toEqual([0, 30])
     await beat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({
-      ready: false,
-      reasons: [expect.stringMatching(/^30 confirmation mails wait: .*"courant notice resume"\.$/)],
+      ready: true,
+      reasons: [],
+      warnings: [expect.stringMatching(/^30 confirmation mails wait: .*"courant notice resume" does so at once\.$/)],
     })
     expect(await resumeNotices(db, NOON, false)).toBe(30)
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
@@ -77,6 +78,31 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     await sendNotices(db, sender, handClock(NOON))
     expect([await suppressed(), await countDoubted(db)]).toEqual([35, 0])
   })
+})
+
+test('a relay that goes on refusing has each mail a few times in two days, and then none of them, with nobody suppressed', async () => {
+  await askToConfirm(db, 25, [world])
+  let refused = 0
+  const refuse = () => {
+    refused += 1
+    return GONE
+  }
+  const smtp = await sink({ reply: refuse })
+  const sender = await senderTo(`${smtp.url}?connections=1`)
+  for (let hour = 0; hour <= 60; hour += 1) await sendNotices(db, sender, handClock(NOON.add({ hours: hour })))
+  expect([await suppressed(), await states(), await countDoubted(db)]).toEqual([0, { failed: 25 }, 0])
+  expect(refused).toBeLessThanOrEqual(25 * 8)
+})
+
+test('addresses that do not exist and are spread over days are suppressed, however many there are', async () => {
+  const smtp = await sink({ reply: () => GONE })
+  const sender = await senderTo(`${smtp.url}?connections=1`)
+  for (let day = 0; day < 3; day += 1) {
+    await askToConfirm(db, 15, [world])
+    await sendNotices(db, sender, handClock(NOON.add({ hours: 24 * day })))
+    await db.execute(sql`update subscriber set email = 'old' || email, email_key = 'old' || email_key`)
+  }
+  expect([await suppressed(), await states()]).toEqual([45, { failed: 45 }])
 })
 
 test('up to twenty addresses that do not exist among many are suppressed as before', async () => {

@@ -2,43 +2,48 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { DOUBT, MOST_REFUSED, WINDOW } from '../account/bound.ts'
-import type { Outcome } from '../outcome.ts'
+import type { Backoff } from '../outcome/class.ts'
+import { type Outcome, retryLater } from '../outcome.ts'
+import type { ClaimedNotice } from './claim.ts'
 
 /** A notice that was refused for good, and the suppression it ended with. */
 type Refused = { readonly id: number; readonly suppressionId: number }
 
 /** How the reason of one begins whose refusal the operator believed: it counts no more. */
 const BELIEVED = 'the refusal was believed'
-/** A relay that is well again is found out by what it refused; requests that nobody can confirm end after 7 days. */
-const TRY_AGAIN_MINUTES = 60
+/** Refusals further back belong to no moment: over the months more than twenty people mistype their address. */
+const MOMENT = { hours: 1 }
+/** A relay that is well again is found out by what it refused. */
+const TRY_AGAIN: Backoff = { first: 60, growth: 2, longest: 12 * 60 }
 
-/** The notices that wait since too many were refused; as literals, so that the index over the open notices serves. */
-const isDoubted = sql`n.state in ('queued', 'sending') and n.state = 'queued' and starts_with(n.reason, ${DOUBT})`
+/** The notices in doubt since too many were refused; as literals, so that the index over the open notices serves. */
+const isDoubted = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${DOUBT})`
+/** Those of them that nobody is sending. */
+const isWaiting = sql`${isDoubted} and n.state = 'queued'`
 
 /**
- * Of the last 1,000 notices with an outcome no more than 20 are believed to be refused for good: one more, and these wait with
- * it instead, nobody is suppressed, and so on until the operator has decided (`resumeNotices`). Two workers may each let one
- * more pass, which the next takes back with all others.
+ * No more than 20 notices an hour are believed to be refused for good: one more, and these wait with it instead and are tried
+ * again until 48 hours after they were asked for; nobody is suppressed while any of them waits, unless the operator decides
+ * (`resumeNotices`). Two workers may each let one more pass, which the next takes back with all others.
  */
-export async function doubtRefusals<Result extends { readonly outcome: Outcome }>(
+export async function doubtRefusals<Result extends { readonly notice: ClaimedNotice; readonly outcome: Outcome }>(
   tx: Database,
   results: readonly Result[],
   now: Temporal.Instant,
 ): Promise<readonly Result[]> {
   const hard = results.filter(({ outcome }) => outcome.suppress)
-  const earlier = await readRefused(tx)
+  const earlier = await readRefused(tx, now)
   if (earlier.length + hard.length <= MOST_REFUSED && (await countDoubted(tx)) === 0) return results
   await takeBack(tx, earlier, now)
-  const retryAt = now.add({ minutes: TRY_AGAIN_MINUTES })
   return results.map((one) => {
-    const { outcome } = one
+    const { notice, outcome } = one
     if (!outcome.suppress) return one
-    const reason = `${DOUBT}: ${outcome.reason}`
-    return { ...one, outcome: { ...outcome, state: 'deferred', reason, suppress: false, retryAt } }
+    const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
+    return { ...one, outcome: retryLater(attempt, now, `${DOUBT}: ${outcome.reason}`, outcome.reply, TRY_AGAIN) }
   })
 }
 
-/** How many notices wait for somebody to look at their refusals. */
+/** How many notices are in doubt: they wait, or are being sent again. */
 export async function countDoubted(db: Database): Promise<number> {
   const rows = await db.execute<{ count: number }>(
     sql`select count(*)::integer as count from notice n where ${isDoubted}`,
@@ -56,7 +61,7 @@ export async function resumeNotices(db: Database, now: Temporal.Instant, believe
     ? await db.execute(sql`
         with ended as (
           update notice n set state = 'failed', reason = ${BELIEVED} || substr(n.reason, ${DOUBT.length + 1}::integer)
-          where ${isDoubted} returning n.id, n.subscriber_id, n.reason
+          where ${isWaiting} returning n.id, n.subscriber_id, n.reason
         ), gone as (
           insert into suppression (email_hash, email, reason, evidence, created_at)
           select distinct on (p.email_hash) p.email_hash, p.email, 'bounced', e.reason, ${at}::timestamptz
@@ -65,13 +70,13 @@ export async function resumeNotices(db: Database, now: Temporal.Instant, believe
         )
         select id from ended`)
     : await db.execute(
-        sql`update notice n set due_at = ${at}::timestamptz, reason = null where ${isDoubted} returning n.id`,
+        sql`update notice n set due_at = ${at}::timestamptz, reason = null where ${isWaiting} returning n.id`,
       )
   return resumed.rows.length
 }
 
-/** Which of the last notices were refused for good, and are suppressed for it. */
-async function readRefused(tx: Database): Promise<readonly Refused[]> {
+/** Which of the last notices were refused for good in the last hour, and are suppressed for it. */
+async function readRefused(tx: Database, now: Temporal.Instant): Promise<readonly Refused[]> {
   const rows = await tx.execute<Refused>(sql`
     select n.id, x.id as "suppressionId"
     from (
@@ -80,7 +85,7 @@ async function readRefused(tx: Database): Promise<readonly Refused[]> {
     ) n
     join subscriber p on p.id = n.subscriber_id
     join suppression x on x.email_hash = p.email_hash and x.reason = 'bounced' and x.edition_id is null
-      and x.created_at >= n.created_at
+      and x.created_at >= greatest(n.created_at, ${now.subtract(MOMENT).toString()}::timestamptz)
     where n.state = 'failed' and not starts_with(coalesce(n.reason, ''), ${BELIEVED})
     order by n.id`)
   return rows.rows
@@ -94,6 +99,6 @@ async function takeBack(tx: Database, refused: readonly Refused[], now: Temporal
   await tx.execute(sql`delete from suppression where id = any(${suppressions}::bigint[])`)
   await tx.execute(sql`
     update notice set state = 'queued', reason = ${`${DOUBT}: `} || coalesce(reason, ''),
-      due_at = ${now.add({ minutes: TRY_AGAIN_MINUTES }).toString()}
+      due_at = ${now.add({ minutes: TRY_AGAIN.first }).toString()}
     where id = any(${notices}::bigint[]) and state = 'failed'`)
 }
