@@ -144,7 +144,7 @@ describe('a reader', () => {
   })
 
   test('reads one document of a suspect at a time, and others beside it', async () => {
-    const reader = openReader({ milliseconds: 2_500 })
+    const reader = openReader({ milliseconds: 1_500 })
     await read(reader, feedOf('a'))
     const ends: string[] = []
     const suspect = (name: string) =>

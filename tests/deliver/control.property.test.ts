@@ -197,6 +197,6 @@ test('after any pausing, resuming, cancelling and hiding during sends the counts
       for (const [number, at] of smtpAtHiding)
         expect(mails.filter((mail) => mail.at >= at && mail.shows.includes(number))).toEqual([])
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   )
 })

@@ -157,7 +157,7 @@ describe('sending', () => {
     const edition = await plan(n)
     const smtp = await startSink()
     await smtp.close()
-    await sendEdition(db, await senderTo(`${smtp.url}?connections=4`), edition, clockFrom(NOON))
+    await sendEdition(db, await senderTo(`${smtp.url}?connections=4`), edition, fastClock(NOON, 20))
     const rows = await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2`)
     expect(rows.rows).toEqual([{ state: 'deferred', attempts: 0, n }])
     expect(await countEdition(db, edition)).toMatchObject({ planned: n, deferred: n, queued: 0, sending: 0 })

@@ -95,6 +95,6 @@ test('each article reaches each reader exactly once, however the clock jumps and
         select rhythm, slot_at from edition group by newsletter_id, rhythm, slot_at having count(*) > 1`)
       expect(twice.rows).toEqual([])
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   )
 }, 180_000)
