@@ -35,7 +35,7 @@ export const NOTHING_COLLECTED: Collected = {
 }
 
 /** How often a worker looks for due sources. */
-const LOOK_EVERY_MS = 4_000
+export const LOOK_EVERY_MS = 4_000
 /** After a fault collecting pauses for a second, then twice as long each time, up to this. */
 const LONGEST_PAUSE_MS = 5_000
 
@@ -91,15 +91,17 @@ function tally(outcomes: readonly Outcome[]): Collected {
 
 /**
  * Fetches each source when it is due, until the signal is aborted; then fetches are cancelled and leases released. Any number
- * of workers share the sources. A fault of the database is logged, and collecting resumes after a pause. Never throws.
+ * of workers share the sources. A fault of the database is logged, and collecting resumes after a pause. With `idleMs` it also
+ * ends once nothing was due or under way for that long. Never throws.
  */
 export async function keepCollecting(
   db: Database,
-  options: CollectOptions & { readonly signal: AbortSignal },
+  options: CollectOptions & { readonly signal: AbortSignal; readonly idleMs?: number },
   log: Logger,
 ): Promise<void> {
-  const { clock, signal } = options
+  const { clock, signal, idleMs = Number.POSITIVE_INFINITY } = options
   let faults = 0
+  let busyMs = clock.monotonicMs()
   const onFault = (error: unknown) => {
     faults += 1
     log.error({ reason: reasonOf(error) }, 'collect.failed')
@@ -108,10 +110,12 @@ export async function keepCollecting(
     await collectOne(db, leased, options, onFetched)
   }
   const collector = new Collector({ db, clock, signal, onlyDue: true, collect, onFault })
-  while (!signal.aborted) {
+  while (!signal.aborted && clock.monotonicMs() - busyMs < idleMs) {
     const before = faults
     try {
-      await collector.fetchFor(await findDueSources(db, clock.now()), LOOK_EVERY_MS)
+      const due = await findDueSources(db, clock.now())
+      if (due.length > 0 || collector.isBusy) busyMs = clock.monotonicMs()
+      await collector.fetchFor(due, LOOK_EVERY_MS)
     } catch (error) {
       onFault(error)
     }

@@ -79,6 +79,11 @@ export class Collector {
     }
   }
 
+  /** Whether fetches are under way. */
+  get isBusy(): boolean {
+    return this.#running.size > 0
+  }
+
   /** Waits for the fetches under way. Nothing may be fetched after that. */
   async end(): Promise<void> {
     await Promise.all(this.#ends)

@@ -138,7 +138,7 @@ export async function startServer(
         import('../schedule/collecting.ts'),
       ])
       await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
-      const collecting = collectApart(work.apart, log, clock, stopping.signal)
+      const collecting = collectApart(opened.db, work.apart, log, clock, stopping.signal)
       ends.set('collecting', () => collecting)
     }
     if (roles.includes('scheduler')) {

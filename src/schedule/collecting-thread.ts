@@ -5,10 +5,12 @@ import type { CollectingSetup } from './collecting.ts'
 /** What Courant runs in a thread of its own for its sources: `collecting.ts` starts it, and tells it to stop. */
 const port = parentPort
 if (port === null) throw new Error('collecting-thread.ts runs as a worker thread only')
-const { databaseUrl, secrets, userAgent, allowPrivate, logLevel, cacheFolder }: CollectingSetup = workerData
+const { databaseUrl, secrets, userAgent, allowPrivate, logLevel, idleMs, cacheFolder }: CollectingSetup = workerData
 if (cacheFolder !== null) enableCompileCache(cacheFolder)
 const stopping = new AbortController()
 port.once('message', () => stopping.abort())
+// The thread ends with its work, also when nobody tells it to.
+port.unref()
 
 const [
   { systemClock },
@@ -34,7 +36,7 @@ try {
   // The main thread has said how far this machine's clock is off.
   if (opened.engine === 'postgres') await keepAligned(clock, opened.db, null, stopping.signal)
   const options = { userAgent, allowPrivate, cipher: openSecretCipher(secrets), ...logSources(log) }
-  await keepCollecting(opened.db, { ...options, clock, signal: stopping.signal }, log)
+  await keepCollecting(opened.db, { ...options, clock, signal: stopping.signal, idleMs }, log)
 } finally {
   await opened.close()
 }

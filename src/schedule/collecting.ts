@@ -1,6 +1,9 @@
 import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
+import { LOOK_EVERY_MS } from '../collect/collect.ts'
+import { findDueSources } from '../collect/source/due.ts'
+import type { Database } from '../db/client.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 
@@ -11,25 +14,33 @@ export type CollectingSetup = {
   readonly userAgent: string
   readonly allowPrivate: boolean
   readonly logLevel: string
+  /** It ends when there was nothing to collect for so long. */
+  readonly idleMs: number
   readonly cacheFolder: string | null
 }
 
 const AGAIN_AFTER_MS = 5_000
+/** Starting the thread takes half a second of CPU, keeping it 50 MB. */
+const IDLE_MS = 60_000
 
 /**
  * Collects sources when they are due, in a thread of its own, until the signal is aborted and what was under way has ended:
  * receiving, comparing and storing what a hundred sources bring keeps a thread for seconds, in which no page would be
- * answered and no mail sent (`npm run bench -- hostile`). A thread that fails is logged and started anew. Never throws.
+ * answered and no mail sent (`npm run bench -- hostile`). There is a thread while there is something to collect; one that fails
+ * is logged and started anew. Never throws.
  */
 export async function collectApart(
-  setup: Omit<CollectingSetup, 'cacheFolder'>,
+  db: Database,
+  setup: Omit<CollectingSetup, 'cacheFolder' | 'idleMs'>,
   log: Logger,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await runThread({ ...setup, cacheFolder: getCompileCacheDir() ?? null }, signal)
+      const due = await findDueSources(db, clock.now())
+      if (due.length === 0) await clock.sleep(LOOK_EVERY_MS, signal)
+      else await runThread({ ...setup, idleMs: IDLE_MS, cacheFolder: getCompileCacheDir() ?? null }, signal)
     } catch (error) {
       log.error({ reason: reasonOf(error) }, 'collect.failed')
       await clock.sleep(AGAIN_AFTER_MS, signal)
@@ -43,6 +54,8 @@ function runThread(workerData: CollectingSetup, signal: AbortSignal): Promise<vo
   const stop = () => worker.postMessage('stop')
   signal.addEventListener('abort', stop, { once: true })
   worker.once('error', reject)
-  worker.once('exit', () => (signal.aborted ? resolve() : reject(new Error('the collecting thread has ended'))))
+  worker.once('exit', (code) =>
+    code === 0 || signal.aborted ? resolve() : reject(new Error('the collecting thread has ended')),
+  )
   return promise.finally(() => signal.removeEventListener('abort', stop))
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/clock.ts'
 import { keepCollecting } from '../../src/collect/collect.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { POOL_SIZES } from '../../src/db/pools.ts'
+import { fastClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 import { type ManyHosts, startManyHosts } from './many-hosts.ts'
@@ -82,4 +83,18 @@ describe.each([1, 3])('on %i workers', (workers) => {
     expect(urls.map(hosts.timesAsked)).toEqual(urls.map(() => 1))
     expect(hosts.overlaps).toEqual([])
   })
+})
+
+test('collecting that is to end when it has nothing to do fetches what is due, and ends', async () => {
+  const hosts = await startHosts()
+  const { newsletterId } = await makeWorld(db)
+  await addSources(
+    range(3).map((host) => hosts.url(host)),
+    newsletterId,
+  )
+  const clock = fastClock(NOON, 100)
+  const options = { clock, userAgent: 'Courant/test', allowPrivate: true, signal: new AbortController().signal }
+  await keepCollecting(db, { ...options, idleMs: 60_000 }, pino({ level: 'silent' }))
+  expect(await countFetched()).toBe(3)
+  expect(clock.now().since(NOON).total('seconds')).toBeGreaterThan(60)
 })
