@@ -18,7 +18,7 @@ const PATIENT = timeoutsOf(10_000)
 export const IMPATIENT = timeoutsOf(400)
 
 function timeoutsOf(ms: number): RelayTimeouts {
-  return { connectMs: ms, greetingMs: ms, socketMs: ms, messageMs: ms }
+  return { connectMs: ms, greetingMs: ms, socketMs: ms, messageMs: ms, arrivalMs: 25 }
 }
 
 const relays: HostileRelay[] = []

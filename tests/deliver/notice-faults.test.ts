@@ -3,7 +3,6 @@ import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { sleep } from '../../src/clock.ts'
 import { sendNotices } from '../../src/deliver/notice/send.ts'
 import type { Sender } from '../../src/deliver/send.ts'
 import { deliverDue } from '../../src/schedule/deliver.ts'
@@ -247,7 +246,7 @@ describe('what a relay has accepted and cannot be recorded', () => {
         throw error
       }),
     )
-    return sendNotices(aging, sender, { ...clock, sleep: (ms, signal) => sleep(ms / 20, signal) })
+    return sendNotices(aging, sender, clock)
   }
   const allow = () => db.execute(sql.raw('drop trigger if exists refuse on notice; drop function if exists refuse()'))
   afterEach(() => allow())

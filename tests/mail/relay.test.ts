@@ -13,7 +13,7 @@ describe('parseRelay', () => {
       ehloName: null,
       connections: 10,
       ratePerSecond: null,
-      timeouts: { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000 },
+      timeouts: { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000, arrivalMs: 1_000 },
     })
   })
 

@@ -85,7 +85,7 @@ type Desk = {
 
 /** One connection: RFC 5321 as far as a sender of one message after another needs it. */
 function converse(socket: Socket, desk: Desk): void {
-  let [buffer, inContent, busy] = ['', false, false]
+  let [buffer, inContent, isHalf, busy] = ['', false, false, false]
   let letter = { to: '', begunMs: 0 }
   const say = (line: string) => socket.write(`${line}\r\n`)
 
@@ -113,13 +113,13 @@ function converse(socket: Socket, desk: Desk): void {
     } else if (/^DATA/i.test(line)) {
       if (await agrees('data')) {
         inContent = true
+        isHalf = false
         say('354 go on')
       }
     } else say(OK)
   }
 
   async function take(content: string): Promise<void> {
-    if (!(await agrees('half'))) return
     const says = await desk.ask('dot', letter.to)
     if (says === null || says === 'drop') desk.keep(letter.to, content, letter.begunMs)
     if (socket.destroyed) return
@@ -132,7 +132,14 @@ function converse(socket: Socket, desk: Desk): void {
   async function read(): Promise<void> {
     if (busy) return
     busy = true
-    for (let end = nextEnd(); end >= 0 && !socket.destroyed; end = nextEnd()) {
+    while (!socket.destroyed) {
+      // Part of the content is there, and its end may still be to come.
+      if (inContent && !isHalf && buffer !== '') {
+        isHalf = true
+        if (!(await agrees('half'))) break
+      }
+      const end = nextEnd()
+      if (end < 0) break
       const part = buffer.slice(0, end)
       buffer = buffer.slice(end + (inContent ? 5 : 2))
       if (!inContent) await hear(part)

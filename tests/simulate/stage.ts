@@ -3,10 +3,10 @@ import type { Clock } from '../../src/clock.ts'
 import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { parseRelay } from '../../src/mail/relay/relay.ts'
 import type { TickWork } from '../../src/schedule/tick.ts'
 import { type LinkKeys, openLinkKeys } from '../../src/subscribe/links.ts'
 import { addNewsletter, type Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
+import { nearRelay } from '../support/sender.ts'
 import { SLOT_HOURS } from './acts.ts'
 import type { Dice } from './dice.ts'
 import type { Wanted } from './slots.ts'
@@ -61,7 +61,7 @@ export async function loadProperties(): Promise<Properties> {
 
 /** What a process ticks with: one connection to the relay at this port. */
 export function workWith({ templates, keys }: Properties, port: number): TickWork {
-  const relays = [parseRelay(`smtp://127.0.0.1:${port}?connections=1&tls=off`)]
+  const relays = [nearRelay(`smtp://127.0.0.1:${port}?connections=1&tls=off`)]
   const log = pino({ level: 'silent' })
   const stationery = { templates, baseUrl: 'https://digest.example.org', linkKeys: keys, inboundDomain: null }
   return { sender: { relays, stationery, log }, collecting: { userAgent: 'Courant', allowPrivate: false }, log }

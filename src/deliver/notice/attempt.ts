@@ -6,7 +6,6 @@ import { type Envelope, measure, type Reply, type SmtpConnection } from '../../m
 import { fail, failUnwritten, type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import { DATABASE_AWAY_MS } from '../send/held-shares.ts'
 import type { Brake } from '../send/line/brake.ts'
-import { CONTENT_ARRIVES_MS } from '../send/retry.ts'
 import type { Sender } from '../send.ts'
 import { type ClaimedNotice, mayGoStill } from './claim.ts'
 import type { HeldNotices } from './held.ts'
@@ -51,7 +50,7 @@ export async function attemptNotice(
   const refusal = await connection.begin(message.envelope, measure([message.octets]))
   if (refusal !== null) return hear(refusal)
   connection.write([message.octets])
-  if (notice.ambiguous) await clock.sleep(CONTENT_ARRIVES_MS, work.signal)
+  if (notice.ambiguous) await connection.arrive()
   const ended = await end(work, connection, notice)
   if ('reply' in ended) return hear(await ended.reply)
   await connection.abandon()

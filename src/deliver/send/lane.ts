@@ -9,7 +9,6 @@ import type { Ledger } from './ledger.ts'
 import type { Brake, Trouble } from './line/brake.ts'
 import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './line/line.ts'
 import type { Throttle } from './line/throttle.ts'
-import { CONTENT_ARRIVES_MS } from './retry.ts'
 import type { Supply } from './supply.ts'
 
 /** What one connection works with. */
@@ -118,7 +117,7 @@ async function finish(
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
   const { connection, giveUpFrom, begunMs } = begun
-  if (claimed.ambiguous) await lane.clock.sleep(CONTENT_ARRIVES_MS, lane.signal)
+  if (claimed.ambiguous) await connection.arrive()
   // Begun may have been long ago: the relay took its time, or the commit.
   const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
   if (ended.refusal === null && ended.value !== null) {

@@ -13,12 +13,6 @@ export type Attempt = {
   readonly jitter: number
 }
 
-/**
- * The end of a message of which a copy may have arrived goes out so long after its content, in milliseconds: a connection that
- * breaks in the middle of the content has broken by then, and what breaks later breaks behind the whole message.
- */
-export const CONTENT_ARRIVES_MS = 1_000
-
 /** A delivery is given up this long after its slot. */
 export const GIVE_UP_HOURS = 48
 /** For this much of a wait those who were deferred together are spread. */

@@ -23,16 +23,24 @@ export type Relay = {
 
 /**
  * In milliseconds: to connect, to the greeting, without a sign of life, and for the relay to make up its mind about a
- * message it has as a whole (RFC 5321 §4.5.3.2.6 says 10 minutes).
+ * message it has as a whole (RFC 5321 §4.5.3.2.6 says 10 minutes); `arrivalMs` for a content to have arrived, or for its
+ * connection to be known as broken.
  */
 export type RelayTimeouts = {
   readonly connectMs: number
   readonly greetingMs: number
   readonly socketMs: number
   readonly messageMs: number
+  readonly arrivalMs: number
 }
 
-const TIMEOUTS: RelayTimeouts = { connectMs: 10_000, greetingMs: 10_000, socketMs: 60_000, messageMs: 600_000 }
+const TIMEOUTS: RelayTimeouts = {
+  connectMs: 10_000,
+  greetingMs: 10_000,
+  socketMs: 60_000,
+  messageMs: 600_000,
+  arrivalMs: 1_000,
+}
 const CONNECTIONS = 10
 const MOST_CONNECTIONS = 1000
 const SHAPE = 'smtp[s]://user:password@host:port?connections=10&rate=50&tls=off|try|require'

@@ -13,6 +13,8 @@ export type Patience = {
   /** For the content to leave; counted together with the wait for its reply. */
   readonly contentMs: number
   readonly finishMs: number
+  /** For the content to have arrived, where that must be known before its end goes out. */
+  readonly arrivalMs: number
   readonly goodbyeMs: number
 }
 
@@ -29,6 +31,7 @@ export const RFC_PATIENCE: Patience = {
   dataMs: 2 * MINUTE,
   contentMs: 3 * MINUTE,
   finishMs: 10 * MINUTE,
+  arrivalMs: 1_000,
   goodbyeMs: 2_000,
 }
 
@@ -36,7 +39,7 @@ export const RFC_PATIENCE: Patience = {
  * The standard's patience, no step of it longer than a relay's own timeouts allow. Only the reply to the content is waited
  * for as long as the whole message may take, however silent the relay: who gives up earlier sends it twice.
  */
-export function patienceOf({ connectMs, greetingMs, socketMs, messageMs }: RelayTimeouts): Patience {
+export function patienceOf({ connectMs, greetingMs, socketMs, messageMs, arrivalMs }: RelayTimeouts): Patience {
   const stepMs = Math.min(socketMs, messageMs)
   return {
     connectMs,
@@ -48,6 +51,7 @@ export function patienceOf({ connectMs, greetingMs, socketMs, messageMs }: Relay
     dataMs: Math.min(RFC_PATIENCE.dataMs, stepMs),
     contentMs: Math.min(RFC_PATIENCE.contentMs, stepMs),
     finishMs: Math.min(RFC_PATIENCE.finishMs, messageMs),
+    arrivalMs,
     goodbyeMs: RFC_PATIENCE.goodbyeMs,
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type BeginStage, hearBegin, startMessage } from './begin.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
 import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from './octets.ts'
@@ -25,6 +26,11 @@ export type SmtpConnection = {
   readonly begin: (envelope: Envelope, measured: Measure) => Promise<Refusal | Broken | null>
   /** Sends octets of the content of the message begun; if that fails, `finish` says so. */
   readonly write: (pieces: readonly Piece[]) => void
+  /**
+   * Waits until the content has arrived, as far as that can be told: if its connection breaks in the middle of it, `finish`
+   * ends without doubt. For a message of which a copy may have arrived.
+   */
+  readonly arrive: () => Promise<void>
   /** Ends the content, which makes the message the relay's, and ends with its reply. RFC 5321 §4.1.1.4. */
   readonly finish: () => Promise<Reply>
   /** Gives up the message begun, whose content is not ended, by closing the connection: so no relay may deliver it. */
@@ -141,6 +147,7 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     send,
     begin,
     write,
+    arrive: () => pause(patience.arrivalMs),
     finish,
     abandon,
     close,
