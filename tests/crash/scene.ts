@@ -80,7 +80,7 @@ type Audience = { readonly next: number; readonly planned: number }
 /** Nobody may be in doubt: they would not be planned again before that has ended. */
 async function publishSettled(scene: Scene, kind: Round['kind']): Promise<Audience> {
   const { stage } = scene
-  for (let tries = 0; tries < 3; tries++) {
+  for (let tries = 0; tries < 5; tries++) {
     const dueMs = kind === 'slot' ? systemClock.now().epochMilliseconds + scene.shiftMs - 1000 : null
     const audience = await stage.look(async (db) => {
       const doubts = await db.execute(sql`
@@ -90,7 +90,8 @@ async function publishSettled(scene: Scene, kind: Round['kind']): Promise<Audien
       return readAudience(db)
     })
     if (audience !== null) return audience
-    scene.shiftMs += 2 * PAST_RETRY_MS
+    // One that was put off after several attempts waits for up to hours.
+    scene.shiftMs += 2 ** (tries + 1) * PAST_RETRY_MS
     await run(stage, { words: ['tick', '--json'], shiftMs: scene.shiftMs, strike: null })
   }
   throw new BrokenPromise('a delivery in doubt does not come to its end')
