@@ -39,6 +39,8 @@ export async function collectApart(
   while (!signal.aborted) {
     try {
       const due = await findDueSources(db, clock.now())
+      // Told to end meanwhile: a thread that is only now started would not hear of it.
+      if (signal.aborted) return
       if (due.length === 0) await clock.sleep(LOOK_EVERY_MS, signal)
       else await runThread({ ...setup, idleMs: IDLE_MS, cacheFolder: getCompileCacheDir() ?? null }, signal)
     } catch (error) {

@@ -15,7 +15,7 @@ const LONGEST_WAIT_MS = 1_000
 const COME_AGAIN_SECONDS = 5
 
 /** What takes next to nothing, or must be answered whatever else is asked for. */
-const UNPACED = /^\/(assets\/|healthz$|readyz$|metrics$)/
+const UNPACED = /^\/(assets\/|healthz$|readyz$)/
 
 /**
  * Lets pages be asked for at a pace that leaves a send in the same process most of the machine: they wait for their turn for a
