@@ -159,8 +159,9 @@ export function nameStatement(text: string, site: string): string {
     .replace(/\$\d+/g, '$')
     .replace(
       /(\((?:\$|default|null)(?:, (?:\$|default|null))*\))(?:, \((?:\$|default|null)(?:, (?:\$|default|null))*\))+/g,
-      '$1, …',
+      '$1',
     )
+    .replace(/\bin \(\$\)/g, 'in ($, …)')
     .replace(/\((\$, )+\$\)/g, '($, …)')
   return /^(begin|commit|rollback)\b/i.test(plain) ? `${plain} of ${site}` : plain
 }
