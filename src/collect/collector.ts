@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import type { Clock } from '../clock.ts'
+import { fitConnections } from '../config/descriptors.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
-import { fitConnections } from '../descriptors.ts'
 import type { Candidate } from './source/due.ts'
 import { type Leased, leaseSource } from './source/lease.ts'
 

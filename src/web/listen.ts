@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
-import { fitConnections } from '../descriptors.ts'
+import { fitConnections } from '../config/descriptors.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { SiteEnv } from './context.ts'
 

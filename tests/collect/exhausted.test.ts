@@ -9,7 +9,7 @@ import { freshDatabase, openFeeds } from '../support/fresh.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname
-const EXHAUSTED = new URL('exhausted.ts', import.meta.url).pathname
+const EXHAUSTED = new URL('./exhausted.ts', import.meta.url).pathname
 
 const { db, url } = await freshDatabase()
 const feeds = await openFeeds()

@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { attachSource } from '../../src/collect/source/attach.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { CourantError } from '../../src/errors.ts'
 import { makeProgram } from '../../src/main.ts'
 import { handClock } from '../support/clock.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { sendDigest } from '../../src/commands/digest/send.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { CourantError } from '../../src/errors.ts'
 import { handClock } from '../support/clock.ts'
 import { contextOf } from '../support/command-line.ts'

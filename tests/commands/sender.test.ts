@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { openSender } from '../../src/commands/call/sender.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 
 async function warningsOf(smtpUrl: string): Promise<readonly object[]> {
   const lines: object[] = []

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { reasonsOf } from '../../src/deliver/look/reasons.ts'
 import { handClock } from '../support/clock.ts'
 import { courantOn } from '../support/command-line.ts'

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { cancelEdition } from '../../src/deliver/control/cancel.ts'
 import { countEdition } from '../../src/deliver/look/counts.ts'

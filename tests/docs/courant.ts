@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { clockFrom, Temporal } from '../../src/clock.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { makeProgram } from '../../src/main.ts'
 import { contextOf, MUTE } from '../support/command-line.ts'
 

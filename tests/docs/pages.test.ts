@@ -51,7 +51,7 @@ describe('the pages', () => {
 })
 
 describe('the environment', () => {
-  const taken = [...read('src/config.ts').matchAll(/^ {2}([A-Z_]+): takes\(/gm)]
+  const taken = [...read('src/config/config.ts').matchAll(/^ {2}([A-Z_]+): takes\(/gm)]
     .map(([, name]) => name ?? '')
     .toSorted()
 

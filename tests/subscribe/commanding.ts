@@ -1,4 +1,4 @@
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import type { Database } from '../../src/db/client.ts'
 import { handClock } from '../support/clock.ts'
 import { courantOn as courantAt, type Desk } from '../support/command-line.ts'

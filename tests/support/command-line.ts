@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.ts'
 import type { CommandContext } from '../../src/commands/call/context.ts'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import type { Database } from '../../src/db/client.ts'
 import { openLog } from '../../src/log.ts'
 import { makeProgram } from '../../src/main.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { TrustProxy } from '../../src/trust-proxy.ts'
+import type { TrustProxy } from '../../src/config/trusted-proxies.ts'
 import { networkOf, readClient } from '../../src/web/guard/client.ts'
 
 const hops = (count: number): TrustProxy => ({ kind: 'hops', hops: count })

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { readTrustProxy } from '../../src/trust-proxy.ts'
+import { readTrustProxy } from '../../src/config/trusted-proxies.ts'
 import { listen } from '../../src/web/listen.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { makeSite } from './site.ts'

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { type Clock, systemClock } from '../../clock.ts'
-import { type Config, readConfig, readEnvironment } from '../../config.ts'
+import { type Config, readConfig, readEnvironment } from '../../config/config.ts'
 import { type Database, type OpenDatabase, openDatabase } from '../../db/client.ts'
 import { DatabaseClock } from '../../db/database-clock.ts'
 import { migrateDatabase } from '../../db/migrate.ts'

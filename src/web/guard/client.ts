@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import type { TrustProxy } from '../../trust-proxy.ts'
+import type { TrustProxy } from '../../config/trusted-proxies.ts'
 
 type Address = ReturnType<typeof ipaddr.process>
 

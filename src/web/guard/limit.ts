@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { SubscribeLimit } from '../../config.ts'
+import type { SubscribeLimit } from '../../config/config.ts'
 
 /** Counts one request of a network; answers the seconds to wait, or null where it may go on. */
 type Limiter = (network: string) => Promise<number | null>

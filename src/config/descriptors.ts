@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { CourantError } from './errors.ts'
+import { CourantError } from '../errors.ts'
 
 /** What Node, its threads, the log and all database pools keep open, both ends of a socket counted on the embedded database. */
 const OWN = 96

@@ -4,11 +4,11 @@ import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
-import { CourantError, maskUrl } from './errors.ts'
-import { readDomain } from './mail/address/address.ts'
-import { readSender } from './mail/address/sender.ts'
-import { readEhloName } from './mail/relay/ehlo-name.ts'
-import { isTrustProxy, readTrustProxy, type TrustProxy } from './trust-proxy.ts'
+import { CourantError, maskUrl } from '../errors.ts'
+import { readDomain } from '../mail/address/address.ts'
+import { readSender } from '../mail/address/sender.ts'
+import { readEhloName } from '../mail/relay/ehlo-name.ts'
+import { isTrustProxy, readTrustProxy, type TrustProxy } from './trusted-proxies.ts'
 
 /** The validated environment. */
 export type Config = {
