@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import { parseRelay } from '../src/mail/relay/relay.ts'
-import { measure, openSmtp, type SmtpConnection } from '../src/mail/smtp.ts'
+import { parseRelay } from '../src/mail/relays/relay.ts'
+import { measure, openSmtp, type SmtpConnection } from '../src/mail/smtp/open-connection.ts'
 
 /**
  * CPU time of this process a message of 76 KB, over 10 connections to a sink: nodemailer's SMTPConnection and Courant's own

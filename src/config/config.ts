@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { CourantError, maskUrl } from '../errors.ts'
-import { readDomain } from '../mail/address/address.ts'
-import { readSender } from '../mail/address/sender.ts'
-import { readEhloName } from '../mail/relay/ehlo-name.ts'
+import { readDomain } from '../mail/addresses/address.ts'
+import { readSender } from '../mail/addresses/sender.ts'
+import { readEhloName } from '../mail/relays/ehlo-name.ts'
 import { isTrustProxy, readTrustProxy, type TrustProxy } from './trusted-proxies.ts'
 
 /** The validated environment. */

@@ -3,7 +3,7 @@ import { LOCALES, type Locale } from '../digest/locale.ts'
 import { readPublication, type VariantSource } from '../digest/variant.ts'
 import type { Reader } from '../digest/view/reader.ts'
 import { CourantError } from '../errors.ts'
-import { whyNotAcceptable } from '../mail/smtp/acceptable.ts'
+import { whyNotAcceptable } from '../mail/smtp/sendable.ts'
 import { type CompiledVariant, compileSource, type Stationery, writeMessage } from './message.ts'
 
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')

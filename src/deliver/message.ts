@@ -11,14 +11,14 @@ import {
   readerFields,
   type TimingFields,
 } from '../digest/view/reader.ts'
-import { asciiDomainOf, envelopeAddress } from '../mail/address/address.ts'
-import { mailtoOf } from '../mail/address/mailto.ts'
-import { type Cover, openCover } from '../mail/cover.ts'
-import { type Content, fillContent } from '../mail/fill.ts'
-import { messageIdOf, nameMessage, returnPathOf } from '../mail/identity.ts'
-import { type Compiled, compileMessage } from '../mail/message.ts'
-import { makeMarkers } from '../mail/slots.ts'
-import type { Envelope } from '../mail/smtp.ts'
+import { asciiDomainOf, envelopeAddress } from '../mail/addresses/address.ts'
+import { mailtoOf } from '../mail/addresses/mailto.ts'
+import { type Cover, openCover } from '../mail/mime/block-cipher.ts'
+import { type Compiled, compileMessage } from '../mail/mime/compile-message.ts'
+import { type Content, fillContent } from '../mail/mime/fill-message.ts'
+import { makeMarkers } from '../mail/mime/markers.ts'
+import { messageIdOf, nameMessage, returnPathOf } from '../mail/mime/message-id.ts'
+import type { Envelope } from '../mail/smtp/open-connection.ts'
 import { type LinkKeys, signLink } from '../subscribe/links.ts'
 import type { Claimed } from './send/claim.ts'
 

@@ -1,5 +1,5 @@
 import { createDecipheriv, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { type Cover, openCover } from '../mail/cover.ts'
+import { type Cover, openCover } from '../mail/mime/block-cipher.ts'
 
 /** What a link is for; a token for one purpose is void for every other. */
 export type LinkPurpose = 'confirm' | 'preferences' | 'unsubscribe' | 'undo'

@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts'
 import { cohort, newsletter } from '../db/schema/newsletter.ts'
 import { consentRecord, subscriber, subscription, suppression } from '../db/schema/subscriber.ts'
 import { CourantError } from '../errors.ts'
-import { addressKey } from '../mail/address/address.ts'
+import { addressKey } from '../mail/addresses/address.ts'
 import { hashAddress, readHashKey } from './consent.ts'
 import type { SubscriptionState } from './permission.ts'
 

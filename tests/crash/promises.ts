@@ -1,4 +1,4 @@
-import { readMessageNumber } from '../../src/mail/identity.ts'
+import { readMessageNumber } from '../../src/mail/mime/message-id.ts'
 import type { Call } from './relay.ts'
 import type { DeliveryRow, EditionRow, Standing } from './standing.ts'
 

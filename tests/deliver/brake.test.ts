@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type Outcome, readReply } from '../../src/deliver/outcome.ts'
 import { openBrake } from '../../src/deliver/send/line/brake.ts'
 import { NEVER } from '../../src/deliver/send/rest.ts'
-import type { Reply } from '../../src/mail/smtp.ts'
+import type { Reply } from '../../src/mail/smtp/open-connection.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from '../support/world.ts'
 

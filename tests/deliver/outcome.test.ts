@@ -4,8 +4,8 @@ import { CLASSES } from '../../src/deliver/outcome/class.ts'
 import { classifyReply } from '../../src/deliver/outcome/classify.ts'
 import { readReply } from '../../src/deliver/outcome.ts'
 import type { Attempt } from '../../src/deliver/send/retry.ts'
-import { readRefusal, readVerdict, type SendStage } from '../../src/mail/smtp/verdict.ts'
-import type { Reply } from '../../src/mail/smtp.ts'
+import type { Reply } from '../../src/mail/smtp/open-connection.ts'
+import { readRefusal, readVerdict, type SendStage } from '../../src/mail/smtp/reply.ts'
 import { NOON } from '../support/world.ts'
 
 const FIRST: Attempt = { attempts: 1, giveUpFrom: NOON, jitter: 0 }

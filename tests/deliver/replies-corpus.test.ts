@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CLASSES } from '../../src/deliver/outcome/class.ts'
 import { classifyReply } from '../../src/deliver/outcome/classify.ts'
-import { parseEnhanced, replyCode } from '../../src/mail/relay/reply.ts'
+import { parseEnhanced, replyCode } from '../../src/mail/smtp/reply-text.ts'
 import { corpora, readCases } from '../support/corpora.ts'
 
 type Recipient = { action: 'hard' | 'soft'; status: string | null; reason?: string; actionTier: 'A' | 'B' }

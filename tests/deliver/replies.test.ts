@@ -4,7 +4,7 @@ import { CLASSES, isReplyClass } from '../../src/deliver/outcome/class.ts'
 import { classifyReply, findRule, RULES } from '../../src/deliver/outcome/classify.ts'
 import { parseRules, type Said } from '../../src/deliver/outcome/rule.ts'
 import { CourantError } from '../../src/errors.ts'
-import { parseEnhanced, replyCode } from '../../src/mail/relay/reply.ts'
+import { parseEnhanced, replyCode } from '../../src/mail/smtp/reply-text.ts'
 
 const said = (text: string, stage: Said['stage'] = 'rcpt'): Said => ({
   code: replyCode(text),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addressKey, checkAddress, envelopeAddress, shortenAddress } from '../../src/mail/address/address.ts'
+import { addressKey, checkAddress, envelopeAddress, shortenAddress } from '../../src/mail/addresses/address.ts'
 
 const label = (length: number) => 'a'.repeat(length)
 

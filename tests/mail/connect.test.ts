@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openSmtp } from '../../src/mail/smtp.ts'
+import { openSmtp } from '../../src/mail/smtp/open-connection.ts'
 import { startSink } from '../support/smtp.ts'
 import { connect, misbehaving, OCTETS, relayAt, sink, TO } from './dialogue.ts'
 

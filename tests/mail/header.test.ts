@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { foldLines } from 'nodemailer/lib/mime-funcs'
 import MimeNode from 'nodemailer/lib/mime-node'
 import { describe, expect, it } from 'vitest'
-import { envelopeAddress } from '../../src/mail/address/address.ts'
-import { writeHeader, writeTo } from '../../src/mail/header.ts'
+import { envelopeAddress } from '../../src/mail/addresses/address.ts'
+import { writeHeader, writeTo } from '../../src/mail/mime/header-fields.ts'
 
 const word = fc.stringMatching(/^[!-~]{1,90}$/)
 const domain = fc.stringMatching(/^[a-z0-9-]{1,20}(\.[a-z0-9-]{1,20}){0,3}\.[a-z]{2,6}$/)

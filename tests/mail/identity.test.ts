@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openCover } from '../../src/mail/cover.ts'
-import { fromBase32, toBase32 } from '../../src/mail/encoding/base32.ts'
-import { messageIdOf, nameMessage, readMessageNumber, returnPathOf } from '../../src/mail/identity.ts'
+import { fromBase32, toBase32 } from '../../src/mail/mime/base32.ts'
+import { openCover } from '../../src/mail/mime/block-cipher.ts'
+import { messageIdOf, nameMessage, readMessageNumber, returnPathOf } from '../../src/mail/mime/message-id.ts'
 
 test('base32 gives back what it was given, in either case', () => {
   fc.assert(

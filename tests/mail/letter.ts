@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { fillMessage } from '../../src/mail/fill.ts'
-import type { Mailbox } from '../../src/mail/header.ts'
-import { compileMessage, type Parts } from '../../src/mail/message.ts'
-import { makeMarkers } from '../../src/mail/slots.ts'
+import { compileMessage, type Parts } from '../../src/mail/mime/compile-message.ts'
+import { fillMessage } from '../../src/mail/mime/fill-message.ts'
+import type { Mailbox } from '../../src/mail/mime/header-fields.ts'
+import { makeMarkers } from '../../src/mail/mime/markers.ts'
 
 export const SLOTS = ['name', 'leave', 'date'] as const
 export type Values = Record<(typeof SLOTS)[number], string>

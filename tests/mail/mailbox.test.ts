@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { mailboxOf } from '../../src/mail/address/mailbox.ts'
+import { mailboxOf } from '../../src/mail/addresses/mailbox.ts'
 
 test.each([
   ['eva@example.com', 'eva@example.com', false],

@@ -1,7 +1,7 @@
 import PostalMime from 'postal-mime'
 import { describe, expect, it } from 'vitest'
-import { compileMessage, type Parts } from '../../src/mail/message.ts'
-import { makeMarkers } from '../../src/mail/slots.ts'
+import { compileMessage, type Parts } from '../../src/mail/mime/compile-message.ts'
+import { makeMarkers } from '../../src/mail/mime/markers.ts'
 import { ASCII_LINES, expectCleanLines, fill, partsWith, SLOTS, VALUES, type Values } from './letter.ts'
 
 describe('a filled message', () => {

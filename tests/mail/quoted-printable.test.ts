@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodePiece } from '../../src/mail/encoding/quoted-printable.ts'
+import { encodePiece } from '../../src/mail/mime/quoted-printable.ts'
 
 const pieces = fc.constantFrom(
   '.',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CourantError } from '../../src/errors.ts'
-import { isLoopback, parseRelay, passwordRisk, relayName } from '../../src/mail/relay/relay.ts'
+import { isLoopback, parseRelay, passwordRisk, relayName } from '../../src/mail/relays/relay.ts'
 
 describe('parseRelay', () => {
   it('needs no more than a host', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cleanText, parseEnhanced } from '../../src/mail/relay/reply.ts'
+import { cleanText, parseEnhanced } from '../../src/mail/smtp/reply-text.ts'
 
 describe('parseEnhanced', () => {
   it.each([

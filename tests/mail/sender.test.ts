@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { asciiDomainOf, readDomain, shortenAddresses } from '../../src/mail/address/address.ts'
-import { mailtoOf } from '../../src/mail/address/mailto.ts'
-import { readSender } from '../../src/mail/address/sender.ts'
-import { addressLiteral, chooseEhloName, readEhloName } from '../../src/mail/relay/ehlo-name.ts'
+import { asciiDomainOf, readDomain, shortenAddresses } from '../../src/mail/addresses/address.ts'
+import { mailtoOf } from '../../src/mail/addresses/mailto.ts'
+import { readSender } from '../../src/mail/addresses/sender.ts'
+import { addressLiteral, chooseEhloName, readEhloName } from '../../src/mail/relays/ehlo-name.ts'
 
 describe('a sender', () => {
   it.each([

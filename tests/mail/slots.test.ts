@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cutAtMarkers, makeMarkers } from '../../src/mail/slots.ts'
+import { cutAtMarkers, makeMarkers } from '../../src/mail/mime/markers.ts'
 
 const MANY = Array.from({ length: 12 }, (_, index) => `slot-${index}` as const)
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import type { Sender } from '../../src/deliver/send.ts'
 import { loadTemplates } from '../../src/digest/template.ts'
-import { parseRelay, type Relay } from '../../src/mail/relay/relay.ts'
+import { parseRelay, type Relay } from '../../src/mail/relays/relay.ts'
 import { openLinkKeys } from '../../src/subscribe/links.ts'
 
 /** Compiled once a process: 60 ms that hundreds of sends need not pay again. */

@@ -5,8 +5,8 @@ import type { Stationery } from '../../deliver/message.ts'
 import type { Sender } from '../../deliver/send.ts'
 import { loadTemplates } from '../../digest/template.ts'
 import type { Logger } from '../../log.ts'
-import { chooseEhloName } from '../../mail/relay/ehlo-name.ts'
-import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/relay/relay.ts'
+import { chooseEhloName } from '../../mail/relays/ehlo-name.ts'
+import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/relays/relay.ts'
 import { openLinkKeys } from '../../subscribe/links.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */

@@ -1,6 +1,6 @@
 import { Temporal } from '../../clock.ts'
 import { CourantError } from '../../errors.ts'
-import { checkAddress } from '../../mail/address/address.ts'
+import { checkAddress } from '../../mail/addresses/address.ts'
 import { type ChoiceTexts, readChoice } from '../../subscribe/choice/choice.ts'
 import { isSlug } from '../../subscribe/newsletter/fields.ts'
 

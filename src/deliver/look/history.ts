@@ -5,7 +5,7 @@ import { type DeliveryState, delivery } from '../../db/delivery.ts'
 import { edition } from '../../db/schema/edition.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { subscriber, subscription } from '../../db/schema/subscriber.ts'
-import { addressKey } from '../../mail/address/address.ts'
+import { addressKey } from '../../mail/addresses/address.ts'
 
 /** One edition a reader was to get, and what became of it. */
 export type Delivered = {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { relayName } from '../../mail/relay/relay.ts'
+import { relayName } from '../../mail/relays/relay.ts'
 import { IdleTracker } from '../send/idle.ts'
 import { openBrake } from '../send/line/brake.ts'
 import { openThrottle } from '../send/line/throttle.ts'

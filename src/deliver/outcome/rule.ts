@@ -1,5 +1,5 @@
 import { CourantError } from '../../errors.ts'
-import type { SendStage } from '../../mail/smtp/verdict.ts'
+import type { SendStage } from '../../mail/smtp/reply.ts'
 import { isReplyClass, type ReplyClass } from './class.ts'
 
 /** A reply to classify; null for what is not known of it, as in a report that came by mail. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { toBase32 } from '../../mail/encoding/base32.ts'
+import { toBase32 } from '../../mail/mime/base32.ts'
 import { lockCohorts, moveDueTimes } from './cohorts.ts'
 import type { Slot, SlotOrder } from './order.ts'
 

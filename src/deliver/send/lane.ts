@@ -1,6 +1,6 @@
 import type { Clock, Temporal } from '../../clock.ts'
-import type { Relay } from '../../mail/relay/relay.ts'
-import type { Reply, SmtpConnection } from '../../mail/smtp.ts'
+import type { Relay } from '../../mail/relays/relay.ts'
+import type { Reply, SmtpConnection } from '../../mail/smtp/open-connection.ts'
 import type { Message } from '../message.ts'
 import { type Outcome, putBack, readReply, refuse } from '../outcome.ts'
 import type { Claimed } from './claim.ts'

@@ -1,4 +1,4 @@
-import type { Relay } from '../relay/relay.ts'
+import type { Relay } from '../relays/relay.ts'
 
 /** Makes a text fit for rows and logs. */
 export type Conceal = (text: string) => string

@@ -1,7 +1,7 @@
-import { envelopeAddress } from '../address/address.ts'
-import type { Measure } from './octets.ts'
-import type { Offer } from './offer.ts'
-import type { Refusal, SendStage } from './verdict.ts'
+import { envelopeAddress } from '../addresses/address.ts'
+import type { Measure } from '../mime/dot-stuffing.ts'
+import type { Offer } from './capabilities.ts'
+import type { Refusal, SendStage } from './reply.ts'
 
 /** Who sends, and to whom; `from` is empty for the null sender of RFC 5321 §4.5.5. */
 export type Envelope = { readonly from: string; readonly to: string }

@@ -1,6 +1,6 @@
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { addressKey } from '../../mail/address/address.ts'
+import { addressKey } from '../../mail/addresses/address.ts'
 import { type ChoiceParts, homeChoice } from '../choice/choice.ts'
 import { ensureTopics, findPickable } from '../choice/topic.ts'
 import { type Evidence, hashAddress, readHashKey } from '../consent.ts'

@@ -1,6 +1,6 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { checkAddress } from '../../mail/address/address.ts'
+import { checkAddress } from '../../mail/addresses/address.ts'
 import type { ChoiceParts } from '../choice/choice.ts'
 import { findPickable } from '../choice/topic.ts'
 import type { Evidence } from '../consent.ts'

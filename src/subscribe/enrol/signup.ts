@@ -1,7 +1,7 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
-import { checkAddress } from '../../mail/address/address.ts'
+import { checkAddress } from '../../mail/addresses/address.ts'
 import type { Enrolment, Refusal } from './candidate.ts'
 import { enrol } from './enrol.ts'
 import type { Settled } from './settle.ts'

@@ -1,6 +1,6 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { addressKey } from '../../mail/address/address.ts'
+import { addressKey } from '../../mail/addresses/address.ts'
 import type { Enrolment, Refusal } from '../enrol/candidate.ts'
 import { enrol } from '../enrol/enrol.ts'
 import { forecastEnrolments } from '../enrol/forecast.ts'

@@ -1,5 +1,5 @@
 import { Temporal } from '../../clock.ts'
-import { cleanAddress } from '../../mail/address/address.ts'
+import { cleanAddress } from '../../mail/addresses/address.ts'
 import { readChoice } from '../choice/choice.ts'
 import type { Rhythm } from '../choice/slots.ts'
 import type { Enrolment } from '../enrol/candidate.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CourantError } from '../../errors.ts'
-import { readOwnAddress, readSender } from '../../mail/address/sender.ts'
+import { readOwnAddress, readSender } from '../../mail/addresses/sender.ts'
 import { RHYTHMS } from '../choice/slots.ts'
 import { canonicalZone } from '../choice/zone.ts'
 

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { LOCALES } from '../../digest/locale.ts'
-import { shortenAddress } from '../../mail/address/address.ts'
+import { shortenAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
 import { FOR_EVERYBODY } from '../guard/caching.ts'

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { phrase } from '../../digest/locale.ts'
-import { mailtoOf } from '../../mail/address/mailto.ts'
+import { mailtoOf } from '../../mail/addresses/mailto.ts'
 import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { phrase } from '../../digest/locale.ts'
-import { shortenAddress } from '../../mail/address/address.ts'
+import { shortenAddress } from '../../mail/addresses/address.ts'
 import type { Leaving } from '../../subscribe/leaving/leave.ts'
 import { readUndo, undoLeave } from '../../subscribe/leaving/undo.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { type Locale, phrase } from '../../digest/locale.ts'
-import { shortenAddress } from '../../mail/address/address.ts'
+import { shortenAddress } from '../../mail/addresses/address.ts'
 import { type Leaving, leave, readLeaving } from '../../subscribe/leaving/leave.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { type Form, onlyValue, readForm } from '../guard/form.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BeginStep, hearBegin, startMessage } from '../../../src/mail/smtp/begin.ts'
-import type { Said } from '../../../src/mail/smtp/wire/hear.ts'
+import { type BeginStep, hearBegin, startMessage } from '../../../src/mail/smtp/envelope-state.ts'
+import type { Said } from '../../../src/mail/smtp/reply-parser.ts'
 
 const COMMANDS = { mail: 'MAIL\r\n', rcpt: 'RCPT\r\n' }
 const ENDED: Said = { kind: 'ended', why: 'The connection was closed.' }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { NO_OFFER, type Offer } from '../../../src/mail/smtp/capabilities.ts'
 import { writeEnvelope } from '../../../src/mail/smtp/envelope.ts'
-import { NO_OFFER, type Offer } from '../../../src/mail/smtp/offer.ts'
 
 const ALL: Offer = { ...NO_OFFER, pipelining: true, size: 1000, eightBit: true, smtpUtf8: true }
 const TO = { from: 'news@example.org', to: 'anna@example.net' }

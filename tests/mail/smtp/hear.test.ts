@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Heard, NOTHING_HEARD, readReplies } from '../../../src/mail/smtp/wire/hear.ts'
+import { type Heard, NOTHING_HEARD, readReplies } from '../../../src/mail/smtp/reply-parser.ts'
 
 /** What is heard of `octets` when they come in chunks of these sizes, the rest at once. */
 function hear(octets: Uint8Array, sizes: readonly number[] = []): Heard[] {

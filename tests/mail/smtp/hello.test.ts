@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { greetAgain, hearHello, type Manner, startHello } from '../../../src/mail/smtp/hello.ts'
+import { greetAgain, hearHello, type Manner, startHello } from '../../../src/mail/smtp/handshake.ts'
 
 const MANNER: Manner = { host: 'relay.example.org', tls: 'try', credentials: null, name: 'courant.test' }
 const LOGIN = { user: 'courant', password: 'pässword' }

@@ -1,7 +1,7 @@
 import { afterEach, expect } from 'vitest'
-import { parseRelay, type Relay } from '../../../src/mail/relay/relay.ts'
-import { type Patience, RFC_PATIENCE } from '../../../src/mail/smtp/patience.ts'
-import { type Broken, openSmtp, type SmtpConnection } from '../../../src/mail/smtp.ts'
+import { parseRelay, type Relay } from '../../../src/mail/relays/relay.ts'
+import { type Broken, openSmtp, type SmtpConnection } from '../../../src/mail/smtp/open-connection.ts'
+import { type Patience, RFC_PATIENCE } from '../../../src/mail/smtp/timeouts.ts'
 import { type HostileRelay, type Script, startHostileRelay } from '../../support/hostile-relay.ts'
 import { type Sink, type SinkOptions, startSink } from '../../support/smtp.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { endOf, measure, type Piece, rememberPieces, type Tail, toWire } from '../../../src/mail/smtp/octets.ts'
+import { endOf, measure, type Piece, rememberPieces, type Tail, toWire } from '../../../src/mail/mime/dot-stuffing.ts'
 
 const buffers = (...texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'latin1'))
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { NO_OFFER, readOffer } from '../../../src/mail/smtp/offer.ts'
+import { NO_OFFER, readOffer } from '../../../src/mail/smtp/capabilities.ts'
 
 it.each([
   ['250 relay.test', NO_OFFER],

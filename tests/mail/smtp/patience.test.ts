@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { parseRelay } from '../../../src/mail/relay/relay.ts'
-import { patienceOf, RFC_PATIENCE } from '../../../src/mail/smtp/patience.ts'
+import { parseRelay } from '../../../src/mail/relays/relay.ts'
+import { patienceOf, RFC_PATIENCE } from '../../../src/mail/smtp/timeouts.ts'
 
 it('patience is the standard’s where a relay’s timeouts allow it', () => {
   const hour = 3_600_000

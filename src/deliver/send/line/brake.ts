@@ -1,6 +1,6 @@
 import type { Clock } from '../../../clock.ts'
-import { shortenAddresses } from '../../../mail/address/address.ts'
-import type { Reply } from '../../../mail/smtp.ts'
+import { shortenAddresses } from '../../../mail/addresses/address.ts'
+import type { Reply } from '../../../mail/smtp/open-connection.ts'
 import type { Outcome } from '../../outcome.ts'
 
 /** Holds a worker back from a relay that has trouble of its own, over all its connections. */

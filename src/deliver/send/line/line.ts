@@ -1,7 +1,7 @@
 import type { Clock } from '../../../clock.ts'
-import { shortenAddresses } from '../../../mail/address/address.ts'
-import type { Relay } from '../../../mail/relay/relay.ts'
-import { openSmtp, type SmtpConnection } from '../../../mail/smtp.ts'
+import { shortenAddresses } from '../../../mail/addresses/address.ts'
+import type { Relay } from '../../../mail/relays/relay.ts'
+import { openSmtp, type SmtpConnection } from '../../../mail/smtp/open-connection.ts'
 import { unlessStopped } from '../rest.ts'
 import type { Trouble } from './brake.ts'
 

@@ -1,4 +1,4 @@
-import { checkAddress } from '../../../mail/address/address.ts'
+import { checkAddress } from '../../../mail/addresses/address.ts'
 import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribe/choice/choice.ts'
 import type { Rhythm } from '../../../subscribe/choice/slots.ts'
 import { topicKey } from '../../../subscribe/choice/topic.ts'

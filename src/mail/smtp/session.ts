@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type BeginStage, hearBegin, startMessage } from './begin.ts'
+import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from '../mime/dot-stuffing.ts'
+import type { Offer } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
-import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from './octets.ts'
-import type { Offer } from './offer.ts'
-import type { Patience } from './patience.ts'
-import { type Broken, broken, type Refusal, type Reply, readVerdict } from './verdict.ts'
-import type { Said } from './wire/hear.ts'
-import type { Wire } from './wire.ts'
+import { type BeginStage, hearBegin, startMessage } from './envelope-state.ts'
+import { type Broken, broken, type Refusal, type Reply, readVerdict } from './reply.ts'
+import type { Said } from './reply-parser.ts'
+import type { Wire } from './socket.ts'
+import type { Patience } from './timeouts.ts'
 
 /**
  * A connection that takes one message after another, each alone. Nothing throws, and everything ends within the relay's

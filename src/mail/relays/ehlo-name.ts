@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { readDomain } from '../address/address.ts'
+import { readDomain } from '../addresses/address.ts'
 
 /** Names that only a local network knows (RFC 6762, RFC 8375, RFC 9476): they end a machine's own name, and prove nothing. */
 const PRIVATE = /\.(?:alt|corp|home|home\.arpa|internal|intranet|lan|localdomain|private|test)$/

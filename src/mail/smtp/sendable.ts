@@ -1,7 +1,7 @@
-import { fitsLines } from '../header.ts'
+import { type Measure, type Piece, toWire } from '../mime/dot-stuffing.ts'
+import { fitsLines } from '../mime/header-fields.ts'
+import { NO_OFFER } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
-import { type Measure, type Piece, toWire } from './octets.ts'
-import { NO_OFFER } from './offer.ts'
 
 /**
  * Why a message cannot be handed to every relay, in one sentence; null where it can. The relay that is thought of knows

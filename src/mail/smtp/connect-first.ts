@@ -1,6 +1,6 @@
-import { shortenAddresses } from '../address/address.ts'
-import { openSmtp, type SmtpConnection } from '../smtp.ts'
-import type { Relay } from './relay.ts'
+import { shortenAddresses } from '../addresses/address.ts'
+import type { Relay } from '../relays/relay.ts'
+import { openSmtp, type SmtpConnection } from './open-connection.ts'
 
 /** A connection to the first relay that answers, or what the last one said where none does, addresses in it shortened. */
 type Dialled = { readonly relay: Relay; readonly connection: SmtpConnection } | { readonly trouble: string }

@@ -1,6 +1,6 @@
-import { fillMessage } from './fill.ts'
-import type { Mailbox } from './header.ts'
-import { compileMessage, type Parts } from './message.ts'
+import { compileMessage, type Parts } from './compile-message.ts'
+import { fillMessage } from './fill-message.ts'
+import type { Mailbox } from './header-fields.ts'
 
 /**
  * Writes a message to one mailbox: the octets that go over the wire, with CRLF line ends and no line beginning with a

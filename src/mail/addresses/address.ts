@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { suggestDomain } from './suggest.ts'
+import { suggestDomain } from './suggest-domain.ts'
 
 /** What is known about a typed address: `address` is its clean form when valid, `suggestion` a likelier address. */
 type AddressCheck = {

@@ -1,5 +1,5 @@
-import { cleanText, parseEnhanced } from '../relay/reply.ts'
-import type { ServerReply } from './wire/hear.ts'
+import type { ServerReply } from './reply-parser.ts'
+import { cleanText, parseEnhanced } from './reply-text.ts'
 
 /**
  * What came of a message.

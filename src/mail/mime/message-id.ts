@@ -1,7 +1,7 @@
 import { createDecipheriv } from 'node:crypto'
-import { asciiDomainOf } from './address/address.ts'
-import type { Cover } from './cover.ts'
-import { fromBase32, toBase32 } from './encoding/base32.ts'
+import { asciiDomainOf } from '../addresses/address.ts'
+import { fromBase32, toBase32 } from './base32.ts'
+import type { Cover } from './block-cipher.ts'
 
 const BLOCK = 16
 /** The return path's first letter, so that other mail to the inbound domain is told apart. */

@@ -1,8 +1,8 @@
-import type { Relay } from '../relay/relay.ts'
-import { isLoopback } from '../relay/relay.ts'
-import { NO_OFFER, type Offer, readOffer } from './offer.ts'
-import { type Broken, broken } from './verdict.ts'
-import type { ServerReply } from './wire/hear.ts'
+import type { Relay } from '../relays/relay.ts'
+import { isLoopback } from '../relays/relay.ts'
+import { NO_OFFER, type Offer, readOffer } from './capabilities.ts'
+import { type Broken, broken } from './reply.ts'
+import type { ServerReply } from './reply-parser.ts'
 
 /** Where the dialogue before the first message stands. */
 export type Hello = {

@@ -1,6 +1,6 @@
 import { encodeWord, foldLines } from 'nodemailer/lib/mime-funcs'
 import MimeNode from 'nodemailer/lib/mime-node'
-import { CourantError } from '../errors.ts'
+import { CourantError } from '../../errors.ts'
 
 /** A name, if there is one, and an address, as they stand in From, To and Reply-To. */
 export type Mailbox = { readonly name: string | null; readonly address: string }

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { CONCEAL_NOTHING, type Conceal } from './concealment.ts'
-import { type Ear, openEar } from './wire/ear.ts'
-import { type Heard, NOTHING_HEARD, readReplies, type Said } from './wire/hear.ts'
-import { writePieces } from './wire/writing.ts'
+import { type Ear, openEar } from './read-buffer.ts'
+import { type Heard, NOTHING_HEARD, readReplies, type Said } from './reply-parser.ts'
+import { writePieces } from './write-buffer.ts'
 
 /** A socket to a relay: what is said goes out in order, and each `hear` gets one reply in order. */
 export type Wire = {

@@ -1,6 +1,6 @@
 import type { Commands } from './envelope.ts'
-import { type Broken, broken, type Refusal, readRefusal } from './verdict.ts'
-import type { Said } from './wire/hear.ts'
+import { type Broken, broken, type Refusal, readRefusal } from './reply.ts'
+import type { Said } from './reply-parser.ts'
 
 /** The replies that lead to the content; `empty` is the one to the end of a message nobody gets. */
 export type BeginStage = 'reset' | 'mail' | 'rcpt' | 'data' | 'empty'

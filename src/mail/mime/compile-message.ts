@@ -1,12 +1,12 @@
 import { isAscii } from 'node:buffer'
 import MailComposer from 'nodemailer/lib/mail-composer'
-import type { Temporal } from '../clock.ts'
-import { CourantError } from '../errors.ts'
-import { encodePiece, encodeValue, isLiteral } from './encoding/quoted-printable.ts'
-import { cleanName, fitsLines } from './header.ts'
-import { startSeams } from './seams.ts'
-import { cutAtMarkers, type Markers, type Slot } from './slots.ts'
-import { type Measure, measure } from './smtp/octets.ts'
+import type { Temporal } from '../../clock.ts'
+import { CourantError } from '../../errors.ts'
+import { type Measure, measure } from './dot-stuffing.ts'
+import { cleanName, fitsLines } from './header-fields.ts'
+import { cutAtMarkers, type Markers, type Slot } from './markers.ts'
+import { startSeams } from './placeholders.ts'
+import { encodePiece, encodeValue, isLiteral } from './quoted-printable.ts'
 
 /** What all readers of a message share. Markers may stand in `text`, in `html` and in the values of `headers`. */
 export type Parts = {

@@ -1,4 +1,4 @@
-import type { RelayTimeouts } from '../relay/relay.ts'
+import type { RelayTimeouts } from '../relays/relay.ts'
 
 /** How long each step may take, in milliseconds, however little or much the relay says meanwhile. */
 export type Patience = {

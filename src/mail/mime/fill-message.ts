@@ -1,6 +1,6 @@
-import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header.ts'
-import type { Compiled, Piece } from './message.ts'
-import type { Measure, Piece as SmtpPiece } from './smtp/octets.ts'
+import type { Compiled, Piece } from './compile-message.ts'
+import type { Measure, Piece as SmtpPiece } from './dot-stuffing.ts'
+import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header-fields.ts'
 
 /**
  * A message as it goes over the wire. What readers share is the same piece for all of them, so pieces must not be changed;
