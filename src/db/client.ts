@@ -1,7 +1,7 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { CourantError, reasonOf } from '../errors.ts'
-import { namesPooler, PreparingClient } from './prepared.ts'
+import { namesPooler, PreparingClient } from './prepared-statements.ts'
 import { isTransient } from './transient.ts'
 
 /** Where queries go: a pool, or the transaction one is in. */
@@ -51,7 +51,7 @@ export async function openDatabase(
     const Client = namesPooler(url) ? pg.Client : PreparingClient
     return open({ connectionString: url, Client }, first, 'postgres', async () => {})
   }
-  const { openEmbedded } = await import('./embedded.ts')
+  const { openEmbedded } = await import('./pglite/embedded.ts')
   const embedded = await openEmbedded(url.slice(EMBEDDED_SCHEME.length), holding)
   const config = { host: embedded.socketFolder, user: 'postgres', database: 'postgres' }
   return open(config, first, 'embedded', embedded.close)

@@ -26,7 +26,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { openDatabase } from '../../src/db/client.ts'
-import { openEmbedded } from '../../src/db/embedded.ts'
+import { openEmbedded } from '../../src/db/pglite/embedded.ts'
 import { retryTransient } from '../../src/db/transient.ts'
 import { copyDatabase } from '../support/database.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
-import { openEmbedded } from '../../src/db/embedded.ts'
+import { openEmbedded } from '../../src/db/pglite/embedded.ts'
 import { copyDatabase } from '../support/database.ts'
 
 const STARTUP = message('', Buffer.from('\0\x03\0\0user\0postgres\0database\0postgres\0\0', 'latin1'))

@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, expect, test } from 'vitest'
-import { takeTurns } from '../../src/db/turns.ts'
+import { takeTurns } from '../../src/db/pglite/session-queue.ts'
 
 const database = await PGlite.create()
 afterAll(() => database.close())

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
-import { bigNumber, emptyIntegers, emptyTexts, id, instant } from '../columns.ts'
+import { bigNumber, emptyIntegers, emptyTexts, id, instant } from './columns.ts'
 import { newsletter } from './newsletter.ts'
 import { source } from './source.ts'
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
-import { bigNumber, bytes, emptyTexts, id, instant } from '../columns.ts'
+import { bigNumber, bytes, emptyTexts, id, instant } from './columns.ts'
 import { newsletter } from './newsletter.ts'
 
 /** One sending of one newsletter in one slot. */

@@ -1,5 +1,5 @@
 import { integer, pgTable, smallint, text } from 'drizzle-orm/pg-core'
-import { bytes, instant } from '../columns.ts'
+import { bytes, instant } from './columns.ts'
 
 /** The one row that says which installation this is. `hashKey` keys the hashes of addresses, so that they outlive a change of SECRET. */
 export const installation = pgTable('installation', {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, pgTable, smallint, text, unique } from 'drizzle-orm/pg-core'
-import { bigNumber, id, instant } from '../columns.ts'
+import { bigNumber, id, instant } from './columns.ts'
 
 export const newsletter = pgTable(
   'newsletter',

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
-import { bigNumber, emptyIntegers, id, instant } from '../columns.ts'
+import { bigNumber, emptyIntegers, id, instant } from './columns.ts'
 import { newsletter } from './newsletter.ts'
 
 /** Where articles come from: a feed fetched by its URL, or (`kind` api) a newsletter's own door, without one. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
-import { bigNumber, bytes, emptyIntegers, id, instant } from '../columns.ts'
+import { bigNumber, bytes, emptyIntegers, id, instant } from './columns.ts'
 import { cohort, newsletter } from './newsletter.ts'
 
 /** A person with an address. `emailKey` is the address folded, by which it is unique; `emailHash` is keyed by the installation. */

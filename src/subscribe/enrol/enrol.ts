@@ -1,6 +1,6 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { Overtaken, settleInTransaction } from '../overtaken.ts'
+import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
 import { type Candidate, type Enrolment, type Refused, readCandidates } from './candidate.ts'
 import { type Settled, settle } from './settle.ts'
 

@@ -3,10 +3,10 @@ import { sql } from 'drizzle-orm'
 import ipaddr from 'ipaddr.js'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { settleInTransaction } from '../../db/retry-transaction.ts'
 import { mailboxOf } from '../../mail/addresses/mailbox.ts'
 import { isProvider } from '../../mail/addresses/suggest-domain.ts'
 import { readHashKey } from '../consent.ts'
-import { settleInTransaction } from '../overtaken.ts'
 
 /** How many forms are heeded: from one neighbourhood of networks, and in an hour in all; null for no limit. */
 export type FormLimits = {

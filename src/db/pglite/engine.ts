@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type { EmbeddedOrder, EmbeddedQuestion, EmbeddedWord } from './embedded-worker.ts'
+import type { EmbeddedOrder, EmbeddedQuestion, EmbeddedWord } from './engine-thread.ts'
 
 const RESTART_EVERY_MS = 1_000
 /** An engine that does not open by then is stuck: making a database takes six seconds, and more on a machine that is busy. */
@@ -40,7 +40,7 @@ export class EmbeddedEngine {
   }
 
   async #open(): Promise<void> {
-    const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: this.#order })
+    const worker = new Worker(new URL('./engine-thread.ts', import.meta.url), { workerData: this.#order })
     const late = setTimeout(() => void worker.terminate(), OPEN_WITHIN_MS)
     try {
       await hear(worker, 'ready')

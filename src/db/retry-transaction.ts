@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { retryTransient } from '../db/transient.ts'
 import { CourantError } from '../errors.ts'
+import type { Database } from './client.ts'
+import { retryTransient } from './transient.ts'
 
 /** A subscription changed between reading and locking it: undo all, read again. */
 export class Overtaken extends Error {}

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, customType } from 'drizzle-orm/pg-core'
-import { Temporal } from '../clock.ts'
+import { Temporal } from '../../clock.ts'
 
 /** A point in time as `timestamptz` (milliseconds), a Temporal.Instant in code. */
 export const instant = customType<{ data: Temporal.Instant; driverData: string }>({

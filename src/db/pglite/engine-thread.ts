@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-sql/pglite-socket'
-import { takeTurns } from './turns.ts'
+import { takeTurns } from './session-queue.ts'
 
 /** What `embedded-engine.ts` hands to its worker thread; `mostFiles`: the engine keeps no more open. */
 export type EmbeddedOrder = { readonly folder: string; readonly socket: string; readonly mostFiles: number }

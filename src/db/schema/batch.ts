@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
-import { bigNumber, id, instant } from '../columns.ts'
+import { bigNumber, id, instant } from './columns.ts'
 import { edition } from './edition.ts'
 
 /**
