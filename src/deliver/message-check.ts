@@ -1,8 +1,8 @@
 import { Temporal } from '../clock.ts'
-import { LOCALES, type Locale } from '../digest/locale.ts'
 import { readPublication, type VariantSource } from '../digest/variant.ts'
 import type { Reader } from '../digest/view/reader.ts'
 import { CourantError } from '../errors.ts'
+import { LOCALES, type Locale } from '../locale/locale.ts'
 import { whyNotAcceptable } from '../mail/smtp/sendable.ts'
 import { type CompiledVariant, compileSource, type Stationery, writeMessage } from './message.ts'
 

@@ -1,4 +1,4 @@
-import type { Rhythm } from '../subscribe/choice/slots.ts'
+import type { Rhythm } from '../db/schema/newsletter.ts'
 
 /** A made-up subscriber of the demo; all addresses are of example domains (RFC 2606). */
 type DemoReader = {

@@ -1,5 +1,5 @@
 import { Temporal } from '../clock.ts'
-import { LOCALES, type Locale, phrase } from './locale.ts'
+import { LOCALES, type Locale, phrase } from '../locale/locale.ts'
 import type { Logo } from './look/logo.ts'
 import { invalidTemplate, type Parsed } from './markup/liquid.ts'
 import { requireBalancedConditionals } from './markup/mjml.ts'

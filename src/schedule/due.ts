@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { type Choice, latestSlot, type Rhythm } from '../subscribe/choice/slots.ts'
+import type { Rhythm } from '../db/schema/newsletter.ts'
+import { type Choice, latestSlot } from '../subscribe/choice/slots.ts'
 
 /** A cohort whose time has come. */
 export type DueCohort = Choice & {

@@ -4,7 +4,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { installation } from '../db/schema/installation.ts'
 import type { consentRecord } from '../db/schema/subscriber.ts'
-import { oneLine } from './enrol/subscriber.ts'
+import { oneLine } from '../locale/clean-line.ts'
 
 /** What a reader was shown when they acted: its words and their version, and from where they did. */
 export type Evidence = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import de from '../../locales/de.json' with { type: 'json' }
 import en from '../../locales/en.json' with { type: 'json' }
-import { LOCALES, phrase } from '../../src/digest/locale.ts'
+import { LOCALES, phrase } from '../../src/locale/locale.ts'
 
 function leaves(tree: object, path = ''): string[] {
   return Object.entries(tree).flatMap(([key, value]) =>

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MAX_HTML_BYTES } from '../../src/digest/budget.ts'
-import { LOCALES } from '../../src/digest/locale.ts'
 import { requireBalancedConditionals } from '../../src/digest/markup/mjml.ts'
 import { renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { widthOf } from '../../src/digest/typography/wrap.ts'
 import { composeDigest, type DigestArticle } from '../../src/digest/view/compose.ts'
+import { LOCALES } from '../../src/locale/locale.ts'
+import { widthOf } from '../../src/locale/wrap-text.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 
 let templates: Templates

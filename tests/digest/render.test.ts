@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { checkTemplates } from '../../src/digest/check.ts'
 import { type Rendered, renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { widthOf } from '../../src/digest/typography/wrap.ts'
 import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/view/compose.ts'
+import { widthOf } from '../../src/locale/wrap-text.ts'
 import { article, articles, input, PUBLICATION, READER } from './sample.ts'
 
 const PICTURE = { url: 'https://example.org/p.jpg', alt: 'Ein Bild' }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { plainLine } from '../../src/digest/typography/plain.ts'
 import { composeSubject } from '../../src/digest/view/subject.ts'
+import { plainLine } from '../../src/locale/clean-line.ts'
 
 describe('composeSubject', () => {
   test('says the headline, then the newsletter', () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bindNumbers } from '../../src/digest/typography/bind.ts'
-import { plainLine } from '../../src/digest/typography/plain.ts'
-import { cutAtSentence, cutAtWord } from '../../src/digest/typography/shorten.ts'
-import { underline, widthOf, wrap } from '../../src/digest/typography/wrap.ts'
+import { plainLine } from '../../src/locale/clean-line.ts'
+import { bindNumbers } from '../../src/locale/nonbreaking.ts'
+import { cutAtSentence, cutAtWord } from '../../src/locale/shorten.ts'
+import { underline, widthOf, wrap } from '../../src/locale/wrap-text.ts'
 
 describe('plainLine', () => {
   test.each([

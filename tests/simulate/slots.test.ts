@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type Choice, latestSlot, RHYTHMS } from '../../src/subscribe/choice/slots.ts'
+import { RHYTHMS } from '../../src/db/schema/newsletter.ts'
+import { type Choice, latestSlot } from '../../src/subscribe/choice/slots.ts'
 import { throwDice } from './dice.ts'
 import { lastDue } from './slots.ts'
 

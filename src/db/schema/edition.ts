@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { bigNumber, bytes, emptyTexts, id, instant } from './columns.ts'
-import { newsletter } from './newsletter.ts'
+import { newsletter, RHYTHMS } from './newsletter.ts'
 
 /** One sending of one newsletter in one slot. */
 export const edition = pgTable(
@@ -13,7 +13,7 @@ export const edition = pgTable(
     newsletterId: bigNumber()
       .notNull()
       .references(() => newsletter.id),
-    rhythm: text({ enum: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] }),
+    rhythm: text({ enum: RHYTHMS }),
     slotAt: instant(),
     /** The caller's key of an edition sent by hand. */
     key: text(),

@@ -2,6 +2,10 @@ import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, pgTable, smallint, text, unique } from 'drizzle-orm/pg-core'
 import { bigNumber, id, instant } from './columns.ts'
 
+/** How often a reader gets a digest. */
+export const RHYTHMS = ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] as const
+export type Rhythm = (typeof RHYTHMS)[number]
+
 export const newsletter = pgTable(
   'newsletter',
   {
@@ -16,7 +20,7 @@ export const newsletter = pgTable(
     replyTo: text(),
     imprint: text(),
     /** The rhythm of the home cohort, and of readers who choose none. */
-    rhythm: text({ enum: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] }).notNull(),
+    rhythm: text({ enum: RHYTHMS }).notNull(),
     rhythms: text().array().notNull().default(sql`'{instant,daily,weekdays,weekly,monthly}'::text[]`),
     maxArticles: integer().notNull().default(12),
     minArticles: integer().notNull().default(1),
@@ -76,7 +80,7 @@ export const cohort = pgTable(
     newsletterId: bigNumber()
       .notNull()
       .references(() => newsletter.id),
-    rhythm: text({ enum: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] }).notNull(),
+    rhythm: text({ enum: RHYTHMS }).notNull(),
     weekday: smallint(),
     hour: smallint(),
     zone: text().notNull(),

@@ -1,4 +1,4 @@
-import { linkable, plainLine } from '../typography/plain.ts'
+import { linkable, plainLine } from '../../locale/clean-line.ts'
 
 /** A newsletter's logo as set; sizes in CSS pixels. `darkUrl` is its variant for a dark ground. */
 export type Logo = {

@@ -1,6 +1,6 @@
 import { Liquid, type Template } from 'liquidjs'
 import { CourantError } from '../../errors.ts'
-import { underline, wrap } from '../typography/wrap.ts'
+import { underline, wrap } from '../../locale/wrap-text.ts'
 import { withoutTags } from '../view/subject.ts'
 import { shortenPaths } from './paths.ts'
 

@@ -1,6 +1,6 @@
-import type { Locale } from '../locale.ts'
-import { linkable, plainLine, plainLines } from '../typography/plain.ts'
-import { cutAtWord } from '../typography/shorten.ts'
+import { linkable, plainLine, plainLines } from '../../locale/clean-line.ts'
+import type { Locale } from '../../locale/locale.ts'
+import { cutAtWord } from '../../locale/shorten.ts'
 
 /** What fills an ad slot, as it was given; `text` may have several lines. */
 export type Ad = {

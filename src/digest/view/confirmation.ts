@@ -1,8 +1,9 @@
-import { type Locale, phrase } from '../locale.ts'
+import { plainLine, plainLines } from '../../locale/clean-line.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
+import { sayWhen } from '../../locale/say-when.ts'
+import { cutAtWord } from '../../locale/shorten.ts'
 import type { Look } from '../look/look.ts'
-import { plainLine, plainLines } from '../typography/plain.ts'
-import { cutAtWord } from '../typography/shorten.ts'
-import { type ReaderTiming, sayWhen } from './reader.ts'
+import type { ReaderTiming } from './reader.ts'
 import { withoutTags } from './subject.ts'
 
 /** A newsletter that was asked for, when its editions would come, and its imprint. */
@@ -52,7 +53,7 @@ export function composeConfirmation(input: ConfirmationInput): ConfirmationView 
   const { kind, locale, look, confirmUrl, address } = input
   const asked = input.asked.map((one) => ({
     name: cutAtWord(plainLine(one.name), MAX_NAME, locale),
-    when: sayWhen({ ...one, locale }),
+    when: sayWhen(one, locale),
   }))
   const count = asked.length
   return {

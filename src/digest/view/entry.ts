@@ -1,9 +1,9 @@
 import type { Temporal } from '../../clock.ts'
-import { type Locale, phrase } from '../locale.ts'
-import { bindNumbers } from '../typography/bind.ts'
-import { linkable, plainLine } from '../typography/plain.ts'
-import { cutAtSentence, cutAtWord } from '../typography/shorten.ts'
-import { sayPublished } from '../typography/times.ts'
+import { linkable, plainLine } from '../../locale/clean-line.ts'
+import { sayPublished } from '../../locale/dates.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
+import { bindNumbers } from '../../locale/nonbreaking.ts'
+import { cutAtSentence, cutAtWord } from '../../locale/shorten.ts'
 
 /** An article as selected for a variant, newest first; its texts are a stranger's and still to be cleaned. */
 export type DigestArticle = {

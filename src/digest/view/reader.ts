@@ -1,7 +1,9 @@
 import type { Temporal } from '../../clock.ts'
-import { type Locale, phrase } from '../locale.ts'
-import { sayDate, sayDayWithYear, sayWeekday } from '../typography/times.ts'
-import { wrap } from '../typography/wrap.ts'
+import type { Rhythm } from '../../db/schema/newsletter.ts'
+import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
+import { sayWhen } from '../../locale/say-when.ts'
+import { wrap } from '../../locale/wrap-text.ts'
 
 /** What differs between two readers of one variant: ready text, or markers that a later stage replaces. */
 export type ReaderFields = {
@@ -20,7 +22,7 @@ export type Reader = {
   readonly name: string | null
   readonly tokenVersion: number
   readonly since: Temporal.Instant | null
-  readonly rhythm: 'instant' | 'daily' | 'weekdays' | 'weekly' | 'monthly'
+  readonly rhythm: Rhythm
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
@@ -76,7 +78,7 @@ function remember<T>(known: Map<string, T>, key: string, make: () => T): T {
 
 function sayReason(timing: ReaderTiming, since: string | null): string {
   const { locale } = timing
-  const when = sayWhen(timing)
+  const when = sayWhen(timing, locale)
   return wrap(
     since === null
       ? phrase(locale, 'reader.reasonUndated', { when })
@@ -86,19 +88,4 @@ function sayReason(timing: ReaderTiming, since: string | null): string {
 
 function saySince(since: Temporal.Instant, zone: string, locale: Locale): string {
   return sayDayWithYear(since.toZonedDateTimeISO(zone).toPlainDate(), locale)
-}
-
-/** When editions come, as said in the middle of a sentence: `täglich um 7:00 (Europe/Berlin)`. */
-export function sayWhen({
-  locale,
-  zone,
-  rhythm,
-  weekday,
-  hour,
-}: Pick<ReaderTiming, 'locale' | 'zone' | 'rhythm' | 'weekday' | 'hour'>): string {
-  return phrase(locale, `rhythm.${rhythm}.when`, {
-    time: `${hour ?? 0}:00`,
-    weekday: sayWeekday(weekday ?? 1, locale),
-    zone,
-  })
 }

@@ -1,5 +1,5 @@
-import type { Locale } from '../locale.ts'
-import { cutAtWord } from '../typography/shorten.ts'
+import type { Locale } from '../../locale/locale.ts'
+import { cutAtWord } from '../../locale/shorten.ts'
 
 /** Mail programs show about this many characters of a subject; ours stays under it. */
 const MAX_SUBJECT = 59

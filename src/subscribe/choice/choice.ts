@@ -1,4 +1,5 @@
-import { type Choice, RHYTHMS, type Rhythm } from './slots.ts'
+import { RHYTHMS, type Rhythm } from '../../db/schema/newsletter.ts'
+import type { Choice } from './slots.ts'
 import { canonicalZone } from './zone.ts'
 
 /** What of a choice was said; null for what was not. */

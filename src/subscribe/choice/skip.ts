@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { nextSlot, type Rhythm } from './slots.ts'
+import type { Rhythm } from '../../db/schema/newsletter.ts'
+import { nextSlot } from './slots.ts'
 
 type Due = { id: number; rhythm: Rhythm; weekday: number | null; hour: number | null; zone: string }
 

@@ -1,8 +1,5 @@
 import { Temporal } from '../../clock.ts'
-
-/** How often a reader gets a digest. */
-export type Rhythm = (typeof RHYTHMS)[number]
-export const RHYTHMS = ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] as const
+import type { Rhythm } from '../../db/schema/newsletter.ts'
 
 /** When a reader gets it: `weekday` 1 (Monday) to 7 with `weekly` only, `hour` 0 to 23 but with `instant`, an IANA zone. */
 export type Choice = {

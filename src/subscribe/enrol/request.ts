@@ -1,5 +1,6 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { oneLine } from '../../locale/clean-line.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import type { ChoiceParts } from '../choice/choice.ts'
 import { findPickable } from '../choice/topic.ts'
@@ -8,7 +9,7 @@ import { type Newsletter, readNewsletters } from '../newsletter/newsletters.ts'
 import { countForm, type FormLimits } from '../optin/form-limits.ts'
 import type { Enrolment } from './candidate.ts'
 import { enrol } from './enrol.ts'
-import { oneLine, type ReaderLocale } from './subscriber.ts'
+import type { ReaderLocale } from './subscriber.ts'
 
 /** What a reader asks for on a form: newsletters with one choice for all; topics by name, none picks everything. */
 export type SubscriptionRequest = {

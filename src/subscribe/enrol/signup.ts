@@ -1,11 +1,11 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
+import { oneLine } from '../../locale/clean-line.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import type { Enrolment, Refusal } from './candidate.ts'
 import { enrol } from './enrol.ts'
 import type { Settled } from './settle.ts'
-import { oneLine } from './subscriber.ts'
 
 /** A wish to subscribe with the address as it was typed. */
 export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: string }

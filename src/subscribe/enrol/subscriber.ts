@@ -7,14 +7,6 @@ type Row = typeof subscriber.$inferSelect
 export type ReaderLocale = Row['locale']
 export type ReaderFormat = Row['format']
 
-/** A name as one line of well-formed text without control characters, which no name has and a header line must not. */
-export function oneLine(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
-}
-
 /** A person as made when the address is new; `hash` in hex. */
 export type NewSubscriber = {
   readonly emailKey: string

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Rhythm } from '../choice/slots.ts'
+import type { Rhythm } from '../../db/schema/newsletter.ts'
 import type { SubscriptionState } from '../permission.ts'
 import type { Standing } from './decide.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { RHYTHMS } from '../../db/schema/newsletter.ts'
 import { CourantError } from '../../errors.ts'
 import { readOwnAddress, readSender } from '../../mail/addresses/sender.ts'
-import { RHYTHMS } from '../choice/slots.ts'
 import { canonicalZone } from '../choice/zone.ts'
 
 const MOST_ARTICLES = 100

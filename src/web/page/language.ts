@@ -1,5 +1,5 @@
 import { accepts } from 'hono/accepts'
-import { isLocale, LOCALES, type Locale } from '../../digest/locale.ts'
+import { isLocale, LOCALES, type Locale } from '../../locale/locale.ts'
 import type { SiteContext } from '../context.ts'
 import type { Language } from './pages.ts'
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Liquid } from 'liquidjs'
 import type { Config } from '../../config/config.ts'
-import { type Locale, phrase } from '../../digest/locale.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
 import { keepPages } from './kept.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */

@@ -1,6 +1,6 @@
 import { isTransient } from '../../db/transient.ts'
-import { type Locale, phrase } from '../../digest/locale.ts'
 import { CourantError, codeOf } from '../../errors.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
 import type { Site, SiteContext } from '../context.ts'
 import { languageOf } from './language.ts'
 import { showPage } from './show.ts'

@@ -1,12 +1,12 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { LOCALES } from '../../digest/locale.ts'
+import { LOCALES } from '../../locale/locale.ts'
+import { sayList } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
 import { FOR_EVERYBODY } from '../guard/caching.ts'
 import { colourSheetName } from './colours.ts'
 import type { Language } from './pages.ts'
-import { sayList } from './say.ts'
 
 /** A page to show: its template, whose newsletters and reader it names in its head, and what the template is given. */
 export type Page = {

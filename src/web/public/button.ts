@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import type { Locale } from '../../digest/locale.ts'
+import type { Locale } from '../../locale/locale.ts'
 import type { Evidence } from '../../subscribe/consent.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { isOwnPost } from '../guard/origin.ts'

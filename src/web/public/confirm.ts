@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
-import { type Locale, phrase } from '../../digest/locale.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
+import { sayList, sayMoment, sayWhen } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
 import {
   type Confirmation,
@@ -9,7 +10,6 @@ import {
 } from '../../subscribe/optin/confirm.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
-import { sayList, sayMoment, sayWhen } from '../page/say.ts'
 import { showPage } from '../page/show.ts'
 import { routeButton } from './button.ts'
 import { type Shown, sayShown } from './evidence.ts'

@@ -1,10 +1,10 @@
 import type { Hono } from 'hono'
-import { phrase } from '../../digest/locale.ts'
+import { phrase } from '../../locale/locale.ts'
+import { capitalised, sayWhen } from '../../locale/say-when.ts'
 import { homeChoice } from '../../subscribe/choice/choice.ts'
 import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
-import { capitalised, sayWhen } from '../page/say.ts'
 import { showPage } from '../page/show.ts'
 
 /** `/`: what there is to subscribe to. */

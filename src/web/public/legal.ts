@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { phrase } from '../../digest/locale.ts'
+import { phrase } from '../../locale/locale.ts'
 import { mailtoOf } from '../../mail/addresses/mailto.ts'
 import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'

@@ -1,6 +1,6 @@
+import type { Rhythm } from '../../../db/schema/newsletter.ts'
 import { checkAddress } from '../../../mail/addresses/address.ts'
 import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribe/choice/choice.ts'
-import type { Rhythm } from '../../../subscribe/choice/slots.ts'
 import { topicKey } from '../../../subscribe/choice/topic.ts'
 import type { Newsletter } from '../../../subscribe/newsletter/newsletters.ts'
 import type { Form } from '../../guard/form.ts'

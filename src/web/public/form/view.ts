@@ -1,9 +1,9 @@
-import { type Locale, phrase } from '../../../digest/locale.ts'
-import { sayWeekday } from '../../../digest/typography/times.ts'
+import { sayWeekday } from '../../../locale/dates.ts'
+import { type Locale, phrase } from '../../../locale/locale.ts'
+import { capitalised, sayWhen } from '../../../locale/say-when.ts'
 import { homeChoice } from '../../../subscribe/choice/choice.ts'
 import { topicKey } from '../../../subscribe/choice/topic.ts'
 import { canonicalZone } from '../../../subscribe/choice/zone.ts'
-import { capitalised, sayWhen } from '../../page/say.ts'
 import type { Field, Typed, Wrongs } from './fields.ts'
 import { type Offer, rhythmsOf } from './offer.ts'
 

@@ -1,5 +1,5 @@
-import type { Temporal } from '../../clock.ts'
-import { type Locale, phrase } from '../locale.ts'
+import type { Temporal } from '../clock.ts'
+import { type Locale, phrase } from './locale.ts'
 
 /** When an article appeared, as said at `at` in `zone`: `06:40`, `gestern, 18:05`, `3. Mai, 09:00`, `3. Mai 2024`. */
 export function sayPublished(

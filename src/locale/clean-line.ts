@@ -11,6 +11,14 @@ const TAG_START = /<(?=\/?(?:p|div|table|td|span|br|a)\b)/gi
 const ENTITY = /&(?:amp|nbsp|quot|apos|lt|gt|#\d{1,7}|#x[0-9a-f]{1,6});/gi
 const NAMED: Readonly<Record<string, string>> = { amp: '&', nbsp: '\u00a0', quot: '"', apos: "'", lt: '<', gt: '>' }
 
+/** A name as one line of well-formed text without control characters, which no name has and a header line must not. */
+export function oneLine(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+}
+
 /**
  * Foreign text as one line of plain text: entities that survived collecting are decoded, layout tags, control characters,
  * bidi overrides and lone surrogates are gone. Still to be escaped where it is shown.

@@ -1,4 +1,4 @@
-import { type Locale, phrase } from '../locale.ts'
+import { type Locale, phrase } from './locale.ts'
 
 /**
  * A sentence's end: its mark and closing quotes, after a word too long to be an ordinal ("3. Mai") and not an abbreviation,
