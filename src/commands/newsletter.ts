@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import type { FieldInput } from '../subscribe/newsletter/fields.ts'
 import {
   addNewsletter,
   changeNewsletter,
   findNewsletter,
   listNewsletters,
   type Newsletter,
-} from '../subscribe/newsletter/newsletters.ts'
+} from '../newsletters/newsletters.ts'
+import type { FieldInput } from '../newsletters/settings.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
 import { slug as shortName } from './call/values.ts'

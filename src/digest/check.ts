@@ -1,6 +1,6 @@
 import { Temporal } from '../clock.ts'
 import { LOCALES, type Locale, phrase } from '../locale/locale.ts'
-import type { Logo } from './look/logo.ts'
+import type { Logo } from '../newsletters/branding/logo.ts'
 import { invalidTemplate, type Parsed } from './markup/liquid.ts'
 import { requireBalancedConditionals } from './markup/mjml.ts'
 import { renderConfirmation, renderDigest } from './render.ts'

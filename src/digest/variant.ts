@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts'
 import { edition, editionArticle, variant } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
-import { readLogo } from './look/logo.ts'
+import { readLogo } from '../newsletters/branding/logo.ts'
 import type { DigestArticle, DigestInput, Publication } from './view/compose.ts'
 
 /** A variant with all it is rendered from. */

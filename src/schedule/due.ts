@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { Rhythm } from '../db/schema/newsletter.ts'
-import { type Choice, latestSlot } from '../subscribe/choice/slots.ts'
+import { type Choice, latestSlot } from '../newsletters/schedule/slots.ts'
 
 /** A cohort whose time has come. */
 export type DueCohort = Choice & {

@@ -13,7 +13,7 @@ import { checkTemplatesOnce } from '../digest/checked.ts'
 import { readPublication } from '../digest/variant.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { type Newsletter, readNewsletters } from '../subscribe/newsletter/newsletters.ts'
+import { type Newsletter, readNewsletters } from '../newsletters/newsletters.ts'
 import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due.ts'
 
 /** A slot, by the newsletter's slug. */

@@ -9,7 +9,7 @@ import { startMailbox } from '../../src/demo/mailbox/mailbox.ts'
 import { startPublications } from '../../src/demo/press/publications.ts'
 import { findPort } from '../../src/demo/serve.ts'
 import { stay } from '../../src/demo/stay.ts'
-import { addNewsletter } from '../../src/subscribe/newsletter/newsletters.ts'
+import { addNewsletter } from '../../src/newsletters/newsletters.ts'
 import { copyDatabase } from '../support/database.ts'
 
 test('a demo whose first digest fails ends, with its server and all', async () => {

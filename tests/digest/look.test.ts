@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { contrast, GROUND, HEADLINE_COLOUR, headlineShades, readable } from '../../src/digest/look/colours.ts'
-import { applyLook } from '../../src/digest/look/look.ts'
+import { applyLook } from '../../src/newsletters/branding/branding.ts'
+import { contrast, GROUND, HEADLINE_COLOUR, headlineShades, readable } from '../../src/newsletters/branding/colours.ts'
 
 const colour = fc.stringMatching(/^#[0-9a-f]{6}$/)
 

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Logo } from '../../src/digest/look/logo.ts'
 import { requireBalancedConditionals } from '../../src/digest/markup/mjml.ts'
 import { renderDigest } from '../../src/digest/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/template.ts'
 import { composeDigest, type DigestView, type Publication } from '../../src/digest/view/compose.ts'
+import type { Logo } from '../../src/newsletters/branding/logo.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 
 const LOGO: Logo = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { readPublication } from '../../src/digest/variant.ts'
-import type { FieldInput } from '../../src/subscribe/newsletter/fields.ts'
-import { addNewsletter, changeNewsletter } from '../../src/subscribe/newsletter/newsletters.ts'
+import { addNewsletter, changeNewsletter } from '../../src/newsletters/newsletters.ts'
+import type { FieldInput } from '../../src/newsletters/settings.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { NOON } from '../support/world.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { RHYTHMS } from '../../src/db/schema/newsletter.ts'
-import { type Choice, latestSlot } from '../../src/subscribe/choice/slots.ts'
+import { type Choice, latestSlot } from '../../src/newsletters/schedule/slots.ts'
 import { throwDice } from './dice.ts'
 import { lastDue } from './slots.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { canonicalZone } from '../../src/newsletters/schedule/time-zone.ts'
 import { readChoice } from '../../src/subscribe/choice/choice.ts'
-import { canonicalZone } from '../../src/subscribe/choice/zone.ts'
 
 const NOTHING = { rhythm: '', weekday: '', hour: '', timeZone: '' }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Choice } from '../../src/subscribe/choice/slots.ts'
+import type { Choice } from '../../src/newsletters/schedule/slots.ts'
 import { type Asked, type Asker, decide, type Offer, type Standing } from '../../src/subscribe/enrol/decide.ts'
 import type { SubscriptionState } from '../../src/subscribe/permission.ts'
 

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
+import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
 import { type Requested, requestSubscription, type SubscriptionRequest } from '../../src/subscribe/enrol/request.ts'
 import { type Leaving, leave } from '../../src/subscribe/leaving/leave.ts'
 import { undoLeave } from '../../src/subscribe/leaving/undo.ts'
 import { openLinkKeys, signLink } from '../../src/subscribe/links.ts'
-import type { Newsletter } from '../../src/subscribe/newsletter/newsletters.ts'
 import { confirm } from '../../src/subscribe/optin/confirm.ts'
 import { NOON } from './fixtures.ts'
 

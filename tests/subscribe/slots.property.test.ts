@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import type { Rhythm } from '../../src/db/schema/newsletter.ts'
-import { type Choice, nextSlot, startOf } from '../../src/subscribe/choice/slots.ts'
+import { type Choice, nextSlot, startOf } from '../../src/newsletters/schedule/slots.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
 

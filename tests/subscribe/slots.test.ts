@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import type { Rhythm } from '../../src/db/schema/newsletter.ts'
-import { type Choice, nextSlot, startOf } from '../../src/subscribe/choice/slots.ts'
+import { type Choice, nextSlot, startOf } from '../../src/newsletters/schedule/slots.ts'
 
 const choose = (rhythm: Rhythm, hour: number | null, zone: string, weekday: number | null = null): Choice => ({
   rhythm,

@@ -4,7 +4,7 @@ import type { Database } from '../../db/client.ts'
 import { article, articleSource } from '../../db/schema/article.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { newsletterSource } from '../../db/schema/source.ts'
-import { ensureTopics } from '../../subscribe/choice/topic.ts'
+import { ensureTopics } from '../../newsletters/topics.ts'
 
 /** Undated articles that count as recent when a source is added: the first of its document. */
 const UNDATED_ADMITTED = 10

@@ -1,8 +1,8 @@
 import { Temporal } from '../../clock.ts'
 import { CourantError } from '../../errors.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
+import { isSlug } from '../../newsletters/settings.ts'
 import { type ChoiceTexts, readChoice } from '../../subscribe/choice/choice.ts'
-import { isSlug } from '../../subscribe/newsletter/fields.ts'
 
 /**
  * Reads what somebody wrote for an option or argument; `name` in the functions below is what help calls that (`--limit`,

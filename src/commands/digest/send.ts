@@ -12,7 +12,7 @@ import { checkTemplates } from '../../digest/check.ts'
 import { readPublication } from '../../digest/variant.ts'
 import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
-import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { openSender } from '../call/sender.ts'
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import type { Imported } from '../../collect/source/opml.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
-import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { type BackfillOptions, daysOf } from './add.ts'
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { ListedSource } from '../../collect/source/listing.ts'
-import { findNewsletter } from '../../subscribe/newsletter/newsletters.ts'
+import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { file, idOrUrl, slug as shortName, url } from '../call/values.ts'
 import { takesAccess } from './access.ts'

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { skipSlots } from '../../subscribe/choice/skip.ts'
+import { findNewsletter, moveNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
+import { skipSlots } from '../../newsletters/schedule/skip-slots.ts'
 import { closeNewsletter, leaveReaders } from '../../subscribe/newsletter/close.ts'
-import { findNewsletter, moveNewsletter, type Newsletter } from '../../subscribe/newsletter/newsletters.ts'
 import { pauseEditions, resumeEditions } from '../control.ts'
 import { cancelEdition, lockCohorts } from './cancel.ts'
 

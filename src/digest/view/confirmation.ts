@@ -2,7 +2,7 @@ import { plainLine, plainLines } from '../../locale/clean-line.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayWhen } from '../../locale/say-when.ts'
 import { cutAtWord } from '../../locale/shorten.ts'
-import type { Look } from '../look/look.ts'
+import type { Look } from '../../newsletters/branding/branding.ts'
 import type { ReaderTiming } from './reader.ts'
 import { withoutTags } from './subject.ts'
 

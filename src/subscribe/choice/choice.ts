@@ -1,6 +1,6 @@
 import { RHYTHMS, type Rhythm } from '../../db/schema/newsletter.ts'
-import type { Choice } from './slots.ts'
-import { canonicalZone } from './zone.ts'
+import type { Choice } from '../../newsletters/schedule/slots.ts'
+import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 
 /** What of a choice was said; null for what was not. */
 export type ChoiceParts = {
@@ -40,11 +40,6 @@ function readNumber(text: string, least: number, most: number): number | null {
   if (!/^\d{1,2}$/.test(text)) return null
   const number = Number(text)
   return number >= least && number <= most ? number : null
-}
-
-/** The home choice of a newsletter: what readers get who choose nothing. */
-export function homeChoice(home: { rhythm: Rhythm; hour: number; zone: string }): Choice {
-  return completeChoice({ rhythm: null, weekday: null, hour: null, zone: null }, { ...home, weekday: null }, home.hour)
 }
 
 /** A whole choice: what was said, for the rest what held `before`; `homeHour` where an instant reader had no hour. */

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Choice, nextSlot, startOf } from './slots.ts'
+import { type Choice, nextSlot, startOf } from '../../newsletters/schedule/slots.ts'
 
 /** `count` (at most 100,000) new subscriptions of one choice; each choice of a newsletter stands in one placement. */
 type Placement = { readonly newsletterId: number; readonly choice: Choice; readonly count: number }

@@ -1,5 +1,5 @@
+import type { Choice } from '../../newsletters/schedule/slots.ts'
 import { type ChoiceParts, completeChoice, sameChoice } from '../choice/choice.ts'
-import type { Choice } from '../choice/slots.ts'
 import type { SubscriptionState } from '../permission.ts'
 
 /** Who asks. A reader's word is not proven to be theirs until they confirm; an import never raises consent. */

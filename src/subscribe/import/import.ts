@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
-import { findNewsletter, listNewsletters } from '../newsletter/newsletters.ts'
+import { findNewsletter, listNewsletters } from '../../newsletters/newsletters.ts'
 import { type Encoding, findEncoding } from './csv/encoding.ts'
 import { openInput } from './csv/input.ts'
 import { openTable } from './csv/table.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Newsletter, readNewsletter } from './newsletters.ts'
+import { type Newsletter, readNewsletter } from '../../newsletters/newsletters.ts'
 
 /** Subscriptions that leave in one transaction. */
 const READERS_A_SLICE = 20_000

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import type { Choice } from '../../newsletters/schedule/slots.ts'
 import { sameChoice } from '../choice/choice.ts'
-import type { Choice } from '../choice/slots.ts'
 import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoices } from './queue.ts'
 
 /**

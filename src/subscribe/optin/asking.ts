@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Choice, nextSlot } from '../choice/slots.ts'
+import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
 import type { ReaderLocale } from '../enrol/subscriber.ts'
 import { type LinkKeys, readLink } from '../links.ts'
 import type { SubscriptionState } from '../permission.ts'

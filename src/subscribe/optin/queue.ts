@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Choice } from '../choice/slots.ts'
+import type { Choice } from '../../newsletters/schedule/slots.ts'
 import { findFirstAllowed, LONGEST_WAIT_HOURS } from './limits.ts'
 
 /** What the link of an opt-in mail confirms of one subscription: the choice and topics of its request. */

@@ -1,5 +1,5 @@
-import { GROUND, headlineShades, readableShades, type Shades } from '../../digest/look/colours.ts'
-import type { Newsletter } from '../../subscribe/newsletter/newsletters.ts'
+import { GROUND, headlineShades, readableShades, type Shades } from '../../newsletters/branding/colours.ts'
+import type { Newsletter } from '../../newsletters/newsletters.ts'
 
 /** The style sheet with a newsletter's colours, under /assets/: its accent, and its headlines' where it sets one. */
 export function colourSheetName(look: Pick<Newsletter, 'accent' | 'headlineColour'> | null): string {

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { phrase } from '../../locale/locale.ts'
 import { mailtoOf } from '../../mail/addresses/mailto.ts'
-import { listNewsletters } from '../../subscribe/newsletter/newsletters.ts'
+import { listNewsletters } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
 import { showPage } from '../page/show.ts'

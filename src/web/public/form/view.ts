@@ -1,9 +1,9 @@
 import { sayWeekday } from '../../../locale/dates.ts'
 import { type Locale, phrase } from '../../../locale/locale.ts'
 import { capitalised, sayWhen } from '../../../locale/say-when.ts'
-import { homeChoice } from '../../../subscribe/choice/choice.ts'
-import { topicKey } from '../../../subscribe/choice/topic.ts'
-import { canonicalZone } from '../../../subscribe/choice/zone.ts'
+import { homeChoice } from '../../../newsletters/schedule/home-cohort.ts'
+import { canonicalZone } from '../../../newsletters/schedule/time-zone.ts'
+import { topicKey } from '../../../newsletters/topics.ts'
 import type { Field, Typed, Wrongs } from './fields.ts'
 import { type Offer, rhythmsOf } from './offer.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import type { Temporal } from '../../clock.ts'
-import type { Database } from '../../db/client.ts'
-import { oneLine } from '../../locale/clean-line.ts'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { oneLine } from '../locale/clean-line.ts'
 
 /** A label wanted in a newsletter. */
 type WantedTopic = { readonly newsletterId: number; readonly name: string }

@@ -1,10 +1,10 @@
 import { and, asc, eq, inArray, ne } from 'drizzle-orm'
-import type { Temporal } from '../../clock.ts'
-import type { Database } from '../../db/client.ts'
-import { newsletter } from '../../db/schema/newsletter.ts'
-import { CourantError } from '../../errors.ts'
-import { makeHome, moveHome } from '../choice/home.ts'
-import { type ChangedFields, type FieldInput, readAdded, readChanged } from './fields.ts'
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { newsletter } from '../db/schema/newsletter.ts'
+import { CourantError } from '../errors.ts'
+import { makeHome, moveHome } from './schedule/home-cohort.ts'
+import { type ChangedFields, type FieldInput, readAdded, readChanged } from './settings.ts'
 
 /** A newsletter as kept. */
 export type Newsletter = typeof newsletter.$inferSelect

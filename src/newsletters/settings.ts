@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { RHYTHMS } from '../../db/schema/newsletter.ts'
-import { CourantError } from '../../errors.ts'
-import { readOwnAddress, readSender } from '../../mail/addresses/sender.ts'
-import { canonicalZone } from '../choice/zone.ts'
+import { RHYTHMS } from '../db/schema/newsletter.ts'
+import { CourantError } from '../errors.ts'
+import { readOwnAddress, readSender } from '../mail/addresses/sender.ts'
+import { canonicalZone } from './schedule/time-zone.ts'
 
 const MOST_ARTICLES = 100
 const MOST_GRACE_HOURS = 168

@@ -2,10 +2,14 @@ import { and, eq, or, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
-import { homeChoice } from './choice.ts'
-import { nextSlot } from './slots.ts'
+import { type Choice, nextSlot } from './slots.ts'
 
 type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'rhythm' | 'hour' | 'zone'>
+
+/** The home choice of a newsletter: what readers get who choose nothing. */
+export function homeChoice({ rhythm, hour, zone }: Omit<Newsletter, 'id'>): Choice {
+  return { rhythm, weekday: rhythm === 'weekly' ? 1 : null, hour: rhythm === 'instant' ? null : hour, zone }
+}
 
 /** Makes the newsletter's home the cohort of its own rhythm, hour and zone; a new cohort starts after `seenEntryId`. */
 export async function makeHome(
