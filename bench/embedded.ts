@@ -10,7 +10,7 @@ import { orderByHand } from '../src/deliver/plan/order.ts'
 import { planEdition } from '../src/deliver/plan.ts'
 import { sendEdition } from '../src/deliver/send.ts'
 import { addNewsletter } from '../src/newsletters/newsletters.ts'
-import { enrol } from '../src/subscribe/enrol/enrol.ts'
+import { enrol } from '../src/subscribers/signup/sign-up.ts'
 import { senderTo } from '../tests/support/sender.ts'
 import { startSink } from '../tests/support/smtp.ts'
 

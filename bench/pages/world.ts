@@ -3,7 +3,7 @@ import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { orderByHand } from '../../src/deliver/plan/order.ts'
 import { planEdition } from '../../src/deliver/plan.ts'
-import { openLinkKeys, signLink } from '../../src/subscribe/links.ts'
+import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
 import { makeWorld, type World } from '../../tests/support/world.ts'
 
 /** A newsletter of many readers; each `plan` makes a digest of 76 KB for all of them, and says its edition's id. */

@@ -165,7 +165,7 @@ async function startWeb(
     import('../web/app.ts'),
     import('../web/listen.ts'),
     import('../schedule/health.ts'),
-    import('../subscribe/links.ts'),
+    import('../subscribers/tokens.ts'),
   ])
   const wake: Web['wake'] = (queue) => {
     jobs.wake(queue).catch((error: unknown) => log.warn({ queue, reason: reasonOf(error) }, 'wake.failed'))

@@ -1,5 +1,5 @@
-import { importSubscribers, refuseNothing } from '../subscribe/import/import.ts'
-import type { ImportForecast, ImportResult } from '../subscribe/import/passes.ts'
+import { importSubscribers, refuseNothing } from '../subscribers/import/import.ts'
+import type { ImportForecast, ImportResult } from '../subscribers/import/passes.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
 

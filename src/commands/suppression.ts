@@ -1,7 +1,12 @@
 import type { Command } from 'commander'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { countSpan, type ListedSuppression, liftSpan, listSuppressions } from '../subscribe/lifting/lift-span.ts'
+import {
+  countSpan,
+  type ListedSuppression,
+  liftSpan,
+  listSuppressions,
+} from '../subscribers/suppressions/lift-between.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
 import type { CommandContext } from './call/context.ts'
 import { instant, lines, oneOf } from './call/values.ts'

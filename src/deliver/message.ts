@@ -19,7 +19,7 @@ import { type Content, fillContent } from '../mail/mime/fill-message.ts'
 import { makeMarkers } from '../mail/mime/markers.ts'
 import { messageIdOf, nameMessage, returnPathOf } from '../mail/mime/message-id.ts'
 import type { Envelope } from '../mail/smtp/open-connection.ts'
-import { type LinkKeys, signLink } from '../subscribe/links.ts'
+import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
 import type { Claimed } from './send/claim.ts'
 
 /** What messages are made with, the same for all. */

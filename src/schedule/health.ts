@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts'
 import { findInDoubt } from '../deliver/account/bound.ts'
 import { countDoubted } from '../deliver/notice/in-doubt.ts'
 import { codeOf, reasonOf } from '../errors.ts'
-import { readSpentBudget } from '../subscribe/optin/form-limits.ts'
+import { readSpentBudget } from '../subscribers/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
 import { findWriteFault } from './writable.ts'
 

@@ -5,7 +5,7 @@ import { recordMissed } from '../deliver/plan/missed.ts'
 import { advanceRetries } from '../deliver/retries.ts'
 import { shortenLeases } from '../deliver/send/lease.ts'
 import { nextSlot } from '../newsletters/schedule/slots.ts'
-import { shortenOptInWaits } from '../subscribe/optin/queue.ts'
+import { shortenOptInWaits } from '../subscribers/confirmation/opt-in-queue.ts'
 import { type DueCohort, groupDue } from './due.ts'
 import { forgetBeatsAfter, LEAST_GAP_MINUTES, readSeenUntil } from './heartbeat.ts'
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../db/client.ts'
 import type { Logger } from '../log.ts'
-import type { LinkKeys } from '../subscribe/links.ts'
+import type { LinkKeys } from '../subscribers/tokens.ts'
 import type { Pages } from './page/pages.ts'
 
 /** What the web is given by whoever serves it. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
-import type { Leaving } from '../../src/subscribe/leaving/leave.ts'
+import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { addEntries, addTagblatt, NOON, ZWEI } from '../subscribe/fixtures.ts'
 import { ask, confirmMail, leaveAll, leaveOne, sendMails, undo } from '../subscribe/readers.ts'
 import type { Scenario } from './scenario.ts'

@@ -6,7 +6,7 @@ import { RHYTHMS } from '../../src/db/schema/newsletter.ts'
 import { addNewsletter, type Newsletter } from '../../src/newsletters/newsletters.ts'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
 import type { PlanWork } from '../../src/schedule/planning.ts'
-import { enrol } from '../../src/subscribe/enrol/enrol.ts'
+import { enrol } from '../../src/subscribers/signup/sign-up.ts'
 import { senderTo } from '../support/sender.ts'
 import { MONDAY } from './times.ts'
 

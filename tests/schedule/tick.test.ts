@@ -97,7 +97,7 @@ describe('a tick', () => {
 
   test('sends notices before digests', async () => {
     const { tagblatt } = await addEva(db)
-    const { subscribe } = await import('../../src/subscribe/enrol/signup.ts')
+    const { subscribe } = await import('../../src/subscribers/signup/subscribe.ts')
     const wish = { newsletterId: tagblatt.id, name: null, locale: null, format: null, topics: null, confirmed: null }
     const choice = { rhythm: null, weekday: null, hour: null, zone: null }
     await subscribe(db, { ...wish, email: 'neu@leser.example', choice, by: 'reader' }, at(TUESDAY_SLOT))

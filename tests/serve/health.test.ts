@@ -5,7 +5,7 @@ import { codeOf } from '../../src/errors.ts'
 import { readHealth } from '../../src/schedule/health.ts'
 import { beat } from '../../src/schedule/heartbeat.ts'
 import { findWriteFault, sayWriteFault, setLeastMemory, spillRows } from '../../src/schedule/writable.ts'
-import { countForm } from '../../src/subscribe/optin/form-limits.ts'
+import { countForm } from '../../src/subscribers/form-limits.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
 

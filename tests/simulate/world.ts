@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Database } from '../../src/db/client.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
-import type { Leaving } from '../../src/subscribe/leaving/leave.ts'
+import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import type { WorldClock } from './clock.ts'
 import type { Gate } from './gate.ts'
 import type { Look } from './look.ts'

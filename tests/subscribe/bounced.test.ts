@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readConfirmation } from '../../src/subscribe/optin/confirm.ts'
+import { readConfirmation } from '../../src/subscribers/confirmation/confirm.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { actions, choosing, count, freshTagblatt, NOON, readRow, ZWEI } from './fixtures.ts'
 import { ask, askAndMail, confirmMail, confirmToken, join, KEYS, mails, suppress } from './readers.ts'

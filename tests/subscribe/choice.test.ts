@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { canonicalZone } from '../../src/newsletters/schedule/time-zone.ts'
-import { readChoice } from '../../src/subscribe/choice/choice.ts'
+import { readChoice } from '../../src/subscribers/preferences/preferences.ts'
 
 const NOTHING = { rhythm: '', weekday: '', hour: '', timeZone: '' }
 

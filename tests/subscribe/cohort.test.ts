@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
-import { findStarts, placeInCohorts } from '../../src/subscribe/choice/cohort.ts'
+import { findStarts, placeInCohorts } from '../../src/subscribers/cohorts.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addEntries, addTagblatt, LAST_SLOT, moveWatermarks, NOON } from './fixtures.ts'
 

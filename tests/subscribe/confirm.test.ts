@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { signLink } from '../../src/subscribe/links.ts'
-import { confirm, readConfirmation } from '../../src/subscribe/optin/confirm.ts'
-import { queueReminders } from '../../src/subscribe/optin/remind.ts'
+import { confirm, readConfirmation } from '../../src/subscribers/confirmation/confirm.ts'
+import { queueReminders } from '../../src/subscribers/confirmation/remind.ts'
+import { signLink } from '../../src/subscribers/tokens.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,

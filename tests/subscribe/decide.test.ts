@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
-import { type Asked, type Asker, decide, type Offer, type Standing } from '../../src/subscribe/enrol/decide.ts'
-import type { SubscriptionState } from '../../src/subscribe/permission.ts'
+import type { SubscriptionState } from '../../src/subscribers/permission.ts'
+import { type Asked, type Asker, decide, type Offer } from '../../src/subscribers/signup/decide.ts'
+import type { Standing } from '../../src/subscribers/subscriptions.ts'
 
 const HOME: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
 const OFFER: Offer = { home: HOME, homeHour: 7 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { addNewsletter, type Newsletter } from '../../src/newsletters/newsletters.ts'
-import type { SubscribeRequest } from '../../src/subscribe/enrol/signup.ts'
+import type { SubscribeRequest } from '../../src/subscribers/signup/subscribe.ts'
 import { anew } from '../support/anew.ts'
 
 /** A Wednesday; slots of the Tagblatt are at 06:00 UTC. */

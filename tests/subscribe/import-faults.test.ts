@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { afterEach, describe, expect, test } from 'vitest'
-import { importSubscribers } from '../../src/subscribe/import/import.ts'
+import { importSubscribers } from '../../src/subscribers/import/import.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addTagblatt, count, freshTagblatt, NOON } from './fixtures.ts'
 import { counts, HEADER, openImportFolder, PROOF, readAll, watching } from './importing.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readHeader } from '../../src/subscribe/import/header.ts'
-import { readState } from '../../src/subscribe/import/state.ts'
+import { readHeader } from '../../src/subscribers/import/header.ts'
+import { readState } from '../../src/subscribers/import/state-column.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addTagblatt, count, freshTagblatt } from './fixtures.ts'
 import { counts, openImportFolder, PROOF, readAll, readRejects } from './importing.ts'

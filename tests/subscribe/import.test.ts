@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { importSubscribers } from '../../src/subscribe/import/import.ts'
+import { importSubscribers } from '../../src/subscribers/import/import.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { actions, addTagblatt, count, freshTagblatt, NOON } from './fixtures.ts'

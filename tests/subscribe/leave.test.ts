@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readLeaving } from '../../src/subscribe/leaving/leave.ts'
-import { readUndo } from '../../src/subscribe/leaving/undo.ts'
-import { signLink } from '../../src/subscribe/links.ts'
+import { signLink } from '../../src/subscribers/tokens.ts'
+import { readUndo } from '../../src/subscribers/unsubscribe/undo.ts'
+import { readLeaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { openLinkKeys, readLink, signLink } from '../../src/subscribe/links.ts'
+import { openLinkKeys, readLink, signLink } from '../../src/subscribers/tokens.ts'
 
 const OLD = 'the secret of last year, still valid'
 const NEW = 'the secret of this year, which signs'

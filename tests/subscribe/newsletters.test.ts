@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { addNewsletter, changeNewsletter, findNewsletter, listNewsletters } from '../../src/newsletters/newsletters.ts'
-import { subscribe } from '../../src/subscribe/enrol/signup.ts'
+import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,

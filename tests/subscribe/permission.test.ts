@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { mayMail, type Purpose, type SubscriptionState, whyNotMail } from '../../src/subscribe/permission.ts'
+import { mayMail, type Purpose, type SubscriptionState, whyNotMail } from '../../src/subscribers/permission.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const PURPOSES: readonly Purpose[] = ['digest', 'confirmation']

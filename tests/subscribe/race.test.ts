@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { enrol } from '../../src/subscribe/enrol/enrol.ts'
-import { subscribe } from '../../src/subscribe/enrol/signup.ts'
+import { enrol } from '../../src/subscribers/signup/sign-up.ts'
+import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,

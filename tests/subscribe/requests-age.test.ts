@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { subscribe } from '../../src/subscribe/enrol/signup.ts'
-import { expireRequests } from '../../src/subscribe/optin/expire.ts'
-import { queueReminders } from '../../src/subscribe/optin/remind.ts'
+import { expireRequests } from '../../src/subscribers/confirmation/expire.ts'
+import { queueReminders } from '../../src/subscribers/confirmation/remind.ts'
+import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   actions,

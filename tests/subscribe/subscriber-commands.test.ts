@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { suppression } from '../../src/db/schema/subscriber.ts'
 import { findNewsletter } from '../../src/newsletters/newsletters.ts'
-import { hashAddress, readHashKey } from '../../src/subscribe/consent.ts'
+import { hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { courantOn } from './commanding.ts'
 import { ADD_TAGBLATT, NEXT_SLOT, NOON } from './fixtures.ts'

@@ -2,11 +2,11 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { findEncoding } from '../../src/subscribe/import/csv/encoding.ts'
-import { openInput } from '../../src/subscribe/import/csv/input.ts'
-import type { TableRow } from '../../src/subscribe/import/csv/records.ts'
-import { openTable } from '../../src/subscribe/import/csv/table.ts'
-import { readHeader } from '../../src/subscribe/import/header.ts'
+import { findEncoding } from '../../src/subscribers/import/csv/encoding.ts'
+import { openInput } from '../../src/subscribers/import/csv/input-file.ts'
+import type { TableRow } from '../../src/subscribers/import/csv/records.ts'
+import { openTable } from '../../src/subscribers/import/csv/table.ts'
+import { readHeader } from '../../src/subscribers/import/header.ts'
 
 /** A table as read: null for a file without a header. */
 export type ReadTable = {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { type SubscribeRequest, subscribe } from '../../src/subscribe/enrol/signup.ts'
+import { type SubscribeRequest, subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import {
   addEntries,

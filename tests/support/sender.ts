@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import type { Sender } from '../../src/deliver/send.ts'
 import { loadTemplates } from '../../src/digest/template.ts'
 import { parseRelay, type Relay } from '../../src/mail/relays/relay.ts'
-import { openLinkKeys } from '../../src/subscribe/links.ts'
+import { openLinkKeys } from '../../src/subscribers/tokens.ts'
 
 /** Compiled once a process: 60 ms that hundreds of sends need not pay again. */
 const templates = await loadTemplates({ dir: null })

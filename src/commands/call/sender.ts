@@ -7,7 +7,7 @@ import { loadTemplates } from '../../digest/template.ts'
 import type { Logger } from '../../log.ts'
 import { chooseEhloName } from '../../mail/relays/ehlo-name.ts'
 import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/relays/relay.ts'
-import { openLinkKeys } from '../../subscribe/links.ts'
+import { openLinkKeys } from '../../subscribers/tokens.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
 export async function openStationery(config: Config, apart = false): Promise<Stationery> {

@@ -2,7 +2,7 @@ import { Temporal } from '../../clock.ts'
 import { CourantError } from '../../errors.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import { isSlug } from '../../newsletters/settings.ts'
-import { type ChoiceTexts, readChoice } from '../../subscribe/choice/choice.ts'
+import { type ChoiceTexts, readChoice } from '../../subscribers/preferences/preferences.ts'
 
 /**
  * Reads what somebody wrote for an option or argument; `name` in the functions below is what help calls that (`--limit`,

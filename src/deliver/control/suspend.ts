@@ -3,7 +3,7 @@ import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { findNewsletter, moveNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
 import { skipSlots } from '../../newsletters/schedule/skip-slots.ts'
-import { closeNewsletter, leaveReaders } from '../../subscribe/newsletter/close.ts'
+import { closeNewsletter, leaveReaders } from '../../subscribers/unsubscribe/close-newsletter.ts'
 import { pauseEditions, resumeEditions } from '../control.ts'
 import { cancelEdition, lockCohorts } from './cancel.ts'
 

@@ -5,8 +5,8 @@ import type { Database } from '../../db/client.ts'
 import type { newsletter } from '../../db/schema/newsletter.ts'
 import type { AskedFor } from '../../digest/view/confirmation.ts'
 import type { Locale } from '../../locale/locale.ts'
-import { whyNotMail } from '../../subscribe/permission.ts'
-import { isRetried, isSuppressed } from '../../subscribe/suppression.ts'
+import { whyNotMail } from '../../subscribers/permission.ts'
+import { isRetried, isSuppressed } from '../../subscribers/suppression.ts'
 import { LEASE_SECONDS } from '../send/lease.ts'
 
 /** A notice to send, with what it names as that stands at this moment. Whatever is done under an older token is refused. */

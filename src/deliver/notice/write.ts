@@ -5,7 +5,7 @@ import { envelopeAddress } from '../../mail/addresses/address.ts'
 import { writeLetter } from '../../mail/mime/compose-single.ts'
 import { messageIdOf, nameLetter, returnPathOf } from '../../mail/mime/message-id.ts'
 import type { Envelope } from '../../mail/smtp/open-connection.ts'
-import { signLink } from '../../subscribe/links.ts'
+import { signLink } from '../../subscribers/tokens.ts'
 import type { Stationery } from '../message.ts'
 import type { Asked, ClaimedNotice } from './claim.ts'
 

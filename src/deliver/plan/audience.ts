@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import { whyNotMail } from '../../subscribe/permission.ts'
+import { whyNotMail } from '../../subscribers/permission.ts'
 import { inDoubt } from './doubt.ts'
 import type { PlanOrder } from './order.ts'
 

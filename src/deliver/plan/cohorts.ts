@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
-import { choiceKey } from '../../subscribe/choice/choice.ts'
+import { choiceKey } from '../../subscribers/preferences/preferences.ts'
 import type { Slice } from './audience.ts'
 import type { PlanOrder, Slot } from './order.ts'
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Reader } from '../../digest/view/reader.ts'
-import { type MailAnswer, mayMail, type SubscriptionState } from '../../subscribe/permission.ts'
+import { type MailAnswer, mayMail, type SubscriptionState } from '../../subscribers/permission.ts'
 import type { Lease } from './lease.ts'
 
 /** One message to send: the delivery, its reader as they are now, and why they may get no mail, if so. */

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import type { Locale } from '../../locale/locale.ts'
-import type { Evidence } from '../../subscribe/consent.ts'
+import type { Evidence } from '../../subscribers/consent.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { isOwnPost } from '../guard/origin.ts'
 import { languageOf } from '../page/language.ts'

@@ -7,7 +7,7 @@ import {
   type ConfirmedNewsletter,
   confirm,
   readConfirmation,
-} from '../../subscribe/optin/confirm.ts'
+} from '../../subscribers/confirmation/confirm.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../page/language.ts'
 import { showPage } from '../page/show.ts'

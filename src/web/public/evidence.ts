@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Locale, phrase } from '../../locale/locale.ts'
-import type { Evidence } from '../../subscribe/consent.ts'
+import type { Evidence } from '../../subscribers/consent.ts'
 import type { Site, SiteContext } from '../context.ts'
 import { visitorOf } from '../guard/visitor.ts'
 

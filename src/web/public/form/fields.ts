@@ -2,7 +2,7 @@ import type { Rhythm } from '../../../db/schema/newsletter.ts'
 import { checkAddress } from '../../../mail/addresses/address.ts'
 import type { Newsletter } from '../../../newsletters/newsletters.ts'
 import { topicKey } from '../../../newsletters/topics.ts'
-import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribe/choice/choice.ts'
+import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribers/preferences/preferences.ts'
 import type { Form } from '../../guard/form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */

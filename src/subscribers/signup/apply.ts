@@ -1,0 +1,160 @@
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { findStarts, placeInCohorts } from '../cohorts.ts'
+import { forgetOptIns } from '../confirmation/opt-in-queue.ts'
+import { queueConfirmations } from '../confirmation/queue-confirmations.ts'
+import { recordConsent } from '../consent.ts'
+import { choiceKey, sameChoice } from '../preferences/preferences.ts'
+import { changeSubscribers, type SubscriberChange } from '../subscribers.ts'
+import { changeSubscriptions, enterSubscriptions, pairKey, type Standing } from '../subscriptions.ts'
+import { noteRetries } from '../suppression.ts'
+import { forgetWithdrawals } from '../withdrawal.ts'
+import { becomesActive, type Candidate } from './candidate.ts'
+import { evidenceOf } from './signup-evidence.ts'
+
+/** `added` is active and was not before, `pending` waits for the reader's word, `updated` was there before. */
+export type Settled = {
+  readonly kind: 'added' | 'updated' | 'pending' | 'unchanged'
+  readonly subscriptionId: number
+}
+
+/** A candidate whose subscription is written, and where to. */
+type Writing = { readonly candidate: Candidate; readonly to: Standing; readonly cohortId: number }
+
+/** Writes what was decided; null when a subscription is no longer as it was read, and all must be undone. */
+export async function settle(
+  tx: Database,
+  candidates: readonly Candidate[],
+  now: Temporal.Instant,
+): Promise<ReadonlyMap<Candidate, Settled> | null> {
+  const writings = await place(tx, candidates, now)
+  const starts = await readStarts(tx, writings, now)
+  const entered = await enterSubscriptions(tx, enteringOf(writings, starts, now), now)
+  const changing = changingOf(writings, starts, now)
+  if ((await changeSubscriptions(tx, changing)) < changing.length) return null
+  const touched = await changeSubscribers(tx, changesOf(candidates))
+  const idOf = (one: Candidate) => one.standing?.id ?? entered.get(pairKey(pairOf(one))) ?? -1
+  const wishes = candidates.filter((one) => one.step.ask && !one.enrolment.withheld)
+  const asked = await queueConfirmations(
+    tx,
+    wishes.map((one) => ({
+      subscriberId: one.subscriberId,
+      subscriptionId: idOf(one),
+      wanted: one.step.wanted,
+      isUrgent: one.enrolment.by === 'administrator',
+    })),
+    now,
+  )
+  const isAsked = (one: Candidate) => asked.has(idOf(one))
+  await noteRetries(tx, subscribersOf(candidates.filter((one) => one.retry && isAsked(one))), now)
+  await forgetOptIns(tx, subscribersOf(candidates.filter((one) => one.standing !== null && becomesActive(one))))
+  await forgetWithdrawals(tx, candidates.filter(becomesActive).map(idOf))
+  const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), isAsked(one)))
+  await recordConsent(tx, events, now)
+  return new Map(
+    candidates.map((one) => [
+      one,
+      { kind: kindOf(one, touched.has(one.subscriberId), isAsked(one)), subscriptionId: idOf(one) },
+    ]),
+  )
+}
+
+const subscribersOf = (candidates: readonly Candidate[]) => candidates.map((one) => one.subscriberId)
+
+const pairOf = ({ enrolment, subscriberId }: Candidate) => ({ newsletterId: enrolment.newsletterId, subscriberId })
+
+/** Locks the cohorts of all that is written, and finds room for who is new or moves. */
+async function place(
+  tx: Database,
+  candidates: readonly Candidate[],
+  now: Temporal.Instant,
+): Promise<readonly Writing[]> {
+  const written = candidates.flatMap((candidate) =>
+    candidate.step.kind === 'keep' ? [] : [{ candidate, to: candidate.step.to }],
+  )
+  const moving = written.filter(
+    ({ candidate, to }) => !candidate.standing || !sameChoice(candidate.standing.choice, to.choice),
+  )
+  const placeKey = (one: { candidate: Candidate; to: Standing }) =>
+    `${one.candidate.enrolment.newsletterId} ${choiceKey(one.to.choice)}`
+  const groups = Map.groupBy(moving, placeKey)
+  const placements = [...groups.values()].flatMap((group) =>
+    group.slice(0, 1).map(({ candidate, to }) => ({
+      newsletterId: candidate.enrolment.newsletterId,
+      choice: to.choice,
+      count: group.length,
+    })),
+  )
+  const away = written.flatMap(({ candidate }) => candidate.standing?.cohortId ?? [])
+  const cohortIds = await placeInCohorts(tx, placements, [...new Set(away)], now)
+  const placed = new Map([...groups.keys()].map((key, index) => [key, cohortIds[index]]))
+  const isMoving = new Set(moving.map(({ candidate }) => candidate))
+  return written.map((one) => {
+    const cohortId = isMoving.has(one.candidate) ? placed.get(placeKey(one)) : one.candidate.standing?.cohortId
+    return { ...one, cohortId: cohortId ?? -1 }
+  })
+}
+
+/** Where those start who become active now, by cohort. */
+async function readStarts(
+  tx: Database,
+  writings: readonly Writing[],
+  now: Temporal.Instant,
+): Promise<ReadonlyMap<number, number | null>> {
+  const cohorts = new Map(
+    writings.filter(({ candidate }) => becomesActive(candidate)).map(({ cohortId, to }) => [cohortId, to.choice]),
+  )
+  const places = [...cohorts].map(([cohortId, choice]) => ({ cohortId, choice }))
+  const starts = await findStarts(tx, places, now)
+  return new Map(places.map(({ cohortId }, index) => [cohortId, starts[index] ?? null]))
+}
+
+type Starts = ReadonlyMap<number, number | null>
+
+function enteringOf(writings: readonly Writing[], starts: Starts, now: Temporal.Instant) {
+  return writings
+    .filter(({ candidate }) => candidate.standing === null)
+    .map((writing) => ({ ...pairOf(writing.candidate), ...written(writing, starts, now) }))
+    .map(({ startEntryId, ...entering }) => ({ ...entering, seenEntryId: startEntryId }))
+}
+
+function changingOf(writings: readonly Writing[], starts: Starts, now: Temporal.Instant) {
+  return writings.flatMap((writing) => {
+    const standing = writing.candidate.standing
+    if (standing === null) return []
+    const { id, state: wasState, cohortId: wasCohortId } = standing
+    return [{ id, wasState, wasCohortId, ...written(writing, starts, now) }]
+  })
+}
+
+function written(writing: Writing, starts: Starts, now: Temporal.Instant) {
+  const { candidate, to, cohortId } = writing
+  const active = becomesActive(candidate)
+  return {
+    state: to.state,
+    cohortId,
+    topicIds: to.topicIds,
+    startEntryId: active ? (starts.get(cohortId) ?? null) : null,
+    confirmedAt: active ? (candidate.enrolment.confirmed?.at ?? now) : null,
+  }
+}
+
+/** A form proves nothing about who filled it in: only others change what is kept of a person; the last word holds. */
+function changesOf(candidates: readonly Candidate[]): readonly SubscriberChange[] {
+  const spoken = candidates.filter(({ enrolment }) => enrolment.by !== 'reader')
+  const changes = spoken.map(({ subscriberId, enrolment: { name, locale, format } }) => ({
+    id: subscriberId,
+    name,
+    locale,
+    format,
+  }))
+  return [...new Map(changes.map((change) => [change.id, change])).values()]
+}
+
+function kindOf(candidate: Candidate, touched: boolean, isAsked: boolean): Settled['kind'] {
+  const { enrolment, standing, step } = candidate
+  const state = step.kind === 'keep' ? standing?.state : step.to.state
+  if (state === 'pending' && (standing === null || isAsked || enrolment.by !== 'import')) return 'pending'
+  if (becomesActive(candidate)) return 'added'
+  return step.kind !== 'keep' || touched ? 'updated' : 'unchanged'
+}

@@ -1,0 +1,181 @@
+import { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { addressKey } from '../../mail/addresses/address.ts'
+import { type Newsletter, readNewsletters } from '../../newsletters/newsletters.ts'
+import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
+import { ensureTopics, findPickable } from '../../newsletters/topics.ts'
+import { type Evidence, hashAddress, readHashKey } from '../consent.ts'
+import type { ChoiceParts } from '../preferences/preferences.ts'
+import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from '../subscribers.ts'
+import { type Kept, pairKey, readSubscriptions } from '../subscriptions.ts'
+import { findSuppressed, type Suppressed } from '../suppression.ts'
+import { findWithdrawals, type Withdrawal, withdrawalKey } from '../withdrawal.ts'
+import { type Asker, decide, type Step } from './decide.ts'
+
+/** One wish to subscribe; null for what was not said: a new subscription takes the newsletter's, an old one keeps its own. */
+export type Enrolment = {
+  readonly newsletterId: number
+  /** As `checkAddress` cleaned it. */
+  readonly address: string
+  readonly name: string | null
+  readonly locale: ReaderLocale | null
+  readonly format: ReaderFormat | null
+  readonly choice: ChoiceParts
+  /** Names; none picks everything. A reader's word makes no topics: names not on offer are dropped. */
+  readonly topics: readonly string[] | null
+  readonly by: Asker
+  /** Proof of consent, and when it was given (null: now). */
+  readonly confirmed: { readonly evidence: string; readonly at: Temporal.Instant | null } | null
+  /** What a reader was shown who asks by themselves. */
+  readonly shown?: Evidence
+  /** No confirmation mail is queued: nobody has accepted yet how many an import sends. */
+  readonly withheld?: boolean
+}
+
+/** Why a subscription is refused: the address is suppressed, its reader left, or the rhythm is not offered. */
+export type Refusal = 'suppressed' | 'left' | 'rhythm'
+
+/** A wish to subscribe beside what stands, and what is to become of it; or why it is refused. */
+export type Candidate = {
+  readonly kind: 'candidate'
+  readonly enrolment: Enrolment
+  readonly subscriberId: number
+  readonly standing: Kept | null
+  readonly step: Exclude<Step, { kind: 'refuse' }>
+  /** The address bounced long ago, and may be asked once. */
+  readonly retry: boolean
+}
+export type Refused = { readonly kind: 'refused'; readonly reason: Refusal }
+
+/** Whether the step makes the subscription active, which it was not. */
+export function becomesActive({ standing, step }: Candidate): boolean {
+  return step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active'
+}
+
+/** A wish with what is known of its address. `hash` in hex. */
+export type Known = {
+  readonly enrolment: Enrolment
+  readonly newsletter: Newsletter
+  readonly emailKey: string
+  readonly hash: string
+  readonly suppressed: Suppressed | null
+  readonly withdrawn: Withdrawal | null
+}
+
+/** Reads all that a decision needs, makes the subscribers that are missing and locks all of them; in the order given. */
+export async function readCandidates(
+  tx: Database,
+  enrolments: readonly Enrolment[],
+  now: Temporal.Instant,
+): Promise<readonly (Candidate | Refused)[]> {
+  const known = await recognise(tx, enrolments, now)
+  const admitted = known.filter((one) => refusalOf(one) === null)
+  const decided = await decideAll(tx, admitted, now)
+  return known.map((one) => {
+    const reason = refusalOf(one)
+    return reason === null ? (decided.get(one) ?? { kind: 'refused', reason: 'left' }) : { kind: 'refused', reason }
+  })
+}
+
+/** Why a wish is refused, whatever stands. */
+export function refusalOf(known: Known): Refusal | null {
+  const { enrolment, newsletter, suppressed, withdrawn } = known
+  const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
+  if (!isTaken) return 'suppressed'
+  if (withdrawn?.kind === 'left' && isOutdated(known)) return 'left'
+  const { rhythm } = enrolment.choice
+  return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
+}
+
+const pairOf = ({ newsletter, hash }: Pick<Known, 'newsletter' | 'hash'>) => ({ newsletterId: newsletter.id, hash })
+
+/** Whether an import's proof of consent is older than what its reader has done, or left undone, since. */
+function isOutdated({ enrolment: { by, confirmed }, withdrawn }: Known): boolean {
+  if (by !== 'import' || withdrawn === null) return false
+  return confirmed?.at == null || Temporal.Instant.compare(confirmed.at, withdrawn.at) <= 0
+}
+
+/** Reads what is known of the addresses, and locks the suppressed ones until the transaction ends. */
+export async function recognise(
+  tx: Database,
+  enrolments: readonly Enrolment[],
+  now: Temporal.Instant,
+): Promise<readonly Known[]> {
+  const newsletters = await readNewsletters(tx, [...new Set(enrolments.map((one) => one.newsletterId))])
+  const hashKey = await readHashKey(tx)
+  const known = enrolments.map((enrolment) => {
+    const newsletter = newsletters.get(enrolment.newsletterId)
+    if (newsletter === undefined) throw new RangeError(`newsletter ${enrolment.newsletterId} is not there`)
+    const emailKey = addressKey(enrolment.address)
+    return { enrolment, newsletter, emailKey, hash: hashAddress(hashKey, emailKey).toString('hex') }
+  })
+  const hashes = known.map((one) => one.hash)
+  const suppressed = await findSuppressed(tx, hashes, now)
+  const withdrawals = await findWithdrawals(tx, known.map(pairOf))
+  return known.map((one) => ({
+    ...one,
+    suppressed: suppressed.get(one.hash) ?? null,
+    withdrawn: withdrawals.get(withdrawalKey(pairOf(one))) ?? null,
+  }))
+}
+
+/** Suppressions before topics before subscribers before cohorts: everybody who signs readers up locks in this order. */
+async function decideAll(
+  tx: Database,
+  admitted: readonly Known[],
+  now: Temporal.Instant,
+): Promise<ReadonlyMap<Known, Candidate>> {
+  const topicIds = await readTopicIds(tx, admitted, now)
+  const subscriberIds = await admitSubscribers(tx, admitted.map(newSubscriber), now)
+  const pairs = admitted.map((one) => ({
+    newsletterId: one.newsletter.id,
+    subscriberId: subscriberIds.get(one.emailKey) ?? -1,
+  }))
+  const kept = await readSubscriptions(tx, pairs)
+  return new Map(
+    admitted.flatMap((one, index) => {
+      const pair = pairs[index]
+      if (pair === undefined) return []
+      const { enrolment } = one
+      const standing = kept.get(pairKey(pair)) ?? null
+      const step = stepOf(one, standing, topicIds(enrolment))
+      if (step.kind === 'refuse') return []
+      const retry = one.suppressed === 'retriable'
+      return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step, retry }] as const]
+    }),
+  )
+}
+
+/** What becomes of a wish beside what stands. */
+export function stepOf(known: Known, standing: Kept | null, topicIds: readonly number[] | null): Step {
+  const { enrolment, newsletter, suppressed } = known
+  const { by, choice, confirmed } = enrolment
+  const evidence = confirmed !== null && !isOutdated(known)
+  const asked = { by, evidence, choice, topicIds, retry: suppressed === 'retriable' }
+  const neverAsked = standing?.neverAsked ?? false
+  return decide({ ...asked, neverAsked }, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
+}
+
+/** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */
+async function readTopicIds(
+  tx: Database,
+  admitted: readonly Known[],
+  now: Temporal.Instant,
+): Promise<(enrolment: Enrolment) => readonly number[] | null> {
+  const namesOf = (all: readonly Known[]) =>
+    all.flatMap(({ enrolment: { newsletterId, topics } }) => (topics ?? []).map((name) => ({ newsletterId, name })))
+  const [asked, told] = [true, false].map((byReader) =>
+    namesOf(admitted.filter(({ enrolment }) => (enrolment.by === 'reader') === byReader)),
+  )
+  const picked = await findPickable(tx, asked ?? [])
+  const ensured = await ensureTopics(tx, told ?? [], now)
+  return ({ by, newsletterId, topics }) => {
+    const idOf = by === 'reader' ? picked : ensured
+    return topics && [...new Set(topics.flatMap((name) => idOf(newsletterId, name) ?? []))].sort((a, b) => a - b)
+  }
+}
+
+function newSubscriber({ enrolment, newsletter, emailKey, hash }: Known): NewSubscriber {
+  const { address, name, locale, format } = enrolment
+  return { emailKey, email: address, hash, name, locale: locale ?? newsletter.locale, format: format ?? 'html' }
+}

@@ -1,0 +1,81 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
+import { endRequests } from '../confirmation/opt-in-queue.ts'
+import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
+import type { SubscriptionState } from '../permission.ts'
+import type { LinkKeys } from '../tokens.ts'
+import { rememberWithdrawals } from '../withdrawal.ts'
+import { type Leaving, makeUndoToken, readLeaver, tellLeaving } from './find-by-token.ts'
+import { lastLeavingOf } from './undoable.ts'
+
+export type { Leaving }
+
+/** What the link of this token would leave, or has left, without a way back; null for no such token. Changes nothing. */
+export async function readLeaving(db: Database, keys: LinkKeys, token: string): Promise<Leaving | null> {
+  const leaver = await readLeaver(db, keys, token)
+  return leaver && tellLeaving(db, leaver)
+}
+
+/**
+ * Leaves the token's subscription, or with `all` every one of its reader; what is left already stays as it is. What they
+ * have seen is kept as their own watermark, so that coming back brings nothing twice. Null for no such token.
+ *
+ * @throws CourantError `subscriber.busy`.
+ */
+export async function leave(
+  db: Database,
+  keys: LinkKeys,
+  token: string,
+  { all }: { readonly all: boolean },
+  evidence: Evidence,
+  now: Temporal.Instant,
+): Promise<Leaving | null> {
+  const before = await readLeaver(db, keys, token)
+  if (before === null) return null
+  const { subscriptionId, subscriberId } = before
+  const wanted = all ? sql`s.subscriber_id = ${subscriberId}` : sql`s.id = ${subscriptionId}`
+  const left = await settleInTransaction(db, async (tx) => {
+    const ended = await endSubscriptions(tx, sql`${wanted} and s.state <> 'left'`, now)
+    await recordConsent(
+      tx,
+      ended.map(({ id, was }) => leftEvent(id, evidence, { by: 'reader', from: was, all })),
+      now,
+    )
+    const ids = ended.map(({ id }) => id)
+    await endRequests(tx, ids)
+    await rememberWithdrawals(tx, ids, 'left', now)
+    return ended
+  })
+  const after = await readLeaver(db, keys, token)
+  const isOwn = left.length === 0 || left.some(({ id }) => id === subscriptionId)
+  const undoId = isOwn ? subscriptionId : (left[0]?.id ?? subscriptionId)
+  const undoToken = await makeUndoToken(db, keys, undoId, lastLeavingOf(undoId), now)
+  return after && { ...(await tellLeaving(db, after)), undoToken }
+}
+
+type Ended = { readonly id: number; readonly was: SubscriptionState }
+
+/** With its cohort held, a subscription is not being planned: its watermark holds. */
+async function endSubscriptions(tx: Database, wanted: SQL, now: Temporal.Instant): Promise<readonly Ended[]> {
+  const locked = await tx.execute<{ id: number }>(sql`
+    select id from cohort where id in (select s.cohort_id from subscription s where ${wanted}) order by id for share`)
+  const cohorts = sql`any(${`{${locked.rows.map(({ id }) => id).join(',')}}`}::bigint[])`
+  const ended = await tx.execute<Ended>(sql`
+    with was as (
+      select s.id, s.state from subscription s where ${wanted} and s.cohort_id = ${cohorts} order by s.id for update
+    )
+    update subscription s set state = 'left', left_at = ${now.toString()},
+      seen_entry_id = case when s.confirmed_at is not null then coalesce(s.seen_entry_id, c.seen_entry_id) end
+    from was, cohort c
+    where s.id = was.id and c.id = s.cohort_id
+    returning s.id, was.state as was`)
+  const missed = await tx.execute(sql`select from subscription s where ${wanted} limit 1`)
+  if (missed.rows.length > 0) throw new Overtaken()
+  return ended.rows
+}
+
+function leftEvent(subscriptionId: number, evidence: Evidence, details: ConsentEvent['details']): ConsentEvent {
+  return { subscriptionId, action: 'left', evidence, details }
+}
