@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Hiding } from '../collect/hide.ts'
-import type { ListedArticle } from '../collect/source/listing.ts'
+import type { Hiding } from '../articles/hide.ts'
+import type { ListedArticle } from '../articles/sources/list-sources.ts'
 import type { Withdrawn } from '../deliver/withdraw.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
@@ -49,8 +49,8 @@ function withdrawing(command: Command, context: CommandContext, hiding: Hiding):
 async function add(context: CommandContext, slug: string | undefined): Promise<void> {
   if (process.stdin.isTTY) throw noInput()
   const [{ checkInput }, { addArticles }] = await Promise.all([
-    import('../collect/input.ts'),
-    import('../collect/api.ts'),
+    import('../articles/submitted.ts'),
+    import('../articles/submit.ts'),
   ])
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
@@ -83,7 +83,7 @@ function noInput(): CourantError {
 }
 
 async function list(context: CommandContext, slug: string | undefined, most: number): Promise<void> {
-  const { listArticles } = await import('../collect/source/listing.ts')
+  const { listArticles } = await import('../articles/sources/list-sources.ts')
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
     for (const article of await listArticles(db, newsletter.id, most)) context.printLine(article, describe(article))

@@ -23,9 +23,9 @@ async function collect(context: CommandContext, source: number | undefined): Pro
   const sourceIds = source === undefined ? null : [source]
   const { collectAllowPrivate, baseUrl, secrets } = context.config()
   const [{ collectSources, logSources }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
-    import('../collect/collect.ts'),
-    import('../collect/http/agent.ts'),
-    import('../collect/source/secrets.ts'),
+    import('../articles/collect.ts'),
+    import('../articles/fetch/user-agent.ts'),
+    import('../articles/sources/secrets.ts'),
   ])
   const stopped = new AbortController()
   const stop = () => stopped.abort()

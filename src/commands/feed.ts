@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { Feed, FeedItem } from '../collect/feed.ts'
-import type { Work } from '../collect/reading/work.ts'
+import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
+import type { Work } from '../articles/parsing/parser-tasks.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { CommandContext } from './call/context.ts'
 import { file, many } from './call/values.ts'
@@ -34,8 +34,8 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
 
 async function read(context: CommandContext, name: string): Promise<Feed> {
   const [{ processReader }, { unpackDated }] = await Promise.all([
-    import('../collect/reading/reader.ts'),
-    import('../collect/reading/packed.ts'),
+    import('../articles/parsing/parser-pool.ts'),
+    import('../articles/parsing/transfer.ts'),
   ])
   const parseFeed = async (document: Parameters<Work['readFeed']>[0]): Promise<Feed> => {
     const { items, ...feed } = await processReader.ask('readFeed', document)
@@ -43,8 +43,8 @@ async function read(context: CommandContext, name: string): Promise<Feed> {
   }
   if (!/^https?:\/\//i.test(name)) return parseFeed({ body: await readLocal(name), contentType: null, url: null })
   const [{ fetchFeed }, { makeUserAgent }] = await Promise.all([
-    import('../collect/follow.ts'),
-    import('../collect/http/agent.ts'),
+    import('../articles/sources/sitemap-index.ts'),
+    import('../articles/fetch/user-agent.ts'),
   ])
   const { baseUrl, collectAllowPrivate } = context.config()
   const fetched = await fetchFeed(name, {

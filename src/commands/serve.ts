@@ -187,7 +187,7 @@ async function startWeb(
 async function openWork(config: Config, log: Logger) {
   const [{ openSender }, { makeUserAgent }] = await Promise.all([
     import('./call/sender.ts'),
-    import('../collect/http/agent.ts'),
+    import('../articles/fetch/user-agent.ts'),
   ])
   const { databaseUrl, secrets, logLevel, collectAllowPrivate: allowPrivate } = config
   const apart = { databaseUrl, secrets, logLevel, allowPrivate, userAgent: makeUserAgent(config.baseUrl) }

@@ -20,8 +20,8 @@ async function tick(context: CommandContext): Promise<void> {
   const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../schedule/tick.ts'),
     import('./call/sender.ts'),
-    import('../collect/http/agent.ts'),
-    import('../collect/source/secrets.ts'),
+    import('../articles/fetch/user-agent.ts'),
+    import('../articles/sources/secrets.ts'),
   ])
   const log = context.log()
   const collecting = {

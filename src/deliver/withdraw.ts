@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
+import { type HiddenArticle, type Hiding, hideArticles } from '../articles/hide.ts'
 import type { Clock, Temporal } from '../clock.ts'
-import { type HiddenArticle, type Hiding, hideArticles } from '../collect/hide.ts'
 import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import { CourantError } from '../errors.ts'

@@ -22,8 +22,8 @@ const [
   { openLog },
 ] = await Promise.all([
   import('../clock.ts'),
-  import('../collect/collect.ts'),
-  import('../collect/source/secrets.ts'),
+  import('../articles/collect.ts'),
+  import('../articles/sources/secrets.ts'),
   import('../db/client.ts'),
   import('../db/database-clock.ts'),
   import('../db/pools.ts'),

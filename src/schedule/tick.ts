@@ -1,6 +1,6 @@
+import { type Collected, collectSources, logSources, NOTHING_COLLECTED } from '../articles/collect.ts'
+import type { CollectOptions } from '../articles/collect-source.ts'
 import { atMost, type Clock } from '../clock.ts'
-import { type Collected, collectSources, logSources, NOTHING_COLLECTED } from '../collect/collect.ts'
-import type { CollectOptions } from '../collect/collect-source.ts'
 import type { Database } from '../db/client.ts'
 import type { Sender } from '../deliver/send.ts'
 import { reasonOf } from '../errors.ts'

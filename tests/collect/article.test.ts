@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { makeTitleKey, toArticle, toArticles } from '../../src/articles/build-article.ts'
+import { canonicalUrl, urlKey } from '../../src/articles/canonical-url.ts'
+import type { FeedItem } from '../../src/articles/feeds/parse-feed.ts'
+import { summarise } from '../../src/articles/text/summary.ts'
 import { Temporal } from '../../src/clock.ts'
-import { makeTitleKey, toArticle, toArticles } from '../../src/collect/article.ts'
-import { canonicalUrl, urlKey } from '../../src/collect/canonical.ts'
-import type { FeedItem } from '../../src/collect/feed.ts'
-import { summarise } from '../../src/collect/text/summary.ts'
 
 const ITEM: FeedItem = {
   id: '4711',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeText } from '../../src/collect/charset/charset.ts'
+import { decodeText } from '../../src/articles/feeds/charset.ts'
 
 const PROLOG = (label: string) => `<?xml version="1.0" encoding="${label}"?><rss>`
 const latin = (text: string) => Buffer.from(text, 'latin1')

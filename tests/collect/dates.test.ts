@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readDate } from '../../src/collect/dates/dates.ts'
+import { readDate } from '../../src/articles/feeds/read-date.ts'
 
 describe('dates of feeds', () => {
   test.each([

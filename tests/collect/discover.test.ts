@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { discoverFeed } from '../../src/collect/source/discover.ts'
-import { linkedFeeds } from '../../src/collect/source/page.ts'
+import { linkedFeeds } from '../../src/articles/feeds/feed-links.ts'
+import { discoverFeed } from '../../src/articles/sources/discover-feed.ts'
 import { startFeeds, writeRss } from '../support/feeds.ts'
 import { openFeeds } from '../support/fresh.ts'
 

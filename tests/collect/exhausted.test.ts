@@ -1,7 +1,7 @@
 import { type ExecFileException, execFile } from 'node:child_process'
 import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { attachSource } from '../../src/collect/source/attach.ts'
+import { attachSource } from '../../src/articles/sources/attach.ts'
 import { source } from '../../src/db/schema/source.ts'
 import { writeRss } from '../support/feeds.ts'
 import { FLAGS } from '../support/flags.ts'

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
+import { collectSources } from '../../src/articles/collect.ts'
 import { systemClock } from '../../src/clock.ts'
-import { collectSources } from '../../src/collect/collect.ts'
-import '../../src/collect/collect-source.ts'
+import '../../src/articles/collect-source.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import { reasonOf } from '../../src/errors.ts'
 

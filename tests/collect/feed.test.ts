@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Feed, parseFeed } from '../../src/collect/feed.ts'
+import { type Feed, parseFeed } from '../../src/articles/feeds/parse-feed.ts'
 import { CourantError } from '../../src/errors.ts'
 import { corpora } from '../support/corpora.ts'
 

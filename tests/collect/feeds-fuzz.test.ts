@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
 import { CourantError } from '../../src/errors.ts'
 
 const FOLDER = join(import.meta.dirname, 'samples')

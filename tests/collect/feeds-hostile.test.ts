@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
 
 const read = (text: string) => parseFeed(Buffer.from(text), { contentType: null, url: null })
 const rss = (inner: string) => `<rss version="2.0"><channel><title>x</title>${inner}</channel></rss>`

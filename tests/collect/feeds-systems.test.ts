@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
 
 type Row = {
   readonly feed: readonly [title: string, link: string | null, language: string | null]

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Fetched, type FetchOptions, fetchDocument } from '../../src/collect/http/fetch.ts'
-import { isPublicAddress, type Resolve } from '../../src/collect/http/guard.ts'
+import { isPublicAddress, type Resolve } from '../../src/articles/fetch/address-guard.ts'
+import { type Fetched, type FetchOptions, fetchDocument } from '../../src/articles/fetch/fetch-document.ts'
 import { startFeeds, writeRss } from '../support/feeds.ts'
 import { openFeeds } from '../support/fresh.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { guardUrl, isPublicAddress, refuseUrl } from '../../src/collect/http/guard.ts'
+import { guardUrl, isPublicAddress, refuseUrl } from '../../src/articles/fetch/address-guard.ts'
 import { corpora, readCases } from '../support/corpora.ts'
 
 const PUBLIC = '93.184.215.14'

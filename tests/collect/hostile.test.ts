@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { Reader } from '../../src/collect/reading/reader.ts'
+import { Reader } from '../../src/articles/parsing/parser-pool.ts'
 import { CourantError } from '../../src/errors.ts'
 import { KINDS_COUNT, makePayload } from './hostile/generate.ts'
 

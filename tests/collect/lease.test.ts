@@ -1,11 +1,17 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { collectSources } from '../../src/collect/collect.ts'
-import { collectSource } from '../../src/collect/collect-source.ts'
-import { attachSource } from '../../src/collect/source/attach.ts'
-import { changeSource } from '../../src/collect/source/change.ts'
-import { type Candidate, findDueSources, findSources } from '../../src/collect/source/due.ts'
-import { type EnterHost, type Leased, leaseSource, releaseLease, withHosts } from '../../src/collect/source/lease.ts'
+import { collectSources } from '../../src/articles/collect.ts'
+import { collectSource } from '../../src/articles/collect-source.ts'
+import { attachSource } from '../../src/articles/sources/attach.ts'
+import { changeSource } from '../../src/articles/sources/change-source.ts'
+import { type Candidate, findDueSources, findSources } from '../../src/articles/sources/due-sources.ts'
+import {
+  type EnterHost,
+  type Leased,
+  leaseSource,
+  releaseLease,
+  withHosts,
+} from '../../src/articles/sources/source-lease.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { source } from '../../src/db/schema/source.ts'
 import { NEVER } from '../../src/deliver/send/rest.ts'

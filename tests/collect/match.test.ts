@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type Article, toArticle } from '../../src/articles/build-article.ts'
+import { type Known, matchArticles, nameArticles } from '../../src/articles/store/match-articles.ts'
 import { Temporal } from '../../src/clock.ts'
-import { type Article, toArticle } from '../../src/collect/article.ts'
-import { type Known, matchArticles, nameArticles } from '../../src/collect/store/match.ts'
 
 const HERE = 1
 const ELSEWHERE = 2

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
 
 const PAGE = `<html><head><title>Ratssitzung</title>
   <meta property="og:image" content="/grosse-bruecke.jpg"><meta property="og:image:width" content="1200">

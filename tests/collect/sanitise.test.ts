@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
-import { plainText } from '../../src/collect/text/plain-text.ts'
-import { sanitiseHtml } from '../../src/collect/text/sanitise.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
+import { plainText } from '../../src/articles/text/plain-text.ts'
+import { sanitiseHtml } from '../../src/articles/text/sanitise.ts'
 import { corpora, readCases } from '../support/corpora.ts'
 import { escapeXml } from '../support/feeds.ts'
 

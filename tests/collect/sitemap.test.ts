@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { parseFeed } from '../../src/collect/feed.ts'
-import { fetchFeed } from '../../src/collect/follow.ts'
+import { parseFeed } from '../../src/articles/feeds/parse-feed.ts'
+import { fetchFeed } from '../../src/articles/sources/sitemap-index.ts'
 import { openFeeds } from '../support/fresh.ts'
 
 const read = (text: string) =>

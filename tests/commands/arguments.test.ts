@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { attachSource } from '../../src/collect/source/attach.ts'
+import { attachSource } from '../../src/articles/sources/attach.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { CourantError } from '../../src/errors.ts'
 import { makeProgram } from '../../src/main.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { collectSources } from '../../src/collect/collect.ts'
-import { attachSource } from '../../src/collect/source/attach.ts'
+import { collectSources } from '../../src/articles/collect.ts'
+import { attachSource } from '../../src/articles/sources/attach.ts'
 import type { Database } from '../../src/db/client.ts'
 import { type FeedServer, writeRss } from '../support/feeds.ts'
 import { makeWorld, NOON } from '../support/world.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { attachSource } from '../../src/articles/sources/attach.ts'
 import { clockFrom, sleep, type Temporal } from '../../src/clock.ts'
-import { attachSource } from '../../src/collect/source/attach.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { readBeat } from '../../src/schedule/heartbeat.ts'

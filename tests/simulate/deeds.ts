@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { addArticles, readGiven } from '../../src/collect/api.ts'
+import { addArticles, readGiven } from '../../src/articles/submit.ts'
 import type { Database } from '../../src/db/client.ts'
 import { cancelEdition } from '../../src/deliver/control/cancel.ts'
 import { pauseNewsletter, resumeNewsletter } from '../../src/deliver/control/suspend.ts'

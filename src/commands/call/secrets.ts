@@ -3,8 +3,8 @@ import type { Database } from '../../db/client.ts'
 /** Encrypts what sources keep in clear or under an old SECRET. */
 export async function keepSecretsEncrypted(db: Database, secrets: readonly string[]): Promise<void> {
   const [{ encryptSecrets }, { openSecretCipher }] = await Promise.all([
-    import('../../collect/source/encrypt.ts'),
-    import('../../collect/source/secrets.ts'),
+    import('../../articles/sources/encrypt-secrets.ts'),
+    import('../../articles/sources/secrets.ts'),
   ])
   await encryptSecrets(db, openSecretCipher(secrets))
 }

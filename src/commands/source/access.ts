@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import type { AccessChange } from '../../collect/source/access.ts'
+import type { AccessChange } from '../../articles/sources/source-access.ts'
 import { CourantError } from '../../errors.ts'
 import { line, many } from '../call/values.ts'
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { AccessChange } from '../../collect/source/access.ts'
-import type { Address } from '../../collect/source/attach.ts'
-import type { Discovery } from '../../collect/source/discover.ts'
+import type { Address } from '../../articles/sources/attach.ts'
+import type { Discovery } from '../../articles/sources/discover-feed.ts'
+import type { AccessChange } from '../../articles/sources/source-access.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
@@ -30,9 +30,9 @@ export async function addSource(context: CommandContext, given: string, options:
   const backfillDays = daysOf(options)
   const allowPrivate = context.config().collectAllowPrivate
   const [{ attachSource, readAddress }, { withAddress }, { openSecretCipher }] = await Promise.all([
-    import('../../collect/source/attach.ts'),
-    import('../../collect/source/access.ts'),
-    import('../../collect/source/secrets.ts'),
+    import('../../articles/sources/attach.ts'),
+    import('../../articles/sources/source-access.ts'),
+    import('../../articles/sources/secrets.ts'),
   ])
   const address = readAddress(given, allowPrivate)
   const access = await readAccess(options)
@@ -76,10 +76,10 @@ async function discover(
 ): Promise<Discovery> {
   const { baseUrl, collectAllowPrivate } = context.config()
   const [{ discoverFeed }, { withHosts }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([
-    import('../../collect/source/discover.ts'),
-    import('../../collect/source/lease.ts'),
-    import('../../collect/http/agent.ts'),
-    import('../../collect/source/access.ts'),
+    import('../../articles/sources/discover-feed.ts'),
+    import('../../articles/sources/source-lease.ts'),
+    import('../../articles/fetch/user-agent.ts'),
+    import('../../articles/sources/source-access.ts'),
   ])
   const nothing = { userAgent: null, username: null, password: null, headers: null }
   const shown = changeAccess(nothing, withAddress(access, address))

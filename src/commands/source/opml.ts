@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import type { Imported } from '../../collect/source/opml.ts'
+import type { Imported } from '../../articles/sources/import-opml.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
@@ -11,9 +11,9 @@ export async function importSources(context: CommandContext, file: string, optio
   const backfillDays = daysOf(options)
   const { collectAllowPrivate: allowPrivate, secrets } = context.config()
   const [{ importFeeds }, { processReader }, { openSecretCipher }] = await Promise.all([
-    import('../../collect/source/opml.ts'),
-    import('../../collect/reading/reader.ts'),
-    import('../../collect/source/secrets.ts'),
+    import('../../articles/sources/import-opml.ts'),
+    import('../../articles/parsing/parser-pool.ts'),
+    import('../../articles/sources/secrets.ts'),
   ])
   const feeds = await processReader.ask('readList', await readInput(file))
   await context.withDatabase(async (db) => {
@@ -32,8 +32,8 @@ export async function importSources(context: CommandContext, file: string, optio
 /** Writes feeds as OPML. */
 export async function exportSources(context: CommandContext, slug: string | undefined): Promise<void> {
   const [{ listSources }, { writeOpml }] = await Promise.all([
-    import('../../collect/source/listing.ts'),
-    import('../../collect/source/opml.ts'),
+    import('../../articles/sources/list-sources.ts'),
+    import('../../articles/sources/import-opml.ts'),
   ])
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)

@@ -1,4 +1,4 @@
-import type { Release } from '../../collect/source/release.ts'
+import type { Release } from '../../articles/sources/release-held.ts'
 import { CourantError } from '../../errors.ts'
 import type { CommandContext } from '../call/context.ts'
 import { type AccessOptions, readAccess } from './access.ts'
@@ -33,8 +33,8 @@ async function apply(
   const change = { url, ...(await readAccess(options)) }
   const { collectAllowPrivate: allowPrivate, secrets } = context.config()
   const [{ changeSource }, { openSecretCipher }] = await Promise.all([
-    import('../../collect/source/change.ts'),
-    import('../../collect/source/secrets.ts'),
+    import('../../articles/sources/change-source.ts'),
+    import('../../articles/sources/secrets.ts'),
   ])
   await context.withDatabase(async (db) => {
     const { dropped, ...answer } = await changeSource(db, name, change, allowPrivate, openSecretCipher(secrets))
@@ -47,7 +47,7 @@ async function apply(
 }
 
 async function decide(context: CommandContext, name: string, release: Release): Promise<void> {
-  const { releaseHeld } = await import('../../collect/source/release.ts')
+  const { releaseHeld } = await import('../../articles/sources/release-held.ts')
   await context.withDatabase(async (db) => {
     const { articles, ...source } = await releaseHeld(db, name, release, context.clock.now())
     const done = release === 'letIn' ? 'let in: new to readers' : 'marked as seen: shown to nobody'

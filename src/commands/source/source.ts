@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ListedSource } from '../../collect/source/listing.ts'
+import type { ListedSource } from '../../articles/sources/list-sources.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../call/context.ts'
 import { file, idOrUrl, slug as shortName, url } from '../call/values.ts'
@@ -51,7 +51,7 @@ export function registerSource(program: Command, context: CommandContext): void 
 }
 
 async function list(context: CommandContext, slug: string | undefined): Promise<void> {
-  const { listSources } = await import('../../collect/source/listing.ts')
+  const { listSources } = await import('../../articles/sources/list-sources.ts')
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
     const sources = await listSources(db, newsletter?.id ?? null)
@@ -68,7 +68,7 @@ function describe(source: ListedSource): string {
 }
 
 async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {
-  const { detachSource } = await import('../../collect/source/attach.ts')
+  const { detachSource } = await import('../../articles/sources/attach.ts')
   await context.withDatabase(async (db) => {
     const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
     const detached = await detachSource(db, name, newsletter?.id ?? null)

@@ -21,7 +21,7 @@ export const source = pgTable(
     homeUrl: text(),
     language: text(),
     username: text(),
-    /** Encrypted, as are the values of the headers (`src/collect/source/secrets.ts`). */
+    /** Encrypted, as are the values of the headers (`src/articles/sources/secrets.ts`). */
     password: text(),
     headers: jsonb().$type<Record<string, string>>(),
     userAgent: text(),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decodeText } from '../../../src/collect/charset/charset.ts'
-import { readLabel } from '../../../src/collect/charset/labels.ts'
+import { decodeText } from '../../../src/articles/feeds/charset.ts'
+import { readLabel } from '../../../src/articles/feeds/charset-labels.ts'
 
 const prolog = (label: string) => Buffer.from(`<?xml version="1.0" encoding="${label}"?><rss>`)
 const latin = (text: string) => Buffer.from(text, 'latin1')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readDate } from '../../../src/collect/dates/dates.ts'
+import { readDate } from '../../../src/articles/feeds/read-date.ts'
 
 test.each([
   ['2003-W52-3', '2003-12-24T00:00:00Z'],

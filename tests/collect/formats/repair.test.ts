@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseFeed } from '../../../src/collect/feed.ts'
+import { parseFeed } from '../../../src/articles/feeds/parse-feed.ts'
 
 const read = (text: string) => parseFeed(Buffer.from(text), { contentType: null, url: null })
 const rss = (item: string, channel = '') =>

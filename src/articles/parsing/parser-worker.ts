@@ -1,0 +1,38 @@
+import { enableCompileCache } from 'node:module'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Answer, Order, ThreadSetup } from './parser-thread.ts'
+
+/** What Courant runs in a thread of its own for documents of others: `reader-thread.ts` starts it and ends it. */
+const port = parentPort
+if (port === null) throw new Error('thread.ts runs as a worker thread only')
+const { cacheFolder, mostCharacters }: ThreadSetup = workerData
+if (cacheFolder !== null) enableCompileCache(cacheFolder)
+const [{ WORK }, { CourantError, reasonOf }] = await Promise.all([
+  import('./parser-tasks.ts'),
+  import('../../errors.ts'),
+])
+
+port.on('message', (order: Order) => port.postMessage(answer(order)))
+port.postMessage('ready')
+
+function answer({ name, input }: Order): Answer {
+  try {
+    // Which input belongs to which work is checked where it is asked for.
+    const output = (WORK[name] as (input: unknown) => unknown)(input)
+    return lengthOf(output) > mostCharacters ? { kind: 'large' } : { kind: 'done', output }
+  } catch (error) {
+    if (error instanceof RangeError) return { kind: 'deep' }
+    if (!(error instanceof CourantError)) return { kind: 'broken', reason: reasonOf(error) }
+    const { code, what, why, todo } = error
+    return { kind: 'refused', error: { code, what, why, todo } }
+  }
+}
+
+/** Characters of all texts in plain data. */
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return 0
+  let length = 0
+  for (const part of Object.values(value)) length += lengthOf(part)
+  return length
+}

@@ -1,0 +1,31 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { letIn, markSeen } from '../store/admit-held.ts'
+import { inStoringTransaction } from '../store/store-lock.ts'
+import { findSource } from './change-source.ts'
+
+/** What becomes of held articles: `letIn` makes them new to readers, `markSeen` known and shown to nobody. */
+export type Release = 'letIn' | 'markSeen'
+
+/** A source, and how many of its articles were held until now. */
+type Released = { readonly id: number; readonly url: string; readonly articles: number }
+
+/**
+ * Decides about all articles of a source, named by id or URL, that the flood brake holds.
+ *
+ * @throws CourantError `source.unknown`.
+ */
+export async function releaseHeld(
+  db: Database,
+  name: string,
+  release: Release,
+  now: Temporal.Instant,
+): Promise<Released> {
+  return inStoringTransaction(db, async (tx) => {
+    const { id, url } = await findSource(tx, name)
+    const which = sql`source_id = ${id}`
+    const articles = release === 'letIn' ? await letIn(tx, which, now) : (await markSeen(tx, which, now)).length
+    return { id, url, articles }
+  })
+}
