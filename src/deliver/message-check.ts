@@ -1,6 +1,6 @@
 import { Temporal } from '../clock.ts'
+import type { Reader } from '../digest/compose/reader-fields.ts'
 import { readPublication, type VariantSource } from '../digest/variant.ts'
-import type { Reader } from '../digest/view/reader.ts'
 import { CourantError } from '../errors.ts'
 import { LOCALES, type Locale } from '../locale/locale.ts'
 import { whyNotAcceptable } from '../mail/smtp/sendable.ts'

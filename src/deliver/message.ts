@@ -1,16 +1,16 @@
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { renderDigest } from '../digest/render.ts'
-import type { Templates } from '../digest/template.ts'
-import { readVariant, type VariantSource } from '../digest/variant.ts'
-import { composeDigest } from '../digest/view/compose.ts'
+import { composeDigest } from '../digest/compose/compose.ts'
 import {
   type Reader,
   type ReaderFields,
   type ReaderTiming,
   readerFields,
   type TimingFields,
-} from '../digest/view/reader.ts'
+} from '../digest/compose/reader-fields.ts'
+import { renderDigest } from '../digest/render/render.ts'
+import type { Templates } from '../digest/templates/templates.ts'
+import { readVariant, type VariantSource } from '../digest/variant.ts'
 import { asciiDomainOf, envelopeAddress } from '../mail/addresses/address.ts'
 import { mailtoOf } from '../mail/addresses/mailto.ts'
 import { type Cover, openCover } from '../mail/mime/block-cipher.ts'

@@ -7,9 +7,9 @@ import { source } from '../db/schema/source.ts'
 import { subscriber, subscription } from '../db/schema/subscriber.ts'
 import { CourantError } from '../errors.ts'
 import { addressKey } from '../mail/addresses/address.ts'
+import type { Reader } from './compose/reader-fields.ts'
 import { selectForReader } from './select.ts'
 import { readArticle, readPublication, type VariantSource } from './variant.ts'
-import type { Reader } from './view/reader.ts'
 
 /** What a digest would be made of, and the reader it would go to. */
 export type Preview = { readonly source: VariantSource; readonly reader: Reader }

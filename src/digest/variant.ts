@@ -5,7 +5,7 @@ import { edition, editionArticle, variant } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
 import { readLogo } from '../newsletters/branding/logo.ts'
-import type { DigestArticle, DigestInput, Publication } from './view/compose.ts'
+import type { DigestArticle, DigestInput, Publication } from './compose/compose.ts'
 
 /** A variant with all it is rendered from. */
 export type VariantSource = {

@@ -3,12 +3,17 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { Temporal } from '../../src/clock.ts'
 import { type DemoArticle, readArticles } from '../../src/demo/press/articles.ts'
-import { renderConfirmation, renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import type { Ad } from '../../src/digest/view/ad.ts'
-import { composeDigest, type DigestArticle, type DigestInput, type Publication } from '../../src/digest/view/compose.ts'
-import { type AskedFor, composeConfirmation } from '../../src/digest/view/confirmation.ts'
-import { readerFields } from '../../src/digest/view/reader.ts'
+import type { Ad } from '../../src/digest/compose/ads.ts'
+import {
+  composeDigest,
+  type DigestArticle,
+  type DigestInput,
+  type Publication,
+} from '../../src/digest/compose/compose.ts'
+import { type AskedFor, composeConfirmation } from '../../src/digest/compose/confirmation-mail.ts'
+import { readerFields } from '../../src/digest/compose/reader-fields.ts'
+import { renderConfirmation, renderDigest } from '../../src/digest/render/render.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import type { Locale } from '../../src/locale/locale.ts'
 
 /** A mail's HTML as a reader gets it, to be looked at in a browser. */

@@ -2,12 +2,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { MAX_HTML_BYTES } from '../../src/digest/budget.ts'
-import { checkTemplates } from '../../src/digest/check.ts'
-import { type Rendered, renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import type { Ad } from '../../src/digest/view/ad.ts'
-import { composeDigest } from '../../src/digest/view/compose.ts'
+import type { Ad } from '../../src/digest/compose/ads.ts'
+import { composeDigest } from '../../src/digest/compose/compose.ts'
+import { checkTemplates } from '../../src/digest/render/check-templates.ts'
+import { type Rendered, renderDigest } from '../../src/digest/render/render.ts'
+import { MAX_HTML_BYTES } from '../../src/digest/render/size-budget.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 
 const AD: Ad = {

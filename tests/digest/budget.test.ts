@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { fitBudget, MAX_HTML_BYTES } from '../../src/digest/budget.ts'
-import { renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { composeDigest, type DigestArticle } from '../../src/digest/view/compose.ts'
+import { composeDigest, type DigestArticle } from '../../src/digest/compose/compose.ts'
+import { renderDigest } from '../../src/digest/render/render.ts'
+import { fitBudget, MAX_HTML_BYTES } from '../../src/digest/render/size-budget.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 
 let templates: Templates

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { composeDigest, type DigestView } from '../../src/digest/view/compose.ts'
+import { composeDigest, type DigestView } from '../../src/digest/compose/compose.ts'
 import { AT, article, articles, input, PUBLICATION } from './sample.ts'
 
 const PICTURE = { url: 'https://example.org/p.jpg', alt: 'Ein Bild' }

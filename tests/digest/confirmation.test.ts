@@ -2,10 +2,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { checkTemplates } from '../../src/digest/check.ts'
-import { renderConfirmation } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { type AskedFor, type ConfirmationInput, composeConfirmation } from '../../src/digest/view/confirmation.ts'
+import {
+  type AskedFor,
+  type ConfirmationInput,
+  composeConfirmation,
+} from '../../src/digest/compose/confirmation-mail.ts'
+import { checkTemplates } from '../../src/digest/render/check-templates.ts'
+import { renderConfirmation } from '../../src/digest/render/render.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import { PUBLICATION } from './sample.ts'
 
 let templates: Templates

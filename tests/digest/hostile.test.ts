@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { convert } from 'html-to-text'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Rendered, renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/view/compose.ts'
+import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/compose/compose.ts'
+import { type Rendered, renderDigest } from '../../src/digest/render/render.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import { corpora, readCases } from '../support/corpora.ts'
 import { article, articles, input, READER } from './sample.ts'
 

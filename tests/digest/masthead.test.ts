@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { requireBalancedConditionals } from '../../src/digest/markup/mjml.ts'
-import { renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { composeDigest, type DigestView, type Publication } from '../../src/digest/view/compose.ts'
+import { composeDigest, type DigestView, type Publication } from '../../src/digest/compose/compose.ts'
+import { renderDigest } from '../../src/digest/render/render.ts'
+import { requireBalancedConditionals } from '../../src/digest/templates/mjml.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import type { Logo } from '../../src/newsletters/branding/logo.ts'
 import { articles, input, PUBLICATION, READER } from './sample.ts'
 

@@ -1,6 +1,6 @@
 import { Liquid } from 'liquidjs'
 import { describe, expect, test } from 'vitest'
-import { shortenPaths } from '../../src/digest/markup/paths.ts'
+import { shortenPaths } from '../../src/digest/templates/svg-paths.ts'
 
 const OPTIONS = { strictVariables: true, strictFilters: true, ownPropertyOnly: true }
 const SCOPE = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type ReaderTiming, readerFields } from '../../src/digest/view/reader.ts'
+import { type ReaderTiming, readerFields } from '../../src/digest/compose/reader-fields.ts'
 import { AT } from './sample.ts'
 
 const DAILY: ReaderTiming = {

@@ -1,9 +1,9 @@
 import { convert } from 'html-to-text'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { checkTemplates } from '../../src/digest/check.ts'
-import { type Rendered, renderDigest } from '../../src/digest/render.ts'
-import { loadTemplates, type Templates } from '../../src/digest/template.ts'
-import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/view/compose.ts'
+import { composeDigest, type DigestArticle, type DigestInput } from '../../src/digest/compose/compose.ts'
+import { checkTemplates } from '../../src/digest/render/check-templates.ts'
+import { type Rendered, renderDigest } from '../../src/digest/render/render.ts'
+import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
 import { widthOf } from '../../src/locale/wrap-text.ts'
 import { article, articles, input, PUBLICATION, READER } from './sample.ts'
 

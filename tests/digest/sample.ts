@@ -1,6 +1,6 @@
 import { Temporal } from '../../src/clock.ts'
-import type { DigestArticle, DigestInput, Publication } from '../../src/digest/view/compose.ts'
-import type { ReaderFields } from '../../src/digest/view/reader.ts'
+import type { DigestArticle, DigestInput, Publication } from '../../src/digest/compose/compose.ts'
+import type { ReaderFields } from '../../src/digest/compose/reader-fields.ts'
 
 /** A Monday, 7:00 in Berlin. */
 export const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')

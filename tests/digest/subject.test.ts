@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { composeSubject } from '../../src/digest/view/subject.ts'
+import { composeSubject } from '../../src/digest/compose/subject.ts'
 import { plainLine } from '../../src/locale/clean-line.ts'
 
 describe('composeSubject', () => {

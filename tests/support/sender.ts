@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import type { Sender } from '../../src/deliver/send.ts'
-import { loadTemplates } from '../../src/digest/template.ts'
+import { loadTemplates } from '../../src/digest/templates/templates.ts'
 import { parseRelay, type Relay } from '../../src/mail/relays/relay.ts'
 import { openLinkKeys } from '../../src/subscribers/tokens.ts'
 

@@ -1,6 +1,6 @@
 import type { Temporal } from '../../clock.ts'
-import { renderConfirmation } from '../../digest/render.ts'
-import { composeConfirmation } from '../../digest/view/confirmation.ts'
+import { composeConfirmation } from '../../digest/compose/confirmation-mail.ts'
+import { renderConfirmation } from '../../digest/render/render.ts'
 import { envelopeAddress } from '../../mail/addresses/address.ts'
 import { writeLetter } from '../../mail/mime/compose-single.ts'
 import { messageIdOf, nameLetter, returnPathOf } from '../../mail/mime/message-id.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Reader } from '../../digest/view/reader.ts'
+import type { Reader } from '../../digest/compose/reader-fields.ts'
 import { type MailAnswer, mayMail, type SubscriptionState } from '../../subscribers/permission.ts'
 import type { Lease } from './lease.ts'
 

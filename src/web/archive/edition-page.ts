@@ -1,6 +1,6 @@
+import { composeDigest } from '../../digest/compose/compose.ts'
+import type { DigestArticle } from '../../digest/compose/entry-view.ts'
 import { readPublication } from '../../digest/variant.ts'
-import { composeDigest } from '../../digest/view/compose.ts'
-import type { DigestArticle } from '../../digest/view/entry.ts'
 import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { phrase } from '../../locale/locale.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'

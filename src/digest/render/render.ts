@@ -1,9 +1,9 @@
-import { fitBudget } from './budget.ts'
-import { render } from './markup/liquid.ts'
-import type { Templates } from './template.ts'
-import type { DigestView } from './view/compose.ts'
-import type { ConfirmationView } from './view/confirmation.ts'
-import type { ReaderFields } from './view/reader.ts'
+import type { DigestView } from '../compose/compose.ts'
+import type { ConfirmationView } from '../compose/confirmation-mail.ts'
+import type { ReaderFields } from '../compose/reader-fields.ts'
+import { render } from '../templates/liquid.ts'
+import type { Templates } from '../templates/templates.ts'
+import { fitBudget } from './size-budget.ts'
 
 /** A variant's mail before it is composed; `full` counts the entries shown in full once the HTML fits its budget. */
 export type Rendered = {

@@ -1,8 +1,8 @@
 import { Liquid, type Template } from 'liquidjs'
 import { CourantError } from '../../errors.ts'
 import { underline, wrap } from '../../locale/wrap-text.ts'
-import { withoutTags } from '../view/subject.ts'
-import { shortenPaths } from './paths.ts'
+import { withoutTags } from '../compose/subject.ts'
+import { shortenPaths } from './svg-paths.ts'
 
 /** A template as written: `name` as in `mail/digest.mjml`, `path` where it lies. */
 export type TemplateFile = { readonly name: string; readonly path: string; readonly source: string }

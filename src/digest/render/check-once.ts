@@ -1,6 +1,6 @@
-import { checkTemplates } from './check.ts'
-import type { Templates } from './template.ts'
-import type { Publication } from './view/compose.ts'
+import type { Publication } from '../compose/compose.ts'
+import type { Templates } from '../templates/templates.ts'
+import { checkTemplates } from './check-templates.ts'
 
 /** Publications the templates were found right for; kept as long as these templates. */
 const FOUND_RIGHT = new WeakMap<Templates, Set<string>>()

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Liquid } from 'liquidjs'
-import { CourantError, reasonOf } from '../errors.ts'
-import { applyLook, type Look, lookKey } from '../newsletters/branding/branding.ts'
-import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from './markup/liquid.ts'
-import { compileMjml } from './markup/mjml.ts'
-import { runMjmlApart } from './markup/mjml-apart.ts'
-import { runMjml } from './markup/mjml-run.ts'
+import { CourantError, reasonOf } from '../../errors.ts'
+import { applyLook, type Look, lookKey } from '../../newsletters/branding/branding.ts'
+import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from './liquid.ts'
+import { compileMjml } from './mjml.ts'
+import { runMjml } from './mjml-run.ts'
+import { runMjmlApart } from './mjml-subprocess.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
 export type MailTemplate = {
@@ -23,7 +23,7 @@ export type Templates = {
 }
 
 /** Where our own templates lie. */
-const OWN = fileURLToPath(new URL('../../templates/', import.meta.url))
+const OWN = fileURLToPath(new URL('../../../templates/', import.meta.url))
 /** Parsed looks kept, at about 200 kB each: more newsletters than this parse again now and then (3 ms). */
 const LOOKS_KEPT = 64
 

@@ -4,11 +4,18 @@ import { type Locale, phrase } from '../../locale/locale.ts'
 import { cutAtWord } from '../../locale/shorten.ts'
 import type { Look } from '../../newsletters/branding/branding.ts'
 import { composeLogo, type Logo, type ShownLogo } from '../../newsletters/branding/logo.ts'
-import { type Ad, type AdSlot, composeAdSlots } from './ad.ts'
-import { composeEntry, composeHeadline, type DigestArticle, type Entry, type Headline, type Setting } from './entry.ts'
+import { type Ad, type AdSlot, composeAdSlots } from './ads.ts'
+import {
+  composeEntry,
+  composeHeadline,
+  type DigestArticle,
+  type Entry,
+  type Headline,
+  type Setting,
+} from './entry-view.ts'
 import { composePreheader, composeSubject } from './subject.ts'
 
-export type { DigestArticle } from './entry.ts'
+export type { DigestArticle } from './entry-view.ts'
 
 /** What of a newsletter its digest shows. */
 export type Publication = Look & {

@@ -1,5 +1,5 @@
-import { CourantError } from '../errors.ts'
-import { composeDigest, type DigestView } from './view/compose.ts'
+import { CourantError } from '../../errors.ts'
+import { composeDigest, type DigestView } from '../compose/compose.ts'
 
 /** Mail programs cut a message's HTML at 102 KB; readers' own values and headers have the rest. */
 export const MAX_HTML_BYTES = 95_000

@@ -3,7 +3,7 @@ import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayWhen } from '../../locale/say-when.ts'
 import { cutAtWord } from '../../locale/shorten.ts'
 import type { Look } from '../../newsletters/branding/branding.ts'
-import type { ReaderTiming } from './reader.ts'
+import type { ReaderTiming } from './reader-fields.ts'
 import { withoutTags } from './subject.ts'
 
 /** A newsletter that was asked for, when its editions would come, and its imprint. */
