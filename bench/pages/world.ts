@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
+import { planEdition } from '../../src/editions/plan/plan.ts'
+import { orderByHand } from '../../src/editions/plan-request.ts'
 import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
 import { makeWorld, type World } from '../../tests/support/world.ts'
 

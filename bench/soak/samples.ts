@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { countEdition } from '../../src/deliver/look/counts.ts'
+import { countEdition } from '../../src/editions/reports/counts.ts'
 
 /** How a sending stood at a moment. */
 export type Sample = {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Hiding } from '../articles/hide.ts'
 import type { ListedArticle } from '../articles/sources/list-sources.ts'
-import type { Withdrawn } from '../deliver/withdraw.ts'
+import type { Withdrawn } from '../editions/lifecycle/withdraw-articles.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import { askFirst } from './call/ask.ts'
@@ -102,7 +102,7 @@ async function withdraw(
   yes: boolean,
 ): Promise<void> {
   const ids = [...new Set(names)]
-  const { withdrawArticles } = await import('../deliver/withdraw.ts')
+  const { withdrawArticles } = await import('../editions/lifecycle/withdraw-articles.ts')
   await context.withDatabase(async (db) => {
     const verb = hiding === 'hidden' ? 'Hide' : 'Remove'
     if (!yes) await askFirst(`${verb} ${sayArticles(ids.length)} in every newsletter? This cannot be undone.`)

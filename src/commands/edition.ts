@@ -6,8 +6,8 @@ import { share } from '../db/schema/batch.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { DOUBT } from '../deliver/account/bound.ts'
-import { countEdition } from '../deliver/look/counts.ts'
-import { type Reason, reasonsOf, sayWhy } from '../deliver/look/reasons.ts'
+import { countEdition } from '../editions/reports/counts.ts'
+import { type Reason, reasonsOf, sayWhy } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import { askFirst, isTerminal } from './call/ask.ts'
@@ -139,19 +139,19 @@ function earliest(instants: readonly (Temporal.Instant | null)[]): Temporal.Inst
 }
 
 async function pause(db: Database, context: CommandContext, id: number): Promise<void> {
-  const { pauseEdition } = await import('../deliver/control.ts')
+  const { pauseEdition } = await import('../editions/lifecycle/pause-resume.ts')
   await pauseEdition(db, id)
   await show(db, context, id)
 }
 
 async function resume(db: Database, context: CommandContext, id: number, believes: boolean): Promise<void> {
-  const { resumeEdition } = await import('../deliver/control.ts')
+  const { resumeEdition } = await import('../editions/lifecycle/pause-resume.ts')
   await resumeEdition(db, id, context.clock.now(), believes)
   await show(db, context, id)
 }
 
 async function cancel(db: Database, context: CommandContext, id: number, yes: boolean): Promise<void> {
-  const { cancelEdition } = await import('../deliver/control/cancel.ts')
+  const { cancelEdition } = await import('../editions/lifecycle/cancel.ts')
   if (!yes && isTerminal()) await askFirst(await sayCancelling(db, id))
   await cancelEdition(db, id, context.clock)
   await show(db, context, id)

@@ -65,7 +65,7 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .argument('<slug>', SLUG, shortName('<slug>'))
     .description('let nothing more be planned or sent; its editions on the way pause with it')
     .action(async (slug: string) => {
-      const { pauseNewsletter } = await import('../deliver/control/suspend.ts')
+      const { pauseNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
       const { newsletter, editions } = await context.withDatabase((db) => pauseNewsletter(db, slug))
       const also = editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
       context.print({ ...shown(newsletter), editions }, `Newsletter ${slug} is paused${also}.`)
@@ -76,7 +76,7 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .argument('<slug>', SLUG, shortName('<slug>'))
     .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
     .action(async (slug: string) => {
-      const { resumeNewsletter } = await import('../deliver/control/suspend.ts')
+      const { resumeNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
       const { newsletter, editions } = await context.withDatabase((db) =>
         resumeNewsletter(db, slug, context.clock.now()),
       )
@@ -98,7 +98,7 @@ async function remove(context: CommandContext, slug: string, yes: boolean): Prom
       what: 'Deleting a newsletter cannot be undone, and there is nobody to ask.',
       todo: 'Add --yes.',
     })
-  const { deleteNewsletter, readStake } = await import('../deliver/control/suspend.ts')
+  const { deleteNewsletter, readStake } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
   await context.withDatabase(async (db) => {
     if (!yes) {
       const { newsletter, readers, unsent } = await readStake(db, slug)

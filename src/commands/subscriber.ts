@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { type Delivered, readHistory } from '../deliver/look/history.ts'
-import { sayWhy } from '../deliver/look/reasons.ts'
+import { type Delivered, readHistory } from '../editions/reports/history.ts'
+import { sayWhy } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/addresses/address.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { atMost, type Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { type Sender, sendDue } from '../deliver/send.ts'
+import { finishEditions } from '../editions/editions.ts'
 
 /**
  * What became of what was due: notices and deliveries the relay accepted, and the others by their states. `deferred` is all

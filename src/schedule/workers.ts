@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
 import type { WorkerPools } from '../db/pools.ts'
-import { finishEditions } from '../deliver/edition.ts'
 import { sendNotices } from '../deliver/notice/send.ts'
 import { hasDueShare } from '../deliver/send/lease.ts'
 import { unlessStopped } from '../deliver/send/rest.ts'
+import { finishEditions } from '../editions/editions.ts'
 import { reasonOf } from '../errors.ts'
 import { deliverDue, planDue, type TickWork } from './tick.ts'
 

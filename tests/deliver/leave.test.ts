@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import { countEdition } from '../../src/deliver/look/counts.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
+import { countEdition } from '../../src/editions/reports/counts.ts'
 import { signLink } from '../../src/subscribers/tokens.ts'
 import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
 import { leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'

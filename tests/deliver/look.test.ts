@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
-import { reasonsOf } from '../../src/deliver/look/reasons.ts'
+import { reasonsOf } from '../../src/editions/reports/reasons.ts'
 import { handClock } from '../support/clock.ts'
 import { courantOn } from '../support/command-line.ts'
 import { freshDatabase } from '../support/fresh.ts'

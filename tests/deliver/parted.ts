@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { finishEditions } from '../../src/deliver/edition.ts'
-import { makePartition } from '../../src/deliver/partition/make.ts'
+import { finishEditions } from '../../src/editions/editions.ts'
+import { makePartition } from '../../src/editions/retention/make-partitions.ts'
 
 /** The names of the partitions there are. */
 export async function readPartitions(db: Database): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { countEdition } from '../../src/deliver/look/counts.ts'
 import { sendDue, sendEdition } from '../../src/deliver/send.ts'
+import { countEdition } from '../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { hookStatements } from '../support/hooked.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
-import { countEdition } from '../../src/deliver/look/counts.ts'
 import { sendEdition } from '../../src/deliver/send.ts'
+import { countEdition } from '../../src/editions/reports/counts.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'

@@ -1,10 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { deleteNewsletter, pauseNewsletter, readStake, resumeNewsletter } from '../../src/deliver/control/suspend.ts'
-import { pauseEdition, resumeEdition } from '../../src/deliver/control.ts'
-import { countEdition } from '../../src/deliver/look/counts.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
+import {
+  deleteNewsletter,
+  pauseNewsletter,
+  readStake,
+  resumeNewsletter,
+} from '../../src/editions/lifecycle/newsletter-lifecycle.ts'
+import { pauseEdition, resumeEdition } from '../../src/editions/lifecycle/pause-resume.ts'
+import { planEdition } from '../../src/editions/plan/plan.ts'
+import { orderByHand } from '../../src/editions/plan-request.ts'
+import { countEdition } from '../../src/editions/reports/counts.ts'
 import { findNewsletter, listNewsletters } from '../../src/newsletters/newsletters.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'

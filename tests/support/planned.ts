@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { orderByHand } from '../../src/deliver/plan/order.ts'
-import { planEdition } from '../../src/deliver/plan.ts'
+import { planEdition } from '../../src/editions/plan/plan.ts'
+import { orderByHand } from '../../src/editions/plan-request.ts'
 import { handClock } from './clock.ts'
 import { NOON, type World } from './world.ts'
 

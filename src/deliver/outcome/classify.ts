@@ -5,7 +5,7 @@ import { fits, parseRules, type Rule, type Said } from './rule.ts'
 const FILE = 'src/deliver/replies.txt'
 
 /** The rules of `replies.txt`, read once. */
-export const RULES: readonly Rule[] = parseRules(readFileSync(new URL('../replies.txt', import.meta.url), 'utf8'), FILE)
+export const RULES: readonly Rule[] = parseRules(readFileSync(new URL('./replies.txt', import.meta.url), 'utf8'), FILE)
 
 /** Addresses are the readers' own words: one called "spam" decides nothing. */
 const ADDRESSES = /[^\s<>()[\]:;,"']+@[^\s<>()[\]:;,"']+/g

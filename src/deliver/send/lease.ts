@@ -2,7 +2,7 @@ import { and, asc, eq, lte, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { share } from '../../db/schema/batch.ts'
-import { RECALL_SECONDS, requeueSending } from '../recall.ts'
+import { RECALL_SECONDS, requeueSending } from '../../editions/recall.ts'
 
 /** A worker's hold on a share. Whatever is done under an older token is refused by the database. */
 export type Lease = {

@@ -1,6 +1,7 @@
 import { composeDigest } from '../../digest/compose/compose.ts'
 import type { DigestArticle } from '../../digest/compose/entry-view.ts'
 import { readPublication } from '../../digest/variant.ts'
+import type { ShownEdition } from '../../editions/archive.ts'
 import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { phrase } from '../../locale/locale.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
@@ -9,7 +10,6 @@ import { digestOf, keepPages } from '../page/kept.ts'
 import { languageOf } from '../page/language.ts'
 import type { Language } from '../page/pages.ts'
 import { hrefIn, type Page, renderPage, sendPage } from '../page/show.ts'
-import type { ShownEdition } from './editions.ts'
 
 /** At most 4 MB. */
 const MOST_KEPT = 40

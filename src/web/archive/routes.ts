@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import { type ListedEdition, listEditions, readEdition } from '../../editions/archive.ts'
 import { CourantError } from '../../errors.ts'
 import { sayDayWithYear } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
@@ -9,7 +10,6 @@ import { languageOf } from '../page/language.ts'
 import { showProblem } from '../page/problem.ts'
 import { showPage } from '../page/show.ts'
 import { openEditionPages } from './edition-page.ts'
-import { type ListedEdition, listEditions, readEdition } from './editions.ts'
 
 /** Editions that are read and rendered at the same time, and readers who may wait for theirs. */
 const MOST_AT_ONCE = 2

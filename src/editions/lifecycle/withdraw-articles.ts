@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { type HiddenArticle, type Hiding, hideArticles } from '../articles/hide.ts'
-import type { Clock, Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { retryTransient } from '../db/transient.ts'
-import { CourantError } from '../errors.ts'
-import { lockCohorts } from './control/cancel.ts'
-import { clearArchive, clearEditions, replaceVariants, withdrawShares } from './control/replace.ts'
-import { finishEditions } from './edition.ts'
-import { lockOpenShares, recallShares, releaseRecall } from './recall.ts'
+import { type HiddenArticle, type Hiding, hideArticles } from '../../articles/hide.ts'
+import type { Clock, Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { retryTransient } from '../../db/transient.ts'
+import { CourantError } from '../../errors.ts'
+import { finishEditions } from '../editions.ts'
+import { lockOpenShares, recallShares, releaseRecall } from '../recall.ts'
+import { lockCohorts } from './cancel.ts'
+import { clearArchive, clearEditions, replaceVariants, withdrawShares } from './replace-variants.ts'
 
 /**
  * What hiding articles did: `moved` readers get the rest of their selection, `skipped` ones have nothing left; both are

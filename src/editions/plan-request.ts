@@ -1,4 +1,4 @@
-import type { Temporal } from '../../clock.ts'
+import type { Temporal } from '../clock.ts'
 
 /** One sending in time: all of a newsletter's cohorts of this rhythm that are due by then are planned as one edition. */
 export type Slot = { readonly rhythm: string; readonly at: Temporal.Instant }

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { lockCohorts, moveDueTimes } from './cohorts.ts'
-import type { SlotOrder } from './order.ts'
+import type { SlotOrder } from '../plan-request.ts'
+import { lockCohorts, moveDueTimes } from './due-times.ts'
 
 /**
  * Moves those cohorts of a slot past it for which nothing is new: those nobody is in, but for the home, and those without

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import { changeBriefly } from './brief.ts'
+import { changeBriefly } from './lock-timeout.ts'
 
 /** Editions in one partition of `delivery`, which has its number in its name: edition 2345 is in `delivery_2`. */
 export const EDITIONS_A_PARTITION = 1000

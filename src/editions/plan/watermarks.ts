@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
+import type { PlanOrder } from '../plan-request.ts'
 import type { Slice, Span } from './audience.ts'
-import { inDoubt } from './doubt.ts'
-import type { PlanOrder } from './order.ts'
+import { inDoubt } from './possibly-sent.ts'
 
 /** Who has too few new articles, and what they have seen. */
 const waiting = sql`select unnest(subscription_ids) as subscription_id, seen from planned_selection where not enough`

@@ -3,8 +3,8 @@ import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { toBase32 } from '../../mail/mime/base32.ts'
-import { lockCohorts, moveDueTimes } from './cohorts.ts'
-import type { Slot, SlotOrder } from './order.ts'
+import type { Slot, SlotOrder } from '../plan-request.ts'
+import { lockCohorts, moveDueTimes } from './due-times.ts'
 
 /**
  * Gives a slot up: moves the cohorts still due past it, but not their watermarks, so that its articles come with the next,

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { Clock, Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { retryTransient } from '../db/transient.ts'
-import { selectForGroups } from '../digest/select.ts'
-import { CourantError } from '../errors.ts'
+import type { Clock, Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { retryTransient } from '../../db/transient.ts'
+import { selectForGroups } from '../../digest/select.ts'
+import { CourantError } from '../../errors.ts'
 import {
   adoptOrphans,
   type EditionNames,
@@ -17,14 +17,14 @@ import {
   type Plan,
   type PlannedEdition,
   reopenPlanning,
-} from './edition.ts'
-import { readAudience, readSlices, readSpan, type Slice } from './plan/audience.ts'
-import { lockCohorts, moveDueTimes } from './plan/cohorts.ts'
-import { guidePlanner } from './plan/guide.ts'
-import type { PlanOrder } from './plan/order.ts'
-import { moveWatermarks } from './plan/watermark.ts'
-import { writeDeliveries } from './plan/write.ts'
-import { lockOpenShares, recallShares, releaseRecall } from './recall.ts'
+} from '../editions.ts'
+import type { PlanOrder } from '../plan-request.ts'
+import { lockOpenShares, recallShares, releaseRecall } from '../recall.ts'
+import { readAudience, readSlices, readSpan, type Slice } from './audience.ts'
+import { lockCohorts, moveDueTimes } from './due-times.ts'
+import { guidePlanner } from './planner-options.ts'
+import { moveWatermarks } from './watermarks.ts'
+import { writeDeliveries } from './write-deliveries.ts'
 
 const ASK_AGAIN_MS = 50
 

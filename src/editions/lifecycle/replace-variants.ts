@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { hasHome } from '../control.ts'
+import { hasHome } from './pause-resume.ts'
 
 const REASON = 'no article was left'
 

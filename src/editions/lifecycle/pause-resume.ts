@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Temporal } from '../clock.ts'
-import type { Database } from '../db/client.ts'
-import { CourantError } from '../errors.ts'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { CourantError } from '../../errors.ts'
 
 type Verb = 'paused' | 'resumed' | 'cancelled'
 

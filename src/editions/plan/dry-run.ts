@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { nameEdition, type Plan } from '../edition.ts'
-import { type Counts, countContents, countEdition, NONE } from '../look/counts.ts'
-import { writeSlice } from '../plan.ts'
+import { nameEdition, type Plan } from '../editions.ts'
+import type { PlanOrder } from '../plan-request.ts'
 import { lockOpenShares } from '../recall.ts'
+import { type Counts, countContents, countEdition, NONE } from '../reports/counts.ts'
 import { readSlices } from './audience.ts'
-import type { PlanOrder } from './order.ts'
+import { writeSlice } from './plan.ts'
 
 /** What an order would plan, and for how many. */
 type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { changeBriefly } from './brief.ts'
-import { EDITIONS_A_PARTITION, isThere } from './make.ts'
+import { changeBriefly } from './lock-timeout.ts'
+import { EDITIONS_A_PARTITION, isThere } from './make-partitions.ts'
 
 /**
  * Deliveries say who got what, and are kept no longer than somebody asks: bounces and complaints come within days, "why

@@ -4,8 +4,8 @@ import type { Database } from '../../db/client.ts'
 import { findNewsletter, moveNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
 import { skipSlots } from '../../newsletters/schedule/skip-slots.ts'
 import { closeNewsletter, leaveReaders } from '../../subscribers/unsubscribe/close-newsletter.ts'
-import { pauseEditions, resumeEditions } from '../control.ts'
 import { cancelEdition, lockCohorts } from './cancel.ts'
+import { pauseEditions, resumeEditions } from './pause-resume.ts'
 
 /** What became of a newsletter, and of its editions. */
 type Suspended = { readonly newsletter: Newsletter; readonly editions: readonly number[] }

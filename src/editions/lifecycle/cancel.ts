@@ -3,9 +3,9 @@ import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { retryTransient } from '../../db/transient.ts'
 import { CourantError } from '../../errors.ts'
-import { contents, hasHome, refuseMove } from '../control.ts'
 import { requeueSending } from '../recall.ts'
-import { giveHomeBack } from './home.ts'
+import { giveHomeBack } from './give-back-home.ts'
+import { contents, hasHome, refuseMove } from './pause-resume.ts'
 
 /** A worker stops after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_FOR_SHARES_MS = 60_000

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { whyNotMail } from '../../subscribers/permission.ts'
-import { inDoubt } from './doubt.ts'
-import type { PlanOrder } from './order.ts'
+import type { PlanOrder } from '../plan-request.ts'
+import { inDoubt } from './possibly-sent.ts'
 
 /** Whole cohorts planned in one transaction. */
 export type Slice = {

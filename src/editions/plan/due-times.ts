@@ -3,8 +3,8 @@ import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
 import { choiceKey } from '../../subscribers/preferences/preferences.ts'
+import type { PlanOrder, Slot } from '../plan-request.ts'
 import type { Slice } from './audience.ts'
-import type { PlanOrder, Slot } from './order.ts'
 
 /** Cohorts whose rows this transaction holds. */
 type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }

@@ -3,8 +3,8 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { toBase32 } from '../mail/mime/base32.ts'
-import { makePartition } from './partition/make.ts'
-import type { PlanOrder } from './plan/order.ts'
+import type { PlanOrder } from './plan-request.ts'
+import { makePartition } from './retention/make-partitions.ts'
 
 /** An edition as planning knows it. */
 export type PlannedEdition = {

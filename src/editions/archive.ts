@@ -1,10 +1,10 @@
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
-import { Temporal } from '../../clock.ts'
-import type { Database } from '../../db/client.ts'
-import { article } from '../../db/schema/article.ts'
-import { edition, editionArticle, variant } from '../../db/schema/edition.ts'
-import type { DigestArticle } from '../../digest/compose/entry-view.ts'
-import { readArticle } from '../../digest/variant.ts'
+import { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { article } from '../db/schema/article.ts'
+import { edition, editionArticle, variant } from '../db/schema/edition.ts'
+import type { DigestArticle } from '../digest/compose/entry-view.ts'
+import { readArticle } from '../digest/variant.ts'
 
 /** An edition as the archive lists it. */
 export type ListedEdition = {
