@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/clock.ts'
 import { openDatabase } from '../../src/db/client.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import { senderTo } from '../../tests/support/sender.ts'
 
 /**

@@ -10,7 +10,7 @@ export function registerNotice(program: Command, context: CommandContext): void 
     .description('let those go on that wait since too many were refused for good: they are tried again')
     .option('--believe-refusals', 'they are right: end these, and suppress each address')
     .action(async ({ believeRefusals = false }: { believeRefusals?: boolean }) => {
-      const { resumeNotices } = await import('../deliver/notice/in-doubt.ts')
+      const { resumeNotices } = await import('../delivery/notices/notice-rejections.ts')
       const count = await context.withDatabase((db) => resumeNotices(db, context.clock.now(), believeRefusals))
       const what = `${count.toLocaleString('en')} ${count === 1 ? 'mail' : 'mails'}`
       const text = believeRefusals

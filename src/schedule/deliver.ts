@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { atMost, type Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { sendNotices } from '../deliver/notice/send.ts'
-import { type Sender, sendDue } from '../deliver/send.ts'
+import { sendNotices } from '../delivery/notices/send-notices.ts'
+import { type Sender, sendDue } from '../delivery/worker.ts'
 import { finishEditions } from '../editions/editions.ts'
 
 /**

@@ -2,7 +2,7 @@ import { type Collected, collectSources, logSources, NOTHING_COLLECTED } from '.
 import type { CollectOptions } from '../articles/collect-source.ts'
 import { atMost, type Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import type { Sender } from '../deliver/send.ts'
+import type { Sender } from '../delivery/worker.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver.ts'

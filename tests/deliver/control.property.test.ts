@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import { cancelEdition } from '../../src/editions/lifecycle/cancel.ts'
 import { pauseEdition, resumeEdition } from '../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../src/editions/lifecycle/withdraw-articles.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { IdleTracker, type Seat } from '../../src/deliver/send/idle.ts'
-import { NEVER } from '../../src/deliver/send/rest.ts'
+import { NEVER } from '../../src/abortable.ts'
+import { IdleTracker, type Seat } from '../../src/delivery/idle.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from '../support/world.ts'
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
 import { signLink } from '../../src/subscribers/tokens.ts'
 import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'

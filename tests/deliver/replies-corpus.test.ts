@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { CLASSES } from '../../src/deliver/outcome/class.ts'
-import { classifyReply } from '../../src/deliver/outcome/classify.ts'
+import { classifyReply } from '../../src/delivery/outcome/classify.ts'
+import { CLASSES } from '../../src/delivery/outcome/reply-class.ts'
 import { parseEnhanced, replyCode } from '../../src/mail/smtp/reply-text.ts'
 import { corpora, readCases } from '../support/corpora.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CLASSES, isReplyClass } from '../../src/deliver/outcome/class.ts'
-import { classifyReply, findRule, RULES } from '../../src/deliver/outcome/classify.ts'
-import { parseRules, type Said } from '../../src/deliver/outcome/rule.ts'
+import { classifyReply, findRule, RULES } from '../../src/delivery/outcome/classify.ts'
+import { CLASSES, isReplyClass } from '../../src/delivery/outcome/reply-class.ts'
+import { parseRules, type Said } from '../../src/delivery/outcome/reply-rules.ts'
 import { CourantError } from '../../src/errors.ts'
 import { parseEnhanced, replyCode } from '../../src/mail/smtp/reply-text.ts'
 

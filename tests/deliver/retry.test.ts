@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { CLASSES } from '../../src/deliver/outcome/class.ts'
-import { type Attempt, nextTry } from '../../src/deliver/send/retry.ts'
+import { type Attempt, nextTry } from '../../src/delivery/outcome/next-attempt.ts'
+import { CLASSES } from '../../src/delivery/outcome/reply-class.ts'
 import { NOON } from '../support/world.ts'
 
 const END = NOON.add({ hours: 48 })

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { sendDue, sendEdition } from '../../src/deliver/send.ts'
+import { sendDue, sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'

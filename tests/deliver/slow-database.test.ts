@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Sender, sendEdition } from '../../src/deliver/send.ts'
+import { type Sender, sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
 import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'

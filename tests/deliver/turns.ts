@@ -1,6 +1,6 @@
 import { type Clock, clockFrom } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import { senderTo } from '../support/sender.ts'
 import type { Sink } from '../support/smtp.ts'
 import { NOON } from '../support/world.ts'

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { sendEdition } from '../../src/deliver/send.ts'
+import { sendEdition } from '../../src/delivery/worker.ts'
 import type { Stage } from '../crash/conversation.ts'
 import { openPlaces } from './describe.ts'
 import { runScenario, type Scenario } from './scenario.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { claimNotices, mayGoStill } from '../../src/deliver/notice/claim.ts'
+import { claimNotices, mayGoStill } from '../../src/delivery/notices/claim-notices.ts'
 import { countSpan, liftSpan } from '../../src/subscribers/suppressions/lift-between.ts'
 import { liftSuppression } from '../../src/subscribers/suppressions/lift-suppression.ts'
 import { freshDatabase } from '../support/fresh.ts'

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { Sender } from '../../src/deliver/send.ts'
+import type { Sender } from '../../src/delivery/worker.ts'
 import { loadTemplates } from '../../src/digest/templates/templates.ts'
 import { parseRelay, type Relay } from '../../src/mail/relays/relay.ts'
 import { openLinkKeys } from '../../src/subscribers/tokens.ts'

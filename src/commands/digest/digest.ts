@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Temporal } from '../../clock.ts'
-import { compileSource, fieldsOf, writeMessage } from '../../deliver/message.ts'
+import { compileSource, fieldsOf, writeMessage } from '../../delivery/message.ts'
 import { composeDigest } from '../../digest/compose/compose.ts'
 import { readPreview } from '../../digest/preview.ts'
 import { renderDigest } from '../../digest/render/render.ts'

@@ -1,0 +1,186 @@
+import type { Clock, Temporal } from '../clock.ts'
+import type { Relay } from '../mail/relays/relay.ts'
+import type { Reply, SmtpConnection } from '../mail/smtp/open-connection.ts'
+import type { Brake, Trouble } from './circuit-breaker.ts'
+import type { Claimed } from './claim.ts'
+import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './connection.ts'
+import type { IdleTracker } from './idle.ts'
+import type { Message } from './message.ts'
+import { type Outcome, putBack, readReply, refuse } from './outcome/outcome.ts'
+import type { Ledger } from './outcome-batcher.ts'
+import type { Supply } from './queue.ts'
+import type { Throttle } from './throttle.ts'
+
+/** What one connection works with. */
+type Lane = {
+  readonly relay: Relay
+  readonly throttle: Throttle
+  readonly brake: Brake
+  readonly supply: Supply
+  readonly ledger: Ledger
+  /** The message, or what becomes of a delivery whose message cannot be made. */
+  readonly write: (claimed: Claimed) => Promise<Message | Outcome>
+  readonly clock: Clock
+  readonly idle: IdleTracker
+  readonly onAccounted: () => void
+  /** Once it is aborted, no message is begun. */
+  readonly signal: AbortSignal
+}
+
+/** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
+export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: Trouble }
+
+/**
+ * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
+ * message goes on the wire while the last one's outcome is being committed, but for its end, which waits for that: so a
+ * crash leaves at most one message a connection in doubt. When stopped it finishes the message on the wire and leaves what
+ * else was claimed to the supply, which gives it back.
+ */
+export async function runLane(lane: Lane): Promise<LaneEnd> {
+  const line = newLine()
+  const seat = lane.idle.join()
+  const end = (): LaneEnd => {
+    // Others may have met the trouble while this one had nothing to send.
+    const trouble = line.trouble ?? lane.brake.givenUp()
+    return trouble === null ? { kind: line.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
+  }
+  try {
+    for (;;) {
+      lane.idle.look(seat)
+      const claimed = await lane.supply.next()
+      if (claimed !== null) {
+        lane.idle.resume(seat)
+        await serve(lane, line, claimed)
+        if (line.trouble !== null || lane.signal.aborted) return end()
+      } else if (line.last !== null) {
+        // What was not sent may be due again.
+        await settleLast(line)
+      } else {
+        await hangUp(line)
+        if (!(await lane.idle.wait(seat))) return end()
+      }
+    }
+  } finally {
+    try {
+      await settleLast(line).finally(() => hangUp(line))
+    } finally {
+      lane.idle.leave(seat, line.trouble !== null)
+    }
+  }
+}
+
+/** What came of beginning a message: all of it but its end is on the wire, or there is none to send, or it is given back. */
+type Begun =
+  | {
+      readonly kind: 'begun'
+      readonly connection: SmtpConnection
+      readonly giveUpFrom: Temporal.Instant
+      readonly begunMs: number
+    }
+  | { readonly kind: 'over'; readonly outcome: Outcome }
+  | { readonly kind: 'given back' }
+
+/** Sends the delivery's message, or says why not, and begins to commit what became of it; not when it is to be given back. */
+async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
+  const isAhead = line.last !== null
+  let begun = await begin(lane, line, claimed)
+  if (!(await isSettled(line))) {
+    await passOn(lane, line, claimed, begun)
+    await settleLast(line)
+    if (begun.kind !== 'over') return
+  }
+  if (isAhead && line.connection !== null && !line.connection.usable) {
+    // The connection ended with the message before, which is not this one's fault.
+    await hangUp(line)
+    begun = await begin(lane, line, claimed)
+  }
+  const sending = await finish(lane, line, claimed, begun)
+  if (sending === null) await lane.supply.giveBack(claimed)
+  else line.last = account(lane, line, claimed, sending.outcome)
+}
+
+/** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
+async function passOn(lane: Lane, line: Line, claimed: Claimed, begun: Begun): Promise<void> {
+  if (begun.kind === 'over') return
+  if (begun.kind === 'begun') await begun.connection.abandon()
+  await hangUp(line)
+  await lane.supply.giveBack(claimed)
+}
+
+/** Ends the content of the message begun, once it is certain that its reader may get it and that its share is held. */
+async function finish(
+  lane: Lane,
+  line: Line,
+  claimed: Claimed,
+  begun: Begun,
+): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
+  if (begun.kind === 'given back') return null
+  if (begun.kind === 'over') return begun
+  const { connection, giveUpFrom, begunMs } = begun
+  if (claimed.ambiguous) await connection.arrive()
+  // Begun may have been long ago: the relay took its time, or the commit.
+  const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
+  if (ended.refusal === null && ended.value !== null) {
+    const sent = { claimed, giveUpFrom, begunMs }
+    return { outcome: ended.value.then((reply) => hear(lane, line, reply, sent)) }
+  }
+  await connection.abandon()
+  await hangUp(line)
+  return ended.refusal === null ? null : { outcome: refuse(ended.refusal) }
+}
+
+/** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
+async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
+  if (claimed.refusal !== null) return over(refuse(claimed.refusal))
+  const message = await lane.write(claimed)
+  if ('state' in message) return over(message)
+  await lane.throttle()
+  const trouble = await lane.brake.pass()
+  if (trouble !== null) {
+    line.trouble = trouble
+    return over(putBack(trouble.reason, trouble.reply))
+  }
+  if (line.connection !== null && (line.isBad || !line.connection.usable)) {
+    await settleLast(line)
+    await hangUp(line)
+  }
+  if (line.connection === null) await dial(line, lane.relay, lane.clock, lane.signal)
+  if (lane.signal.aborted) return { kind: 'given back' }
+  const { connection } = line
+  if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
+  // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
+  const refusal = await lane.supply.refusalOf(claimed)
+  if (refusal !== null) return over(refuse(refusal))
+  const { envelope, content, giveUpFrom } = message
+  const begunMs = lane.clock.monotonicMs()
+  const reply = await connection.begin(envelope, content.measured)
+  if (reply !== null) return over(hear(lane, line, reply, { claimed, giveUpFrom, begunMs }))
+  connection.write(content.pieces)
+  return { kind: 'begun', connection, giveUpFrom, begunMs }
+}
+
+/** What a message was sent with. */
+type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
+
+/** What a reply means for the delivery, and for its relay. */
+function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
+  const { attempts, ambiguous: mayHaveArrived } = claimed
+  const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
+  const outcome = readReply(reply, attempt, clock.now())
+  line.isBad ||= outcome.pausesRelay
+  brake.hear(reply, outcome, begunMs)
+  return outcome
+}
+
+const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
+
+/** The promise may fail while the lane waits for something else; who waits for it next is told. */
+function account(lane: Lane, line: Line, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
+  const accounted = (async () => {
+    await lane.ledger.commit({ claimed, outcome: await outcome }, () => line.onStuck())
+    await lane.supply.done(claimed)
+    lane.onAccounted()
+  })()
+  accounted.catch(() => {})
+  return accounted
+}

@@ -1,0 +1,140 @@
+import type { Temporal } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { composeDigest } from '../digest/compose/compose.ts'
+import {
+  type Reader,
+  type ReaderFields,
+  type ReaderTiming,
+  readerFields,
+  type TimingFields,
+} from '../digest/compose/reader-fields.ts'
+import { renderDigest } from '../digest/render/render.ts'
+import type { Templates } from '../digest/templates/templates.ts'
+import { readVariant, type VariantSource } from '../digest/variant.ts'
+import { asciiDomainOf, envelopeAddress } from '../mail/addresses/address.ts'
+import { mailtoOf } from '../mail/addresses/mailto.ts'
+import { type Cover, openCover } from '../mail/mime/block-cipher.ts'
+import { type Compiled, compileMessage } from '../mail/mime/compile-message.ts'
+import { type Content, fillContent } from '../mail/mime/fill-message.ts'
+import { makeMarkers } from '../mail/mime/markers.ts'
+import { messageIdOf, nameMessage, returnPathOf } from '../mail/mime/message-id.ts'
+import type { Envelope } from '../mail/smtp/open-connection.ts'
+import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
+import type { Claimed } from './claim.ts'
+
+/** What messages are made with, the same for all. */
+export type Stationery = {
+  readonly templates: Templates
+  readonly baseUrl: string
+  readonly linkKeys: LinkKeys
+  /** With it, each message has an envelope sender of its own. */
+  readonly inboundDomain: string | null
+}
+
+/** One delivery's mail and its envelope; from when on the hours count after which it is given up. */
+export type Message = { readonly envelope: Envelope; readonly content: Content; readonly giveUpFrom: Temporal.Instant }
+
+/** Where readers of one variant differ. */
+const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
+type SlotName = (typeof SLOTS)[number]
+
+/** A variant compiled once for all its readers. */
+export type CompiledVariant = {
+  readonly source: VariantSource
+  readonly subject: string
+  readonly cover: Cover
+  readonly compiled: Compiled<SlotName>
+}
+
+/** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
+export async function compileVariant(
+  db: Database,
+  stationery: Stationery,
+  variantId: number,
+): Promise<CompiledVariant> {
+  return compileSource(stationery, await readVariant(db, variantId, stationery.baseUrl))
+}
+
+/** Renders and compiles what a variant is made of. */
+export async function compileSource(stationery: Stationery, source: VariantSource): Promise<CompiledVariant> {
+  const markers = makeMarkers(SLOTS)
+  const rendered = renderDigest(stationery.templates, composeDigest(source.digest), markers)
+  const { newsletter, edition } = source
+  const from = { name: newsletter.fromName, address: newsletter.fromAddress }
+  const compiled = await compileMessage(
+    {
+      from,
+      replyTo: newsletter.replyTo === null ? null : { name: '', address: newsletter.replyTo },
+      subject: rendered.subject,
+      date: edition.at,
+      headers: listHeaders(source, stationery.baseUrl, markers),
+      text: rendered.text,
+      html: source.format === 'plain' ? null : rendered.html,
+    },
+    markers,
+    ['name'],
+  )
+  return { source, subject: rendered.subject, cover: openCover(edition.nonce), compiled }
+}
+
+/** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
+function listHeaders(
+  { newsletter, edition, digest }: VariantSource,
+  baseUrl: string,
+  markers: Readonly<Record<SlotName, string>>,
+): readonly (readonly [string, string])[] {
+  const domain = asciiDomainOf(newsletter.fromAddress)
+  const kind = digest.test ? 'test' : 'digest'
+  return [
+    ['List-Id', `<${newsletter.slug}.${domain}>`],
+    ['List-Unsubscribe', `<${markers.unsubscribeUrl}>, <${markers.unsubscribeMailto}>`],
+    ['List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'],
+    ['List-Archive', `<${baseUrl}/archive/${newsletter.slug}>`],
+    ['Feedback-ID', `${edition.publicId}:${newsletter.slug}:${kind}:${domain}`],
+    ['Precedence', 'bulk'],
+    ...(digest.test ? [['Courant-Test', 'yes'] as const] : []),
+  ]
+}
+
+/**
+ * Fills a compiled variant for one reader; `sayTiming` may remember what it said to others. The same delivery always gives
+ * the same Message-ID.
+ */
+export function writeMessage(
+  stationery: Stationery,
+  variant: CompiledVariant,
+  claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
+  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
+): Message {
+  const { edition, newsletter } = variant.source
+  const name = nameMessage(edition.publicId, variant.cover, claimed.seq)
+  const { reader } = claimed
+  const content = fillContent(
+    variant.compiled,
+    fieldsOf(stationery, variant.source, claimed.subscriptionId, reader, sayTiming),
+    { name: reader.name, address: reader.email },
+    messageIdOf(name, newsletter.fromAddress),
+  )
+  const from = stationery.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, stationery.inboundDomain)
+  return { envelope: { from, to: envelopeAddress(reader.email).address }, content, giveUpFrom: edition.dueAt }
+}
+
+/** What stands in the slots for one reader, their own unsubscribe links among it. */
+export function fieldsOf(
+  { baseUrl, linkKeys, inboundDomain }: Stationery,
+  { digest, newsletter }: VariantSource,
+  subscriptionId: number,
+  reader: Reader,
+  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
+): ReaderFields & { readonly unsubscribeMailto: string } {
+  const token = signLink(linkKeys, 'unsubscribe', { id: subscriptionId, version: reader.tokenVersion })
+  const answersTo =
+    inboundDomain === null ? (newsletter.replyTo ?? newsletter.fromAddress) : `unsubscribe@${inboundDomain}`
+  return {
+    ...sayTiming({ ...reader, locale: digest.locale, at: digest.at }),
+    name: reader.name ?? '',
+    address: reader.email,
+    unsubscribeUrl: `${baseUrl}/unsubscribe/${token}`,
+    unsubscribeMailto: mailtoOf(answersTo, `unsubscribe ${token}`),
+  }
+}

@@ -1,0 +1,128 @@
+import { unlessStopped } from '../../abortable.ts'
+import { retryTransient } from '../../db/transient.ts'
+import type { Relay } from '../../mail/relays/relay.ts'
+import { dialFirst } from '../../mail/smtp/connect-first.ts'
+import type { SmtpConnection } from '../../mail/smtp/open-connection.ts'
+import type { Brake } from '../circuit-breaker.ts'
+import { DATABASE_AWAY_MS } from '../held-batches.ts'
+import type { IdleTracker } from '../idle.ts'
+import type { Throttle } from '../throttle.ts'
+import { attemptNotice, type NoticeWork } from './attempt.ts'
+import { type ClaimedNotice, countDue } from './claim-notices.ts'
+import { recordNotice } from './record-reply.ts'
+
+/** A relay as the connections of one sending share it. */
+export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly brake: Brake }
+
+/** What the connections of one sending share. */
+export type NoticeSending = NoticeWork & {
+  readonly idle: IdleTracker
+  /** Connections that are about to claim a notice, so that no more are opened than notices are due. */
+  claiming: number
+}
+
+type Open = { readonly connection: SmtpConnection; readonly shared: SharedRelay }
+
+/** One connection, which takes the next due notice whenever it is free: a slow recipient holds up no other. */
+export class NoticeConnection {
+  readonly #sending: NoticeSending
+  readonly #relays: readonly SharedRelay[]
+  #open: Open | null = null
+  #isClaiming = false
+  /** How many messages a relay accepted on it. */
+  accepted = 0
+  /** Why no relay could be reached, or the one it had takes nothing, in its words. */
+  trouble: string | null = null
+
+  constructor(sending: NoticeSending, relays: readonly SharedRelay[]) {
+    this.#sending = sending
+    this.#relays = relays
+  }
+
+  /** Sends until nothing is due and no other connection is at work, no relay takes anything, or the sending is stopped. */
+  async run(): Promise<void> {
+    const { idle, signal } = this.#sending
+    const seat = idle.join()
+    try {
+      while (!signal.aborted) {
+        const open = await this.#connect()
+        const notice = open === null ? null : await this.#claim(open)
+        if (this.trouble !== null) return
+        if (open !== null && notice !== null) {
+          idle.resume(seat)
+          await this.#serve(open, notice)
+        } else {
+          await this.#hangUp()
+          if (!(await idle.wait(seat))) return
+        }
+      }
+    } finally {
+      this.#claims(false)
+      idle.leave(seat, false)
+      await this.#hangUp()
+    }
+  }
+
+  /** The connection there is, or a new one where more notices are due than other connections are about to claim. */
+  async #connect(): Promise<Open | null> {
+    if (this.#open?.connection.usable === true) return this.#open
+    await this.#hangUp()
+    this.#claims(true)
+    const place = this.#sending.claiming
+    if ((await this.#repeat(() => countDue(this.#sending.db, place, this.#sending.clock.now()))) >= place)
+      await this.#dial()
+    if (this.#open === null) this.#claims(false)
+    return this.#open
+  }
+
+  /** Claims the next due notice when its turn has come: what is known of its reader is soon old. */
+  async #claim({ shared }: Open): Promise<ClaimedNotice | null> {
+    const { held, signal } = this.#sending
+    this.trouble = (await shared.brake.pass())?.reply ?? null
+    if (this.trouble === null) await shared.throttle()
+    const notice = this.trouble !== null || signal.aborted ? null : await this.#repeat(held.claimer())
+    this.#claims(false)
+    return notice
+  }
+
+  async #serve({ connection, shared }: Open, notice: ClaimedNotice): Promise<void> {
+    const outcome = await attemptNotice(this.#sending, connection, shared.brake, notice)
+    if (outcome?.state === 'sent') this.accepted += 1
+    if (outcome !== null) await recordNotice(this.#sending, { notice, outcome })
+    // Not before it is recorded: no other connection of this sending is to repeat it.
+    this.#sending.held.drop(notice)
+    // A relay with trouble of its own may have none on another connection.
+    if (outcome?.pausesRelay) await this.#hangUp()
+  }
+
+  async #dial(): Promise<void> {
+    const { signal } = this.#sending
+    const dialling = dialFirst(this.#relays.map(({ relay }) => relay))
+    const dialled = await unlessStopped(dialling, signal)
+    if (dialled === null) {
+      // Nobody waits for it any more; if it comes about all the same, it is closed.
+      void dialling.then((late) => ('connection' in late ? late.connection.close() : undefined))
+    } else if ('trouble' in dialled) {
+      this.trouble = dialled.trouble
+    } else {
+      const shared = this.#relays.find(({ relay }) => relay === dialled.relay)
+      if (shared !== undefined) this.#open = { connection: dialled.connection, shared }
+    }
+  }
+
+  async #hangUp(): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    await open?.connection.close()
+  }
+
+  #claims(isClaiming: boolean): void {
+    if (isClaiming !== this.#isClaiming) this.#sending.claiming += isClaiming ? 1 : -1
+    this.#isClaiming = isClaiming
+  }
+
+  #repeat<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#sending
+    return retryTransient(clock, work, { signal, forMs: DATABASE_AWAY_MS })
+  }
+}

@@ -1,0 +1,104 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { type Outcome, retryLater } from '../outcome/outcome.ts'
+import type { Backoff } from '../outcome/reply-class.ts'
+import { DOUBT, MOST_REFUSED, WINDOW } from '../results/rejection-limit.ts'
+import type { ClaimedNotice } from './claim-notices.ts'
+
+/** A notice that was refused for good, and the suppression it ended with. */
+type Refused = { readonly id: number; readonly suppressionId: number }
+
+/** How the reason of one begins whose refusal the operator believed: it counts no more. */
+const BELIEVED = 'the refusal was believed'
+/** Refusals further back belong to no moment: over the months more than twenty people mistype their address. */
+const MOMENT = { hours: 1 }
+/** A relay that is well again is found out by what it refused. */
+const TRY_AGAIN: Backoff = { first: 60, growth: 2, longest: 12 * 60 }
+
+/** The notices in doubt since too many were refused; as literals, so that the index over the open notices serves. */
+const isDoubted = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${DOUBT})`
+/** Those of them that nobody is sending. */
+const isWaiting = sql`${isDoubted} and n.state = 'queued'`
+
+/**
+ * No more than 20 notices an hour are believed to be refused for good: one more, and these wait with it instead and are tried
+ * again until 48 hours after they were asked for; nobody is suppressed while any of them waits, unless the operator decides
+ * (`resumeNotices`). Two workers may each let one more pass, which the next takes back with all others.
+ */
+export async function doubtRefusals<Result extends { readonly notice: ClaimedNotice; readonly outcome: Outcome }>(
+  tx: Database,
+  results: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  const hard = results.filter(({ outcome }) => outcome.suppress)
+  const earlier = await readRefused(tx, now)
+  if (earlier.length + hard.length <= MOST_REFUSED && (await countDoubted(tx)) === 0) return results
+  await takeBack(tx, earlier, now)
+  return results.map((one) => {
+    const { notice, outcome } = one
+    if (!outcome.suppress) return one
+    const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
+    return { ...one, outcome: retryLater(attempt, now, `${DOUBT}: ${outcome.reason}`, outcome.reply, TRY_AGAIN) }
+  })
+}
+
+/** How many notices are in doubt: they wait, or are being sent again. */
+export async function countDoubted(db: Database): Promise<number> {
+  const rows = await db.execute<{ count: number }>(
+    sql`select count(*)::integer as count from notice n where ${isDoubted}`,
+  )
+  return rows.rows[0]?.count ?? 0
+}
+
+/**
+ * Lets the notices that wait for their refusals go on: tried again at once or, where the operator believes that the mailboxes
+ * are gone, ended with a suppression each. Returns how many there were.
+ */
+export async function resumeNotices(db: Database, now: Temporal.Instant, believes: boolean): Promise<number> {
+  const at = now.toString()
+  const resumed = believes
+    ? await db.execute(sql`
+        with ended as (
+          update notice n set state = 'failed', reason = ${BELIEVED} || substr(n.reason, ${DOUBT.length + 1}::integer)
+          where ${isWaiting} returning n.id, n.subscriber_id, n.reason
+        ), gone as (
+          insert into suppression (email_hash, email, reason, evidence, created_at)
+          select distinct on (p.email_hash) p.email_hash, p.email, 'bounced', e.reason, ${at}::timestamptz
+          from ended e join subscriber p on p.id = e.subscriber_id
+          on conflict (email_hash) do nothing
+        )
+        select id from ended`)
+    : await db.execute(
+        sql`update notice n set due_at = ${at}::timestamptz, reason = null where ${isWaiting} returning n.id`,
+      )
+  return resumed.rows.length
+}
+
+/** Which of the last notices were refused for good in the last hour, and are suppressed for it. */
+async function readRefused(tx: Database, now: Temporal.Instant): Promise<readonly Refused[]> {
+  const rows = await tx.execute<Refused>(sql`
+    select n.id, x.id as "suppressionId"
+    from (
+      select id, subscriber_id, state, reason, created_at from notice
+      where state in ('sent', 'failed') order by id desc limit ${WINDOW}
+    ) n
+    join subscriber p on p.id = n.subscriber_id
+    join suppression x on x.email_hash = p.email_hash and x.reason = 'bounced' and x.edition_id is null
+      and x.created_at >= greatest(n.created_at, ${now.subtract(MOMENT).toString()}::timestamptz)
+    where n.state = 'failed' and not starts_with(coalesce(n.reason, ''), ${BELIEVED})
+    order by n.id`)
+  return rows.rows
+}
+
+async function takeBack(tx: Database, refused: readonly Refused[], now: Temporal.Instant): Promise<void> {
+  if (refused.length === 0) return
+  const suppressions = `{${refused.map(({ suppressionId }) => suppressionId).join(',')}}`
+  const notices = `{${refused.map(({ id }) => id).join(',')}}`
+  await tx.execute(sql`select from suppression where id = any(${suppressions}::bigint[]) order by id for update`)
+  await tx.execute(sql`delete from suppression where id = any(${suppressions}::bigint[])`)
+  await tx.execute(sql`
+    update notice set state = 'queued', reason = ${`${DOUBT}: `} || coalesce(reason, ''),
+      due_at = ${now.add({ minutes: TRY_AGAIN.first }).toString()}
+    where id = any(${notices}::bigint[]) and state = 'failed'`)
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { retryTransient } from '../db/transient.ts'
+import type { Logger } from '../log.ts'
+import { type Claimed, claimDue, type Refusal } from './claim.ts'
+import { DATABASE_AWAY_MS, type HeldShare, HeldShares } from './held-batches.ts'
+import { type Allowed, ReaderCheck } from './reader-check.ts'
+
+/** Hands claimed deliveries to connections, one share after another, and keeps the leases alive. */
+export type Supply = {
+  /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
+  readonly next: () => Promise<Claimed | null>
+  /** Why its reader may get nothing, or null, as far as is known. */
+  readonly refusalOf: (claimed: Claimed) => Promise<Refusal | null>
+  /**
+   * Ends its message by `act`, at once, if at this moment its reader may get it, its share is still this worker's, and the
+   * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
+   */
+  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<Allowed<T | null>>
+  /** The delivery's outcome is recorded. */
+  readonly done: (claimed: Claimed) => Promise<void>
+  /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
+  readonly giveBack: (claimed: Claimed) => Promise<void>
+  /** Gives back what was claimed and is in nobody's hands. */
+  readonly close: () => Promise<void>
+}
+
+/** Deliveries claimed at once; a worker's connections use them up within the second that a look counts. */
+const CHUNK = 50
+
+/** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
+export function openSupply(
+  db: Database,
+  owner: string,
+  editionId: number | null,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+): Supply {
+  const shares = new HeldShares(db, owner, clock, log)
+  const claims = new Claims(db, shares, editionId, clock, signal)
+  const check = new ReaderCheck(db, clock, log, () => claims.ready)
+  claims.onClaimed = (claimed, askedMs) => check.note(claimed, askedMs)
+
+  /** Looks up again those whose turn it is; in vain where the database is slow, and then each is looked up at its end. */
+  let refreshing: Promise<void> | null = null
+  const refresh = (first: Claimed) => {
+    refreshing ??= check.refresh(first).finally(() => {
+      refreshing = null
+    })
+    return refreshing
+  }
+
+  return {
+    next: async () => {
+      while (!signal.aborted) {
+        const [first] = claims.ready
+        if (first === undefined) {
+          if (!(await claims.more())) return null
+        } else if (check.isStale(first) && !check.isSlow) await refresh(first)
+        else return claims.shift()
+      }
+      return null
+    },
+    refusalOf: (claimed) => check.refusalOf(claimed),
+    endIfAllowed: (claimed, act) =>
+      check.ifAllowed(claimed, () => {
+        if (signal.aborted || !shares.holds(claimed.lease)) return null
+        shares.begin(claimed)
+        return act()
+      }),
+    done: (claimed) => shares.settle(claimed),
+    giveBack: async (claimed) => {
+      if (signal.aborted || !shares.holds(claimed.lease)) await shares.settle(claimed)
+      else claims.ready.unshift(claimed)
+    },
+    close: async () => {
+      await claims.settled()
+      await shares.close()
+      check.close()
+    },
+  }
+}
+
+/** Claims deliveries ahead of need, of one share after another. */
+class Claims {
+  /** Claimed and in nobody's hands, oldest first. */
+  readonly ready: Claimed[] = []
+  onClaimed: (claimed: readonly Claimed[], askedMs: number) => void = () => {}
+  readonly #db: Database
+  readonly #shares: HeldShares
+  readonly #editionId: number | null
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #current: HeldShare | null = null
+  #refilling: Promise<void> | null = null
+  /** There was no share to lease when last asked. */
+  #isDry = false
+
+  constructor(db: Database, shares: HeldShares, editionId: number | null, clock: Clock, signal: AbortSignal) {
+    this.#db = db
+    this.#shares = shares
+    this.#editionId = editionId
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  /** Takes the oldest, and claims more ahead of need. */
+  shift(): Claimed | null {
+    const first = this.ready.shift() ?? null
+    if (this.ready.length < CHUNK / 2 && !this.#isDry) void this.#startRefill()
+    return first
+  }
+
+  /** Waits for more; whether there may be some. */
+  async more(): Promise<boolean> {
+    const begunBefore = this.#refilling !== null
+    await this.#startRefill()
+    // It may have looked just before a delivery of this very connection was queued again.
+    if (begunBefore && this.ready.length === 0) await this.#startRefill()
+    return this.ready.length > 0 || this.#current !== null
+  }
+
+  /** Waits for the claim under way. */
+  async settled(): Promise<void> {
+    await this.#refilling?.catch(() => {})
+  }
+
+  /** One at a time; who only claims ahead does not wait, and a failure is met again by whoever does. */
+  #startRefill(): Promise<void> {
+    if (this.#refilling !== null) return this.#refilling
+    const started = this.#refill().finally(() => {
+      this.#refilling = null
+    })
+    started.catch(() => {})
+    this.#refilling = started
+    return started
+  }
+
+  /** Claims another chunk, of the next share where one has nothing due any more or its lease is lost. */
+  async #refill(): Promise<void> {
+    while (!this.#signal.aborted) {
+      this.#current ??= await this.#repeat(() => this.#shares.take(this.#editionId))
+      const current = this.#current
+      this.#isDry = current === null
+      if (current === null) return
+      const claimed = this.#shares.holds(current.lease) ? await this.#repeat(() => this.#claim(current)) : []
+      if (claimed.length > 0) return
+      current.drained = true
+      this.#current = null
+      await this.#shares.endIfDone(current)
+    }
+  }
+
+  async #claim(current: HeldShare): Promise<readonly Claimed[]> {
+    const askedMs = this.#clock.monotonicMs()
+    const claimed = await claimDue(this.#db, current.lease, CHUNK, this.#clock.now())
+    this.onClaimed(claimed, askedMs)
+    this.ready.push(...claimed)
+    current.open += claimed.length
+    return claimed
+  }
+
+  #repeat<T>(work: () => Promise<T>): Promise<T> {
+    return retryTransient(this.#clock, work, { signal: this.#signal, forMs: DATABASE_AWAY_MS })
+  }
+}

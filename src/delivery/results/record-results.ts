@@ -1,0 +1,77 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { writeRefusals } from './rejections.ts'
+import {
+  isUnsent,
+  lockCohortsOf,
+  type Result,
+  refusedOf,
+  subscriptionsOf,
+  writeEnds,
+  writeResults,
+} from './write-results.ts'
+
+/**
+ * Writes outcomes of one edition and counts them on their shares: shares first, in id order and by token, so that a worker
+ * whose share was taken over is refused; then the deliveries. Whoever ends without being sent gets the watermark back,
+ * and a mailbox that is gone is suppressed, unless too many are (`findDoubt`). Returns the results that were refused; of these what a relay has accepted is
+ * recorded all the same where nobody has begun it again.
+ */
+export async function accountResults(
+  db: Database,
+  results: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  const ended = results.filter(({ outcome }) => isUnsent(outcome))
+  const refused =
+    ended.length === 0
+      ? refusedOf(results, await writeResults(db, results, now))
+      : await writeWithEnds(db, results, ended, now)
+  const accepted = refused.filter(({ outcome }) => outcome.state === 'sent')
+  if (accepted.length > 0) await recordLate(db, accepted, now)
+  return refused
+}
+
+async function writeWithEnds(
+  db: Database,
+  results: readonly Result[],
+  ended: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  if (ended.some(({ outcome }) => outcome.suppress)) return writeRefusals(db, results, now)
+  return db.transaction(async (tx) => {
+    await lockCohortsOf(tx, subscriptionsOf(ended))
+    return writeEnds(tx, results, ended, now)
+  })
+}
+
+/**
+ * Records messages that were accepted under a lease that is lost by now: their deliveries wait to be sent once more, and need
+ * not be. What the new holder has claimed, or what has ended otherwise, stays as it is.
+ */
+async function recordLate(db: Database, accepted: readonly Result[], now: Temporal.Instant): Promise<void> {
+  const editionId = accepted[0]?.claimed.lease.editionId ?? 0
+  const rows = accepted.map(({ claimed, outcome }) => {
+    return { share_id: claimed.lease.shareId, seq: claimed.seq, reply: outcome.reply }
+  })
+  const shareIds = `{${[...new Set(rows.map((row) => row.share_id))].join(',')}}`
+  await db.execute(sql`
+    with result as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (share_id bigint, seq integer, reply text)
+    ), held as (
+      select s.id from share s where s.id = any(${shareIds}::bigint[]) order by s.id for update
+    ), waiting as (
+      select d.seq, d.state, r.share_id, r.reply from result r join held h on h.id = r.share_id
+      join delivery d on d.edition_id = ${editionId} and d.seq = r.seq and d.state in ('queued', 'deferred') and d.ambiguous
+    ), written as (
+      update delivery d set state = 'sent', reason = null, reply = w.reply, retry_at = null, final_at = ${now.toString()}
+      from waiting w where d.edition_id = ${editionId} and d.seq = w.seq
+    )
+    update share s set sent = s.sent + c.sent, deferred = s.deferred - c.deferred
+    from (
+      select share_id, count(*)::integer as sent, (count(*) filter (where state = 'deferred'))::integer as deferred
+      from waiting group by share_id
+    ) c
+    where s.id = any(${shareIds}::bigint[]) and s.id = c.share_id`)
+}

@@ -1,0 +1,105 @@
+import { sql } from 'drizzle-orm'
+import type { Database } from '../../db/client.ts'
+import type { Result } from './write-results.ts'
+
+/** A suppression that a delivery of an edition ended with. `outcomes`: how many the edition had before it. */
+export type Refused = {
+  readonly id: number
+  readonly seq: number
+  readonly shareId: number
+  readonly domain: string
+  readonly outcomes: number
+}
+
+/** What an edition's relays have said so far; `believes`: the operator says that it is true. */
+export type Heard = { readonly outcomes: number; readonly refused: readonly Refused[]; readonly believes: boolean }
+
+/** More is refused for good than readers' mailboxes explain: what was heard, and which suppressions belong to it. */
+export type Doubt = { readonly reason: string; readonly earlier: readonly Refused[] }
+
+/** How the reason of an edition begins that is paused for its refusals. */
+export const DOUBT = 'the refusals are in doubt'
+/** Of the last outcomes of an edition, or of all notices, so many may be refusals for good. */
+export const WINDOW = 1_000
+export const MOST_REFUSED = Math.max(20, 0.02 * WINDOW)
+/** Of one domain so many are needed, and more than half of its outcomes. */
+const DOMAIN_REFUSED = 20
+/** Refusals further back belong to no moment; where one domain was refused last, so many shares are counted. */
+const LOOKED_AT = 500
+const SHARES_COUNTED = 4
+
+/** The newest suppressions of an edition's deliveries, and how many outcomes it has. A few milliseconds at a million readers. */
+export async function readHeard(db: Database, editionId: number): Promise<Heard> {
+  const sums = await db.execute<{ outcomes: number; believes: boolean }>(sql`
+    select e.believes_refusals as believes,
+      (select coalesce(sum(s.sent + s.failed), 0)::integer from share s where s.edition_id = e.id) as outcomes
+    from edition e where e.id = ${editionId}`)
+  const rows = await db.execute<Refused>(sql`
+    select id, seq, share_id as "shareId", lower(split_part(email, '@', 2)) as domain, outcomes
+    from suppression where edition_id = ${editionId} order by id desc limit ${LOOKED_AT}`)
+  return { ...(sums.rows[0] ?? { outcomes: 0, believes: false }), refused: rows.rows }
+}
+
+/** Whether these refusals, the newest of an edition, are one too many beside what was heard before; null where they are not. */
+export async function findDoubt(
+  db: Database,
+  editionId: number,
+  heard: Heard,
+  results: readonly Result[],
+  hard: readonly Result[],
+): Promise<Doubt | null> {
+  if (hard.length === 0 || heard.believes) return null
+  const outcomes = heard.outcomes + results.filter(isOutcome).length
+  const recent = heard.refused.filter((one) => one.outcomes > outcomes - WINDOW)
+  const refused = recent.length + hard.length
+  if (refused > MOST_REFUSED)
+    return { reason: say(`${refused} of the last ${Math.min(outcomes, WINDOW)} messages`, hard), earlier: recent }
+  for (const domain of new Set(hard.map(domainOf))) {
+    const earlier = heard.refused.filter((one) => one.domain === domain)
+    const its = hard.filter((one) => domainOf(one) === domain)
+    if (earlier.length + its.length < DOMAIN_REFUSED) continue
+    const shareIds = [
+      ...new Set([...its.map(({ claimed }) => claimed.lease.shareId), ...earlier.map((e) => e.shareId)]),
+    ]
+    const counted = await countDomain(db, editionId, domain, shareIds.slice(0, SHARES_COUNTED))
+    const all = counted.outcomes + results.filter((one) => isOutcome(one) && domainOf(one) === domain).length
+    const of = counted.refused + its.length
+    if (of * 2 > all) return { reason: say(`${of} of ${all} messages to ${domain}`, its), earlier }
+  }
+  return null
+}
+
+/** What became of messages to a domain in these shares. */
+async function countDomain(
+  db: Database,
+  editionId: number,
+  domain: string,
+  shareIds: readonly number[],
+): Promise<{ readonly outcomes: number; readonly refused: number }> {
+  const rows = await db.execute<{ outcomes: number; refused: number }>(sql`
+    select count(*)::integer as outcomes, count(x.id)::integer as refused
+    from share s
+    join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state in ('sent', 'failed')
+    join subscriber p on p.id = d.subscriber_id and lower(split_part(p.email, '@', 2)) = ${domain}
+    left join suppression x on x.email_hash = p.email_hash and x.edition_id = ${editionId}
+    where s.id = any(${`{${shareIds.join(',')}}`}::bigint[]) and s.edition_id = ${editionId}`)
+  return rows.rows[0] ?? { outcomes: 0, refused: 0 }
+}
+
+/** The editions that wait for somebody to look at their refusals, the oldest first. */
+export async function findInDoubt(db: Database): Promise<readonly number[]> {
+  const found = await db.execute<{ id: number }>(sql`
+    select id from edition
+    where state in ('planning', 'sending', 'paused', 'held') and state = 'paused' and starts_with(reason, ${DOUBT})
+    order by id limit 20`)
+  return found.rows.map(({ id }) => id)
+}
+
+const isOutcome = ({ outcome }: Result) => outcome.state === 'sent' || outcome.state === 'failed'
+
+const domainOf = ({ claimed }: Result) => claimed.reader.email.split('@').at(-1)?.toLowerCase() ?? ''
+
+function say(what: string, hard: readonly Result[]): string {
+  const { reason, reply } = hard[0]?.outcome ?? { reason: null, reply: null }
+  return `${DOUBT}: ${what} were refused for good, so nobody is suppressed for it; the relay said last that ${reason} (${reply})`
+}

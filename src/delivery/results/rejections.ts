@@ -1,0 +1,168 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import { DOUBT, type Doubt, findDoubt, type Heard, type Refused, readHeard } from './rejection-limit.ts'
+import { doubt, pauseInDoubt, takeBack } from './revert-suppressions.ts'
+import { isUnsent, lockCohortsOf, type Result, refusedOf, subscriptionsOf, writeEnds } from './write-results.ts'
+
+/** Another worker has recorded refusals between reading and locking: read again. */
+class Overtaken extends Error {}
+
+/**
+ * Writes outcomes of one edition with refusals for good among them. Within the bounds their addresses are suppressed; the one
+ * that is one too many takes the others of its suspicion back and pauses the edition, and those that come after it wait with
+ * it. Counted in the database while edition and shares are locked, so that it holds across workers and crashes.
+ */
+export async function writeRefusals(
+  db: Database,
+  results: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  for (;;) {
+    try {
+      return await db.transaction((tx) => writeInTurn(tx, results, now))
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error
+    }
+  }
+}
+
+async function writeInTurn(
+  tx: Database,
+  results: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  const editionId = results[0]?.claimed.lease.editionId ?? 0
+  const expected = await readHeard(tx, editionId)
+  const foreseen = await findDoubt(tx, editionId, expected, results, results.filter(isHard))
+  const earlier = foreseen?.earlier ?? []
+  await lockSuppressions(
+    tx,
+    earlier.map(({ id }) => id),
+  )
+  const readers = subscriptionsOf(results.filter(({ outcome }) => isUnsent(outcome)))
+  await lockCohortsOf(tx, [...readers, ...(await readSubscriptions(tx, editionId, earlier))])
+  const open = await lockShares(
+    tx,
+    results,
+    earlier.map(({ shareId }) => shareId),
+  )
+  const isInDoubt = await lockEdition(tx, editionId)
+  const mine = results.filter((result) => open.has(result.claimed.seq))
+  const hard = mine.filter(isHard)
+  // A delivery that is not `sending` any more was written before, by a commit whose answer was lost.
+  const found = isInDoubt ? null : await findDoubt(tx, editionId, await readHeard(tx, editionId), mine, hard)
+  if (!coversAll(foreseen, found)) throw new Overtaken()
+  if (found === null && !isInDoubt) {
+    await writeEnds(
+      tx,
+      mine,
+      mine.filter(({ outcome }) => isUnsent(outcome)),
+      now,
+    )
+    await suppressGone(tx, hard, expected, now)
+  } else {
+    const doubted = mine.map((one) => (isHard(one) ? { ...one, outcome: doubt(one.outcome) } : one))
+    await writeEnds(
+      tx,
+      doubted,
+      doubted.filter(({ outcome }) => isUnsent(outcome)),
+      now,
+    )
+    if (found !== null) {
+      await takeBack(tx, editionId, found.earlier, now)
+      await pauseInDoubt(tx, editionId, found)
+    }
+  }
+  return refusedOf(results, open.held)
+}
+
+const isHard = ({ outcome }: Result) => outcome.suppress
+
+/** Whether all that is to be taken back was locked in its turn. */
+function coversAll(foreseen: Doubt | null, found: Doubt | null): boolean {
+  const locked = new Set((foreseen?.earlier ?? []).map(({ id }) => id))
+  return found === null || found.earlier.every(({ id }) => locked.has(id))
+}
+
+/** Whose deliveries were refused. */
+async function readSubscriptions(tx: Database, editionId: number, refused: readonly Refused[]) {
+  if (refused.length === 0) return []
+  const rows = await tx.execute<{ id: number }>(sql`
+    select subscription_id as id from delivery
+    where edition_id = ${editionId} and seq = any(${listOf(refused.map(({ seq }) => seq))}::integer[])`)
+  return rows.rows.map(({ id }) => id)
+}
+
+/** Before cohorts, as everybody locks them. */
+async function lockSuppressions(tx: Database, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0)
+    await tx.execute(sql`select from suppression where id = any(${listOf(ids)}::bigint[]) order by id for update`)
+}
+
+/** What is still this worker's: its shares of these results, and the deliveries of theirs that are still `sending`. */
+class Open {
+  readonly held: ReadonlySet<number>
+  readonly #seqs: ReadonlySet<number>
+
+  constructor(held: ReadonlySet<number>, seqs: ReadonlySet<number>) {
+    this.held = held
+    this.#seqs = seqs
+  }
+
+  has(seq: number): boolean {
+    return this.#seqs.has(seq)
+  }
+}
+
+/** Locks the shares of the results and those of `others`, all in id order. */
+async function lockShares(tx: Database, results: readonly Result[], others: readonly number[]): Promise<Open> {
+  const ids = [...new Set([...results.map(({ claimed }) => claimed.lease.shareId), ...others])]
+  const shares = await tx.execute<{ id: number; token: number }>(sql`
+    select id, token from share where id = any(${listOf(ids)}::bigint[]) order by id for update`)
+  const tokens = new Map(shares.rows.map(({ id, token }) => [id, token]))
+  const mine = results.filter(({ claimed: { lease } }) => tokens.get(lease.shareId) === lease.token)
+  const seqs = await tx.execute<{ seq: number }>(sql`
+    select seq from delivery
+    where edition_id = ${results[0]?.claimed.lease.editionId ?? 0} and state = 'sending'
+      and seq = any(${listOf(mine.map(({ claimed }) => claimed.seq))}::integer[])`)
+  const held = new Set(mine.map(({ claimed }) => claimed.lease.shareId))
+  return new Open(held, new Set(seqs.rows.map(({ seq }) => seq)))
+}
+
+/**
+ * Whether it is paused for its refusals. Locked behind the shares, as planning locks it: of two workers with refusals of one
+ * edition the second counts the first's.
+ */
+async function lockEdition(tx: Database, editionId: number): Promise<boolean> {
+  const rows = await tx.execute<{ in_doubt: boolean }>(sql`
+    select state = 'paused' and starts_with(coalesce(reason, ''), ${DOUBT}) as in_doubt
+    from edition where id = ${editionId} for no key update`)
+  return rows.rows[0]?.in_doubt ?? false
+}
+
+async function suppressGone(
+  tx: Database,
+  gone: readonly Result[],
+  { outcomes }: Heard,
+  now: Temporal.Instant,
+): Promise<void> {
+  if (gone.length === 0) return
+  const rows = gone.map(({ claimed, outcome }) => ({
+    id: claimed.subscriptionId,
+    shareId: claimed.lease.shareId,
+    seq: claimed.seq,
+    reply: outcome.reply,
+  }))
+  await tx.execute(sql`
+    insert into suppression (email_hash, email, reason, evidence, created_at, edition_id, share_id, seq, outcomes)
+    select p.email_hash, p.email, 'bounced', g.reply, ${now.toString()}::timestamptz, ${gone[0]?.claimed.lease.editionId ?? 0}::bigint,
+      g."shareId", g.seq, ${outcomes}::integer
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as g (id bigint, "shareId" bigint, seq integer, reply text)
+    join subscription s on s.id = g.id
+    join subscriber p on p.id = s.subscriber_id
+    order by p.id
+    on conflict (email_hash) do nothing`)
+}
+
+const listOf = (numbers: readonly number[]) => `{${numbers.join(',')}}`

@@ -1,0 +1,113 @@
+import { sql } from 'drizzle-orm'
+import type { Temporal } from '../../clock.ts'
+import type { Database } from '../../db/client.ts'
+import type { Claimed } from '../claim.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+
+/** A claimed delivery and what became of it. */
+export type Result = { readonly claimed: Claimed; readonly outcome: Outcome }
+
+/** Writes outcomes of which some end unsent; their cohorts must be locked. */
+export async function writeEnds(
+  tx: Database,
+  results: readonly Result[],
+  ended: readonly Result[],
+  now: Temporal.Instant,
+): Promise<readonly Result[]> {
+  const held = await writeResults(tx, results, now)
+  await giveBack(
+    tx,
+    ended.filter(({ claimed }) => held.has(claimed.lease.shareId)),
+  )
+  return refusedOf(results, held)
+}
+
+/** Whether it ends without the reader having got it. */
+export const isUnsent = (outcome: Outcome) => ['failed', 'suppressed', 'skipped'].includes(outcome.state)
+
+/** The results whose shares are not held. */
+export function refusedOf(results: readonly Result[], held: ReadonlySet<number>): readonly Result[] {
+  return results.filter(({ claimed }) => !held.has(claimed.lease.shareId))
+}
+
+/**
+ * One statement; returns the ids of the shares that were still the worker's. Counts only what was still `sending`, so
+ * that repeating it after a lost answer to COMMIT changes nothing.
+ */
+export async function writeResults(
+  db: Database,
+  results: readonly Result[],
+  now: Temporal.Instant,
+): Promise<ReadonlySet<number>> {
+  const first = results[0]
+  if (first === undefined) return new Set()
+  const rows = results.map(({ claimed, outcome }) => ({
+    share_id: claimed.lease.shareId,
+    token: claimed.lease.token,
+    seq: claimed.seq,
+    state: outcome.state,
+    reason: outcome.reason,
+    reply: outcome.reply,
+    retry_at: outcome.retryAt?.toString() ?? null,
+    ambiguous: outcome.ambiguous,
+    untried: outcome.untried,
+  }))
+  // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all shares there ever were.
+  const shareIds = `{${[...new Set(rows.map((row) => row.share_id))].join(',')}}`
+  const held = await db.execute<{ id: number }>(sql`/* prepared account */
+    with result as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
+        (share_id bigint, token integer, seq integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,
+         untried boolean)
+    ), held as (
+      select s.id from share s
+      where s.id = any(${shareIds}::bigint[]) and (s.id, s.token) in (select share_id, token from result)
+      order by s.id for update
+    ), written as (
+      update delivery d set
+        state = r.state, reason = r.reason, reply = r.reply, retry_at = r.retry_at, ambiguous = d.ambiguous or r.ambiguous,
+        attempts = d.attempts - case when r.untried then 1 else 0 end,
+        final_at = case when r.state in ('queued', 'deferred') then null else ${now.toString()}::timestamptz end
+      from result r join held h on h.id = r.share_id
+      where d.edition_id = ${first.claimed.lease.editionId} and d.seq = r.seq and d.state = 'sending'
+      returning r.share_id, r.state
+    ), counted as (
+      update share s set
+        sending = s.sending - c.claimed, sent = s.sent + c.sent, deferred = s.deferred + c.deferred,
+        failed = s.failed + c.failed, suppressed = s.suppressed + c.suppressed, skipped = s.skipped + c.skipped
+      from (
+        select share_id, count(*) as claimed,
+          count(*) filter (where state = 'sent') as sent,
+          count(*) filter (where state = 'deferred') as deferred,
+          count(*) filter (where state = 'failed') as failed,
+          count(*) filter (where state = 'suppressed') as suppressed,
+          count(*) filter (where state = 'skipped') as skipped
+        from written group by share_id
+      ) c
+      where s.id = any(${shareIds}::bigint[]) and s.id = c.share_id
+    )
+    select id from held`)
+  return new Set(held.rows.map((row) => row.id))
+}
+
+/** Whoever changes a subscription holds its cohort, so that planning sees the change or waits for it. */
+export async function lockCohortsOf(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
+  await tx.execute(sql`
+    select id from cohort
+    where id in (select cohort_id from subscription where id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]))
+    order by id for share`)
+}
+
+/** The watermark the delivery started from becomes the reader's own again; the lower one wins. */
+async function giveBack(tx: Database, results: readonly Result[]): Promise<void> {
+  const first = results[0]
+  if (first === undefined) return
+  await tx.execute(sql`
+    update subscription s set seen_entry_id = least(coalesce(s.seen_entry_id, c.seen_entry_id), d.start_entry_id)
+    from delivery d, cohort c
+    where d.edition_id = ${first.claimed.lease.editionId} and d.seq = any(${`{${results.map((one) => one.claimed.seq).join(',')}}`}::integer[])
+      and s.id = d.subscription_id and c.id = s.cohort_id`)
+}
+
+/** Whose deliveries these are. */
+export const subscriptionsOf = (results: readonly Result[]) => results.map((one) => one.claimed.subscriptionId)

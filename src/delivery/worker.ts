@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { sql } from 'drizzle-orm'
+import { NEVER } from '../abortable.ts'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
+import { isTransient, retryTransient } from '../db/transient.ts'
+import { rememberReaderFields } from '../digest/compose/reader-fields.ts'
+import { finishEditions } from '../editions/editions.ts'
+import { reasonOf } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { type Relay, relayName } from '../mail/relays/relay.ts'
+import { checkVariant } from './check-messages.ts'
+import { openBrake, type Trouble } from './circuit-breaker.ts'
+import type { Claimed } from './claim.ts'
+import { type LaneEnd, runLane } from './connection-loop.ts'
+import { deferRest } from './defer-all.ts'
+import { DATABASE_AWAY_MS } from './held-batches.ts'
+import { IdleTracker } from './idle.ts'
+import { heldUntil } from './lease.ts'
+import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
+import { failUnwritten, type Outcome, putBack } from './outcome/outcome.ts'
+import { openLedger } from './outcome-batcher.ts'
+import { openSupply } from './queue.ts'
+import { announceDoubt } from './results/announce-pause.ts'
+import { openThrottle } from './throttle.ts'
+
+/** What a worker sends with. */
+export type Sender = {
+  readonly relays: readonly Relay[]
+  readonly stationery: Stationery
+  readonly log: Logger
+}
+
+/** Who follows a sending, and who stops it. */
+type Sending = {
+  /** Heard after each delivery that was accounted for. */
+  readonly onAccounted?: () => void
+  /** Once aborted no message is begun; those on the wire are finished and committed, and the leases go back. */
+  readonly signal?: AbortSignal
+}
+
+/** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
+const VARIANTS_KEPT = 8
+const LOOK_AGAIN_MS = 500
+
+/**
+ * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
+ * more is due or it is stopped. Where no relay can be reached, or none takes anything, the rest is deferred and the trouble is
+ * returned in the relay's words, else null.
+ */
+export async function sendDue(
+  db: Database,
+  sender: Sender,
+  editionId: number | null,
+  clock: Clock,
+  { onAccounted = () => {}, signal = NEVER }: Sending = {},
+): Promise<string | null> {
+  const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const supply = openSupply(db, owner, editionId, clock, signal, sender.log)
+  const idle = new IdleTracker(clock, signal)
+  const ledger = openLedger(db, clock, () => idle.working, signal, sender.log)
+  const written = new Set<number>()
+  const write = noting(written, openWriter(db, sender, clock, signal))
+  const lanes = sender.relays.flatMap((relay) => {
+    const throttle = openThrottle(relay.ratePerSecond, clock, signal)
+    const brake = openBrake(clock, signal)
+    const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
+    return Array.from({ length: relay.connections }, () => lane)
+  })
+  const settled = await Promise.allSettled(lanes.map(runLane))
+  await supply.close()
+  // Only a line of the log is lost: /readyz says it all the same.
+  await retryTransient(clock, () => announceDoubt(db, sender.log, [...written]), { signal }).catch(() => {})
+  const ends = settled.map((lane) => {
+    if (lane.status === 'rejected') throw lane.reason
+    return lane.value
+  })
+  const trouble = troubleOf(ends)
+  if (trouble === null) return null
+  sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble: trouble.reply }, 'relay.unreachable')
+  await deferRest(db, owner, editionId, trouble, clock)
+  return trouble.reply
+}
+
+/** Notes the editions that messages are written of: one that is paused is written of no more, so that its pause is news. */
+function noting(editionIds: Set<number>, write: ReturnType<typeof openWriter>): typeof write {
+  return (claimed) => {
+    editionIds.add(claimed.lease.editionId)
+    return write(claimed)
+  }
+}
+
+/** What kept every lane that had something to send from its relay; null where one of them got through. */
+function troubleOf(ends: readonly LaneEnd[]): Trouble | null {
+  if (ends.some(({ kind }) => kind === 'served')) return null
+  return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
+}
+
+/**
+ * Sends an edition until each of its deliveries is final or deferred, taking over what dead workers left behind.
+ * `onProgress` hears how many are final.
+ */
+export async function sendEdition(
+  db: Database,
+  sender: Sender,
+  editionId: number,
+  clock: Clock,
+  onProgress: (final: number) => void = () => {},
+  signal: AbortSignal = NEVER,
+): Promise<void> {
+  let final = 0
+  const onAccounted = () => onProgress(++final)
+  for (;;) {
+    const trouble = await sendDue(db, sender, editionId, clock, { onAccounted, signal })
+    await retryTransient(clock, () => finishEditions(db, { editionId }, clock.now()))
+    if (trouble !== null || signal.aborted) return
+    const until = await retryTransient(clock, () => heldUntil(db, editionId, clock.now()))
+    if (until === null) return
+    await clock.sleep(LOOK_AGAIN_MS, signal)
+  }
+}
+
+/**
+ * Writes messages from a small cache of compiled variants. A variant that does not render, or that no relay could take, holds its
+ * edition, since somebody must mend it; a message that cannot be written for one reader fails for that one. Fails where the database cannot be read.
+ */
+function openWriter(
+  db: Database,
+  { stationery, log }: Sender,
+  clock: Clock,
+  signal: AbortSignal,
+): (claimed: Claimed) => Promise<Message | Outcome> {
+  const compiled = new Map<number, Promise<CompiledVariant>>()
+  const sayTiming = rememberReaderFields()
+  const inTurn = fewAtOnce()
+  const compileOnce = (variantId: number): Promise<CompiledVariant> => {
+    const known = compiled.get(variantId)
+    if (known !== undefined) return known
+    const oldest = compiled.keys().next().value
+    if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
+    const compile = () => compileVariant(db, stationery, variantId)
+    const made = inTurn(async () => {
+      const variant = await retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS })
+      checkVariant(stationery, variant)
+      return variant
+    })
+    compiled.set(variantId, made)
+    // What failed is tried anew by whoever needs it next.
+    made.catch(() => compiled.delete(variantId))
+    return made
+  }
+  return async (claimed) => {
+    const { editionId } = claimed.lease
+    try {
+      const variant = await compileOnce(claimed.variantId)
+      try {
+        return writeMessage(stationery, variant, claimed, sayTiming)
+      } catch (error) {
+        log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.unwritten')
+        return failUnwritten(reasonOf(error))
+      }
+    } catch (error) {
+      if (isTransient(error)) throw error
+      await retryTransient(clock, () => holdEdition(db, editionId, reasonOf(error)), { signal })
+      log.error({ editionId, variantId: claimed.variantId, reason: reasonOf(error) }, 'edition.held')
+      return putBack('the edition is held', null)
+    }
+  }
+}
+
+/** Variants that are read, rendered and compiled at once: two, so that one is rendered while the next is read. */
+const AT_ONCE = 2
+
+/**
+ * Runs few at once: a variant takes a megabyte until it is compiled, and forty of them, one for each connection, keep 30 MB
+ * that are never given back (`npm run bench -- soak`).
+ */
+function fewAtOnce(): <T>(work: () => Promise<T>) => Promise<T> {
+  const queues: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve())
+  let turn = 0
+  return (work) => {
+    turn = (turn + 1) % AT_ONCE
+    const mine = (queues[turn] ?? Promise.resolve()).then(work)
+    queues[turn] = mine.catch(() => {})
+    return mine
+  }
+}
+
+async function holdEdition(db: Database, editionId: number, reason: string): Promise<void> {
+  await db.execute(
+    sql`update edition set state = 'held', reason = ${reason} where id = ${editionId} and state = 'sending'`,
+  )
+}
