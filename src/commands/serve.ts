@@ -134,15 +134,15 @@ export async function startServer(
     if (web !== null) ends.set('requests', web.close)
     if (work !== null) {
       const [{ startWorker }, { collectApart }] = await Promise.all([
-        import('../schedule/workers.ts'),
-        import('../schedule/collecting.ts'),
+        import('../scheduler/job-handlers.ts'),
+        import('../scheduler/run-collector.ts'),
       ])
       await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
       const collecting = collectApart(opened.db, work.apart, log, clock, stopping.signal)
       ends.set('collecting', () => collecting)
     }
     if (roles.includes('scheduler')) {
-      const { startScheduler } = await import('../schedule/scheduler.ts')
+      const { startScheduler } = await import('../scheduler/scheduler.ts')
       ends.set('scheduler', (await startScheduler(opened.db, jobs, log, clock)).stop)
     }
     log.info({ url: web?.url, roles }, 'server.listening')
@@ -164,7 +164,7 @@ async function startWeb(
   const [{ makeApp }, { listen }, { readHealth }, { openLinkKeys }] = await Promise.all([
     import('../web/app.ts'),
     import('../web/listen.ts'),
-    import('../schedule/health.ts'),
+    import('../scheduler/health.ts'),
     import('../subscribers/tokens.ts'),
   ])
   const wake: Web['wake'] = (queue) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Temporal } from '../clock.ts'
-import type { TickReport } from '../schedule/tick.ts'
+import type { TickReport } from '../scheduler/tick.ts'
 import type { CommandContext } from './call/context.ts'
 import { clockAt } from './call/now.ts'
 import { instant } from './call/values.ts'
@@ -18,7 +18,7 @@ export function registerTick(program: Command, context: CommandContext): void {
 async function tick(context: CommandContext): Promise<void> {
   const config = context.config()
   const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
-    import('../schedule/tick.ts'),
+    import('../scheduler/tick.ts'),
     import('./call/sender.ts'),
     import('../articles/fetch/user-agent.ts'),
     import('../articles/sources/secrets.ts'),

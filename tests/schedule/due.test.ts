@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import type { Rhythm } from '../../src/db/schema/newsletter.ts'
 import { type Choice, latestSlot, nextSlot } from '../../src/newsletters/schedule/slots.ts'
-import { type DueCohort, groupDue } from '../../src/schedule/due.ts'
+import { type DueCohort, groupDue } from '../../src/scheduler/due-cohorts.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
 const BERLIN = 'Europe/Berlin'

@@ -1,5 +1,5 @@
 import { openDatabase } from '../../src/db/client.ts'
-import { planDue } from '../../src/schedule/planning.ts'
+import { planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
 import { addEntry, addReader, addTagblatt, readReceived, readSlots, WORK } from './tagblatt.ts'
 import { at } from './times.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Temporal } from '../../src/clock.ts'
-import { planDue } from '../../src/schedule/planning.ts'
+import { planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
-import { startScheduler } from '../../src/schedule/scheduler.ts'
+import { startScheduler } from '../../src/scheduler/scheduler.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
 

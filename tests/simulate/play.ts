@@ -1,5 +1,5 @@
 import { CourantError } from '../../src/errors.ts'
-import type { TickReport } from '../../src/schedule/tick.ts'
+import type { TickReport } from '../../src/scheduler/tick.ts'
 import type { Act, Deed } from './acts.ts'
 import { type PeopleDeed, perform } from './deeds.ts'
 import { isPlanted } from './failing.ts'

@@ -1,4 +1,4 @@
-import { runTick, type TickReport } from '../../src/schedule/tick.ts'
+import { runTick, type TickReport } from '../../src/scheduler/tick.ts'
 import type { Deed, Halt, Mishap } from './acts.ts'
 import type { Process, Work } from './process.ts'
 import type { Relay, Says, Stage } from './sink.ts'

@@ -9,7 +9,7 @@ export const installation = pgTable('installation', {
   createdAt: instant().notNull(),
 })
 
-/** When the scheduler was last alive, which `/readyz` looks at, and the times in which none was (`schedule/heartbeat.ts`). */
+/** When the scheduler was last alive, which `/readyz` looks at, and the times in which none was (`scheduler/heartbeat.ts`). */
 export const heartbeat = pgTable('heartbeat', {
   name: text().primaryKey(),
   at: instant().notNull(),

@@ -6,7 +6,7 @@ import { findInDoubt } from '../delivery/results/rejection-limit.ts'
 import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribers/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
-import { findWriteFault } from './writable.ts'
+import { findWriteFault } from './write-check.ts'
 
 /** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
 type Health = { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings?: readonly string[] }

@@ -5,9 +5,9 @@ import type { Database } from '../db/client.ts'
 import type { Sender } from '../delivery/worker.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver.ts'
-import { type House, keepHouse, NOTHING_KEPT } from './house.ts'
-import { NOTHING_PLANNED, type Planning, planDue } from './planning.ts'
+import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver-due.ts'
+import { type House, keepHouse, NOTHING_KEPT } from './maintenance.ts'
+import { NOTHING_PLANNED, type Planning, planDue } from './plan-due.ts'
 
 export { deliverDue, planDue }
 

@@ -52,7 +52,7 @@ export async function collectApart(
 
 function runThread(workerData: CollectingSetup, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const worker = new Worker(new URL('./collecting-thread.ts', import.meta.url), { workerData, name: 'collecting' })
+  const worker = new Worker(new URL('./collector-thread.ts', import.meta.url), { workerData, name: 'collecting' })
   const stop = () => worker.postMessage('stop')
   signal.addEventListener('abort', stop, { once: true })
   worker.once('error', reject)

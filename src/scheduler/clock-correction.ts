@@ -6,7 +6,7 @@ import { shortenLeases } from '../delivery/lease.ts'
 import { recordMissed } from '../editions/plan/missed.ts'
 import { nextSlot } from '../newsletters/schedule/slots.ts'
 import { shortenOptInWaits } from '../subscribers/confirmation/opt-in-queue.ts'
-import { type DueCohort, groupDue } from './due.ts'
+import { type DueCohort, groupDue } from './due-cohorts.ts'
 import { forgetBeatsAfter, LEAST_GAP_MINUTES, readSeenUntil } from './heartbeat.ts'
 
 /** A cohort whose due time lies ahead; `planned` where it was planned for a slot that was not seen in time. */

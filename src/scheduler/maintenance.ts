@@ -5,8 +5,8 @@ import { makePartitionsAhead } from '../editions/retention/make-partitions.ts'
 import type { Logger } from '../log.ts'
 import { expireRequests } from '../subscribers/confirmation/expire.ts'
 import { queueReminders } from '../subscribers/confirmation/remind.ts'
+import { isPlannedAhead, rewindDueTimes, wasSetBack } from './clock-correction.ts'
 import { beat, readBeat } from './heartbeat.ts'
-import { isPlannedAhead, rewindDueTimes, wasSetBack } from './rewind.ts'
 
 /** What house-keeping did: reminders queued, requests that expired. */
 export type House = { readonly reminders: number; readonly expired: number }

@@ -1,6 +1,6 @@
 import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { CollectingSetup } from './collecting.ts'
+import type { CollectingSetup } from './run-collector.ts'
 
 /** What Courant runs in a thread of its own for its sources: `collecting.ts` starts it, and tells it to stop. */
 const port = parentPort

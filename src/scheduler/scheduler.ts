@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts'
 import { type Jobs, QUEUES } from '../db/jobs.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { keepHouse } from './house.ts'
+import { keepHouse } from './maintenance.ts'
 
 /** A scheduler that is running; `stop` waits for the tick under way. */
 type Scheduler = { readonly stop: () => Promise<void> }

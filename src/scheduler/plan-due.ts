@@ -14,7 +14,7 @@ import { countEdition } from '../editions/reports/counts.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Newsletter, readNewsletters } from '../newsletters/newsletters.ts'
-import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due.ts'
+import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due-cohorts.ts'
 
 /** A slot, by the newsletter's slug. */
 type NamedSlot = { readonly newsletter: string; readonly rhythm: string; readonly slotAt: Temporal.Instant }
