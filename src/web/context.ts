@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Database } from '../db/client.ts'
 import type { Logger } from '../log.ts'
 import type { LinkKeys } from '../subscribers/tokens.ts'
-import type { Pages } from './page/pages.ts'
+import type { Pages } from './page-templates.ts'
 
 /** What the web is given by whoever serves it. */
 export type Web = {

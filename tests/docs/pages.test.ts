@@ -174,7 +174,7 @@ describe('docs/templates.md', () => {
   test('names every page and every filter of pages', () => {
     const pages = readdirSync(join(ROOT, 'templates/pages')).map((name) => name.replace(/\.(de|en)?\.?liquid$/, ''))
     expect(pages.filter((name) => !shows(name.replace('.', '\\.')))).toEqual([])
-    const filters = [...read('src/web/page/pages.ts').matchAll(/registerFilter\('(\w+)'/g)].map(
+    const filters = [...read('src/web/page-templates.ts').matchAll(/registerFilter\('(\w+)'/g)].map(
       ([, name]) => name ?? '',
     )
     expect(filters.filter((name) => !shows(name))).toEqual([])

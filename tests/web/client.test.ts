@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TrustProxy } from '../../src/config/trusted-proxies.ts'
-import { networkOf, readClient } from '../../src/web/guard/client.ts'
+import { networkOf, readClient } from '../../src/web/middleware/client-address.ts'
 
 const hops = (count: number): TrustProxy => ({ kind: 'hops', hops: count })
 const networks = (...list: string[]): TrustProxy => ({ kind: 'networks', networks: list })

@@ -4,9 +4,9 @@ import { sayList } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
-import { FOR_EVERYBODY } from '../guard/caching.ts'
-import { colourSheetName } from './colours.ts'
-import type { Language } from './pages.ts'
+import type { Language } from '../page-templates.ts'
+import { FOR_EVERYBODY } from './caching.ts'
+import { colourSheetName } from './colour-sheet.ts'
 
 /** A page to show: its template, whose newsletters and reader it names in its head, and what the template is given. */
 export type Page = {

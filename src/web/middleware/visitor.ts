@@ -1,5 +1,5 @@
 import type { Site, SiteContext } from '../context.ts'
-import { readClient } from './client.ts'
+import { readClient } from './client-address.ts'
 
 /** Where a request came from, as consent records keep it. */
 type Visitor = { readonly ip: string | null; readonly userAgent: string | null }

@@ -1,11 +1,11 @@
-import { sayWeekday } from '../../../locale/dates.ts'
-import { type Locale, phrase } from '../../../locale/locale.ts'
-import { capitalised, sayWhen } from '../../../locale/say-when.ts'
-import { homeChoice } from '../../../newsletters/schedule/home-cohort.ts'
-import { canonicalZone } from '../../../newsletters/schedule/time-zone.ts'
-import { topicKey } from '../../../newsletters/topics.ts'
-import type { Field, Typed, Wrongs } from './fields.ts'
-import { type Offer, rhythmsOf } from './offer.ts'
+import { sayWeekday } from '../../locale/dates.ts'
+import { type Locale, phrase } from '../../locale/locale.ts'
+import { capitalised, sayWhen } from '../../locale/say-when.ts'
+import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
+import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
+import { topicKey } from '../../newsletters/topics.ts'
+import { type Offer, rhythmsOf } from './form-choices.ts'
+import type { Field, Typed, Wrongs } from './form-fields.ts'
 
 type Option = { readonly value: string; readonly name: string; readonly chosen: boolean }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MiddlewareHandler } from 'hono'
 import type { Site, SiteEnv } from '../context.ts'
-import { showProblem } from '../page/problem.ts'
+import { showProblem } from '../pages/problem.ts'
 
 /**
  * A page takes a millisecond of a thread that may be sending as well, and more of the machine: so pages take a third of it at

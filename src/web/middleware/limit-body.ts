@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Site, SiteEnv } from '../context.ts'
-import { showProblem } from '../page/problem.ts'
+import { showProblem } from '../pages/problem.ts'
 
 /** No form of ours is larger. */
 const MOST_OCTETS = 64 * 1024

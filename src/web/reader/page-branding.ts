@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import type { Site } from '../context.ts'
-import type { Page } from '../page/show.ts'
+import type { Page } from '../pages/show-page.ts'
 
 /** The colour and headlines of a newsletter's pages; null for none. */
 export async function lookOf({ db }: Site, slug: string | undefined): Promise<Page['look']> {

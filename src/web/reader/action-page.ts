@@ -2,9 +2,9 @@ import type { Hono } from 'hono'
 import type { Locale } from '../../locale/locale.ts'
 import type { Evidence } from '../../subscribers/consent.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { isOwnPost } from '../guard/origin.ts'
-import { languageOf } from '../page/language.ts'
-import { showProblem } from '../page/problem.ts'
+import { isOwnPost } from '../middleware/same-origin.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { showProblem } from '../pages/problem.ts'
 import { evidenceOf, type Shown } from './evidence.ts'
 
 /** A page of a link's token with one sentence and one button; `read` and `act` find null where the link leads to nothing. */

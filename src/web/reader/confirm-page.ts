@@ -9,11 +9,11 @@ import {
   readConfirmation,
 } from '../../subscribers/confirmation/confirm.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { languageOf } from '../page/language.ts'
-import { showPage } from '../page/show.ts'
-import { routeButton } from './button.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { showPage } from '../pages/show-page.ts'
+import { routeButton } from './action-page.ts'
 import { type Shown, sayShown } from './evidence.ts'
-import { lookOf } from './look.ts'
+import { lookOf } from './page-branding.ts'
 
 /** `/confirm/:token`: one sentence and one button; the button confirms, looking does not. */
 export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {

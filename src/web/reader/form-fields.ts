@@ -1,9 +1,9 @@
-import type { Rhythm } from '../../../db/schema/newsletter.ts'
-import { checkAddress } from '../../../mail/addresses/address.ts'
-import type { Newsletter } from '../../../newsletters/newsletters.ts'
-import { topicKey } from '../../../newsletters/topics.ts'
-import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../../subscribers/preferences/preferences.ts'
-import type { Form } from '../../guard/form.ts'
+import type { Rhythm } from '../../db/schema/newsletter.ts'
+import { checkAddress } from '../../mail/addresses/address.ts'
+import type { Newsletter } from '../../newsletters/newsletters.ts'
+import { topicKey } from '../../newsletters/topics.ts'
+import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../subscribers/preferences/preferences.ts'
+import type { Form } from '../middleware/read-form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */
 const FIELDS = ['newsletter', 'email', 'name', 'rhythm', 'weekday', 'hour', 'timeZone', 'topics'] as const

@@ -4,8 +4,8 @@ import { capitalised, sayWhen } from '../../locale/say-when.ts'
 import { listNewsletters } from '../../newsletters/newsletters.ts'
 import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
 import type { Site, SiteEnv } from '../context.ts'
-import { languageOf } from '../page/language.ts'
-import { showPage } from '../page/show.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { showPage } from '../pages/show-page.ts'
 
 /** `/`: what there is to subscribe to. */
 export function routeHome(app: Hono<SiteEnv>, site: Site): void {

@@ -1,7 +1,7 @@
 import { accepts } from 'hono/accepts'
 import { isLocale, LOCALES, type Locale } from '../../locale/locale.ts'
 import type { SiteContext } from '../context.ts'
-import type { Language } from './pages.ts'
+import type { Language } from '../page-templates.ts'
 
 /** The language for a request: what `?lang=` says, else the browser's best (RFC 9110 §12.5.4), else `fallback`. */
 export function languageOf(c: SiteContext, fallback: Locale): Language {

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { isFromNetworks, readClient } from './client.ts'
+import { isFromNetworks, readClient } from './client-address.ts'
 import { remoteOf } from './visitor.ts'
 
 /** RFC 1122 §3.2.1.3, RFC 4291 §2.5.3: this machine itself. */

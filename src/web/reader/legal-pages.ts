@@ -3,8 +3,8 @@ import { phrase } from '../../locale/locale.ts'
 import { mailtoOf } from '../../mail/addresses/mailto.ts'
 import { listNewsletters } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { languageOf } from '../page/language.ts'
-import { showPage } from '../page/show.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { showPage } from '../pages/show-page.ts'
 
 /** `/imprint` and `/privacy`: who publishes each newsletter, and what is kept of its readers. */
 export function routeLegal(app: Hono<SiteEnv>, site: Site): void {

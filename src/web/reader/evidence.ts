@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import type { Evidence } from '../../subscribers/consent.ts'
 import type { Site, SiteContext } from '../context.ts'
-import { visitorOf } from '../guard/visitor.ts'
+import { visitorOf } from '../middleware/visitor.ts'
 
 /** A sentence and the button under it, by their names in `pages`, and what is filled into the sentence. */
 export type Shown = {

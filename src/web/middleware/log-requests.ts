@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
-import type { Site, SiteEnv } from './context.ts'
+import type { Site, SiteEnv } from '../context.ts'
 
 /** One line a request: its route's pattern, never its address, which may hold a token. */
 export function logRequests({ log, clock }: Site): MiddlewareHandler<SiteEnv> {

@@ -6,10 +6,10 @@ import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { phrase } from '../../locale/locale.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
-import { digestOf, keepPages } from '../page/kept.ts'
-import { languageOf } from '../page/language.ts'
-import type { Language } from '../page/pages.ts'
-import { hrefIn, type Page, renderPage, sendPage } from '../page/show.ts'
+import type { Language } from '../page-templates.ts'
+import { digestOf, keepPages } from '../pages/page-cache.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { hrefIn, type Page, renderPage, sendPage } from '../pages/show-page.ts'
 
 /** At most 4 MB. */
 const MOST_KEPT = 40

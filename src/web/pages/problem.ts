@@ -2,8 +2,8 @@ import { isTransient } from '../../db/transient.ts'
 import { CourantError, codeOf } from '../../errors.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import type { Site, SiteContext } from '../context.ts'
-import { languageOf } from './language.ts'
-import { showPage } from './show.ts'
+import { languageOf } from './page-language.ts'
+import { showPage } from './show-page.ts'
 
 /** What can be wrong with a request as a whole; each has its words in `pages.problem`. */
 type ProblemStatus = 400 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503

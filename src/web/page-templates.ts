@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Liquid } from 'liquidjs'
-import type { Config } from '../../config/config.ts'
-import { CourantError, reasonOf } from '../../errors.ts'
-import { type Locale, phrase } from '../../locale/locale.ts'
-import { keepPages } from './kept.ts'
+import type { Config } from '../config/config.ts'
+import { CourantError, reasonOf } from '../errors.ts'
+import { type Locale, phrase } from '../locale/locale.ts'
+import { keepPages } from './pages/page-cache.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */
 export type Language = { readonly locale: Locale; readonly chosen: Locale | null }
@@ -21,7 +21,7 @@ export type Pages = {
   readonly assets: ReadonlyMap<string, Asset>
 }
 
-const OWN = fileURLToPath(new URL('../../../templates/pages/', import.meta.url))
+const OWN = fileURLToPath(new URL('../../templates/pages/', import.meta.url))
 const PICO = fileURLToPath(import.meta.resolve('@picocss/pico/css/pico.min.css'))
 const VERSION_LETTERS = 12
 /** At most 2 MB: a form has 25 KB, nearly all of it time zones, which take 4 ms to render. */

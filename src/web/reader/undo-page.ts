@@ -5,11 +5,11 @@ import { shortenAddress } from '../../mail/addresses/address.ts'
 import { readUndo, undoLeave } from '../../subscribers/unsubscribe/undo.ts'
 import type { Leaving } from '../../subscribers/unsubscribe/unsubscribe.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { languageOf } from '../page/language.ts'
-import { showPage } from '../page/show.ts'
-import { routeButton } from './button.ts'
+import { languageOf } from '../pages/page-language.ts'
+import { showPage } from '../pages/show-page.ts'
+import { routeButton } from './action-page.ts'
 import { type Shown, sayShown } from './evidence.ts'
-import { lookOf } from './look.ts'
+import { lookOf } from './page-branding.ts'
 
 /** `/undo/:token`: takes back, for an hour, what was left by mistake. */
 export function routeUndo(app: Hono<SiteEnv>, site: Site): void {

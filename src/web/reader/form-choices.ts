@@ -1,7 +1,7 @@
 import { and, asc, eq, inArray, min } from 'drizzle-orm'
-import type { Database } from '../../../db/client.ts'
-import { RHYTHMS, type Rhythm, topic } from '../../../db/schema/newsletter.ts'
-import { listNewsletters, type Newsletter } from '../../../newsletters/newsletters.ts'
+import type { Database } from '../../db/client.ts'
+import { RHYTHMS, type Rhythm, topic } from '../../db/schema/newsletter.ts'
+import { listNewsletters, type Newsletter } from '../../newsletters/newsletters.ts'
 
 /** What the form offers: for one newsletter with its rhythms and topics, or for all with the rhythms they have in common. */
 export type Offer = {
