@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { systemClock } from './clock.ts'
-import { type CommandContext, makeContext } from './commands/call/context.ts'
+import { type CommandContext, makeContext } from './commands/shared/command-context.ts'
 import { CourantError, reasonOf } from './errors.ts'
 import { readVersion } from './version.ts'
 
@@ -15,18 +15,18 @@ const USAGE_CODES = new Set(['usage', 'config.invalid'])
 const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: CommandContext) => void>>> = {
   demo: async () => (await import('./demo/command.ts')).registerDemo,
   migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
-  serve: async () => (await import('./commands/serve.ts')).registerServe,
+  serve: async () => (await import('./server/server.ts')).registerServe,
   tick: async () => (await import('./commands/tick.ts')).registerTick,
-  newsletter: async () => (await import('./commands/newsletter.ts')).registerNewsletter,
-  source: async () => (await import('./commands/source/source.ts')).registerSource,
+  newsletter: async () => (await import('./commands/newsletters.ts')).registerNewsletter,
+  source: async () => (await import('./commands/sources/sources.ts')).registerSource,
   collect: async () => (await import('./commands/collect.ts')).registerCollect,
-  article: async () => (await import('./commands/article.ts')).registerArticle,
-  subscriber: async () => (await import('./commands/subscriber.ts')).registerSubscriber,
-  suppression: async () => (await import('./commands/suppression.ts')).registerSuppression,
-  digest: async () => (await import('./commands/digest/digest.ts')).registerDigest,
-  edition: async () => (await import('./commands/edition.ts')).registerEdition,
-  notice: async () => (await import('./commands/notice.ts')).registerNotice,
-  feed: async () => (await import('./commands/feed.ts')).registerFeed,
+  article: async () => (await import('./commands/articles.ts')).registerArticle,
+  subscriber: async () => (await import('./commands/subscribers.ts')).registerSubscriber,
+  suppression: async () => (await import('./commands/suppressions.ts')).registerSuppression,
+  digest: async () => (await import('./commands/digests/digests.ts')).registerDigest,
+  edition: async () => (await import('./commands/editions.ts')).registerEdition,
+  notice: async () => (await import('./commands/notices.ts')).registerNotice,
+  feed: async () => (await import('./commands/feeds.ts')).registerFeed,
 }
 
 /** Runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage. */

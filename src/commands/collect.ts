@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import type { CommandContext } from './call/context.ts'
-import { rowId } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { rowId } from './shared/values.ts'
 
 const WHAT_TO_DO =
   'a source brought many more than usual, or old ones again. "courant source list" shows which; "courant source set" lets them in or marks them as seen.'

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import type { CommandContext } from './call/context.ts'
-import { keepSecretsEncrypted } from './call/secrets.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { keepSecretsEncrypted } from './shared/encrypt-now.ts'
 
 /** `courant migrate`: brings the database's schema up to date. */
 export function registerMigrate(program: Command, context: CommandContext): void {

@@ -1,7 +1,7 @@
 import { importSubscribers, refuseNothing } from '../subscribers/import/import.ts'
 import type { ImportForecast, ImportResult } from '../subscribers/import/passes.ts'
-import { askFirst, isTerminal } from './call/ask.ts'
-import type { CommandContext } from './call/context.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { askFirst, isTerminal } from './shared/prompt.ts'
 
 type ImportOptions = { readonly newsletter?: string; readonly yes?: boolean }
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { Temporal } from '../clock.ts'
 import type { TickReport } from '../scheduler/tick.ts'
-import type { CommandContext } from './call/context.ts'
-import { clockAt } from './call/now.ts'
-import { instant } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { clockAt } from './shared/now.ts'
+import { instant } from './shared/values.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
 export function registerTick(program: Command, context: CommandContext): void {
@@ -19,7 +19,7 @@ async function tick(context: CommandContext): Promise<void> {
   const config = context.config()
   const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../scheduler/tick.ts'),
-    import('./call/sender.ts'),
+    import('./shared/open-sender.ts'),
     import('../articles/fetch/user-agent.ts'),
     import('../articles/sources/secrets.ts'),
   ])

@@ -1,9 +1,9 @@
 import cron from 'node-cron'
-import type { CommandContext } from '../commands/call/context.ts'
-import type { SendReport } from '../commands/digest/send.ts'
-import { startServer } from '../commands/serve.ts'
+import type { SendReport } from '../commands/digests/send.ts'
+import type { CommandContext } from '../commands/shared/command-context.ts'
 import type { Config } from '../config/config.ts'
 import { reasonOf } from '../errors.ts'
+import { startServer } from '../server/server.ts'
 import { collectDemo, type Demo } from './demo.ts'
 import { answerMailbox } from './mailbox/pages.ts'
 

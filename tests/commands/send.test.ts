@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { sendDigest } from '../../src/commands/digest/send.ts'
+import { sendDigest } from '../../src/commands/digests/send.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { CourantError } from '../../src/errors.ts'
 import { handClock } from '../support/clock.ts'

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { openSender } from '../../src/commands/call/sender.ts'
+import { openSender } from '../../src/commands/shared/open-sender.ts'
 import { readConfig } from '../../src/config/config.ts'
 
 async function warningsOf(smtpUrl: string): Promise<readonly object[]> {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { serveWatched, type Watched } from '../../src/commands/call/watch.ts'
+import { serveWatched, type Watched } from '../../src/commands/shared/watch-server.ts'
 
 let folder: string
 let served: Watched

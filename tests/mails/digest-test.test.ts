@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { sendTest, type TestOptions } from '../../src/commands/digest/test.ts'
+import { sendTest, type TestOptions } from '../../src/commands/digests/test-mail.ts'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { addressKey } from '../../src/mail/addresses/address.ts'
 import { hashAddress, readHashKey } from '../../src/subscribers/consent.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { sendTest } from '../../src/commands/digest/test.ts'
+import { sendTest } from '../../src/commands/digests/test-mail.ts'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { notice } from '../../src/db/schema/subscriber.ts'
 import { sendNotices } from '../../src/delivery/notices/send-notices.ts'

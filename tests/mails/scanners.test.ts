@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sendTest } from '../../src/commands/digest/test.ts'
+import { sendTest } from '../../src/commands/digests/test-mail.ts'
 import { newsletter } from '../../src/db/schema/newsletter.ts'
 import { sendNotices } from '../../src/delivery/notices/send-notices.ts'
 import { sendEdition } from '../../src/delivery/worker.ts'

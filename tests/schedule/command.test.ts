@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { CommandContext } from '../../src/commands/call/context.ts'
+import type { CommandContext } from '../../src/commands/shared/command-context.ts'
 import { registerTick } from '../../src/commands/tick.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/log.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
-import type { CommandContext } from '../../src/commands/call/context.ts'
+import type { CommandContext } from '../../src/commands/shared/command-context.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { Database } from '../../src/db/client.ts'
 import { openLog } from '../../src/log.ts'

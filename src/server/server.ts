@@ -1,5 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { Clock } from '../clock.ts'
+import type { CommandContext } from '../commands/shared/command-context.ts'
+import { keepSecretsEncrypted } from '../commands/shared/encrypt-now.ts'
+import { quote } from '../commands/shared/values.ts'
 import type { Config } from '../config/config.ts'
 import { requireDescriptors } from '../config/descriptors.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
@@ -10,9 +13,6 @@ import { openPagesPool, openWorkerPools, POOL_SIZES } from '../db/pools.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
-import type { CommandContext } from './call/context.ts'
-import { keepSecretsEncrypted } from './call/secrets.ts'
-import { quote } from './call/values.ts'
 
 /** What a process may be: each role alone or all in one. `inbound` is not built yet. */
 const ROLES = ['web', 'scheduler', 'worker'] as const
@@ -186,7 +186,7 @@ async function startWeb(
 
 async function openWork(config: Config, log: Logger) {
   const [{ openSender }, { makeUserAgent }] = await Promise.all([
-    import('./call/sender.ts'),
+    import('../commands/shared/open-sender.ts'),
     import('../articles/fetch/user-agent.ts'),
   ])
   const { databaseUrl, secrets, logLevel, collectAllowPrivate: allowPrivate } = config

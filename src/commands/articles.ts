@@ -4,9 +4,9 @@ import type { ListedArticle } from '../articles/sources/list-sources.ts'
 import type { Withdrawn } from '../editions/lifecycle/withdraw-articles.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { askFirst } from './call/ask.ts'
-import type { CommandContext } from './call/context.ts'
-import { many, rowId, slug as shortName, wholeNumber } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { askFirst } from './shared/prompt.ts'
+import { many, rowId, slug as shortName, wholeNumber } from './shared/values.ts'
 
 const LISTED = 100
 const MOST_LISTED = 10_000

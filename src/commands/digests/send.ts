@@ -13,8 +13,8 @@ import { type Counts, countEdition, NONE } from '../../editions/reports/counts.t
 import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
-import type { CommandContext } from '../call/context.ts'
-import { openSender } from '../call/sender.ts'
+import type { CommandContext } from '../shared/command-context.ts'
+import { openSender } from '../shared/open-sender.ts'
 
 /** What `digest send` answers: `planned` is the sum of the states. */
 export type SendReport = Omit<Counts, 'queued' | 'sending'> & {

@@ -1,6 +1,6 @@
 import type { Release } from '../../articles/sources/release-held.ts'
 import { CourantError } from '../../errors.ts'
-import type { CommandContext } from '../call/context.ts'
+import type { CommandContext } from '../shared/command-context.ts'
 import { type AccessOptions, readAccess } from './access.ts'
 
 /** Options of `source set`. */

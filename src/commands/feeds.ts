@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
 import type { Work } from '../articles/parsing/parser-tasks.ts'
 import { CourantError, reasonOf } from '../errors.ts'
-import type { CommandContext } from './call/context.ts'
-import { file, many } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { file, many } from './shared/values.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
 export function registerFeed(program: Command, context: CommandContext): void {

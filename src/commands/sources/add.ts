@@ -5,8 +5,8 @@ import type { AccessChange } from '../../articles/sources/source-access.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
-import type { CommandContext } from '../call/context.ts'
-import { slug, wrong } from '../call/values.ts'
+import type { CommandContext } from '../shared/command-context.ts'
+import { slug, wrong } from '../shared/values.ts'
 import { type AccessOptions, readAccess } from './access.ts'
 
 /** Whom feeds are given to, and what of them is new. */

@@ -8,9 +8,9 @@ import {
   type Newsletter,
 } from '../newsletters/newsletters.ts'
 import type { FieldInput } from '../newsletters/settings.ts'
-import { askFirst, isTerminal } from './call/ask.ts'
-import type { CommandContext } from './call/context.ts'
-import { slug as shortName } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { askFirst, isTerminal } from './shared/prompt.ts'
+import { slug as shortName } from './shared/values.ts'
 
 const SLUG = 'its short name'
 

@@ -7,9 +7,9 @@ import {
   liftSpan,
   listSuppressions,
 } from '../subscribers/suppressions/lift-between.ts'
-import { askFirst, isTerminal } from './call/ask.ts'
-import type { CommandContext } from './call/context.ts'
-import { instant, lines, oneOf } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { askFirst, isTerminal } from './shared/prompt.ts'
+import { instant, lines, oneOf } from './shared/values.ts'
 
 const REASONS = ['bounced', 'complained', 'manual', 'erased'] as const
 

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { ListedSource } from '../../articles/sources/list-sources.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
-import type { CommandContext } from '../call/context.ts'
-import { file, idOrUrl, slug as shortName, url } from '../call/values.ts'
+import type { CommandContext } from '../shared/command-context.ts'
+import { file, idOrUrl, slug as shortName, url } from '../shared/values.ts'
 import { takesAccess } from './access.ts'
 import { type AddOptions, addSource, type BackfillOptions, takesBackfill } from './add.ts'
-import { exportSources, importSources } from './opml.ts'
 import { type SetOptions, setSource } from './set.ts'
+import { exportSources, importSources } from './sources-opml.ts'
 
 const SOURCE = idOrUrl('<source>', '"courant source list" shows them.')
 

@@ -10,9 +10,9 @@ import { countEdition } from '../editions/reports/counts.ts'
 import { type Reason, reasonsOf, sayWhy } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { askFirst, isTerminal } from './call/ask.ts'
-import type { CommandContext } from './call/context.ts'
-import { rowId, slug, wholeNumber } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { askFirst, isTerminal } from './shared/prompt.ts'
+import { rowId, slug, wholeNumber } from './shared/values.ts'
 
 const LISTED = 100
 const MOST_LISTED = 10_000

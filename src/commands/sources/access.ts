@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import type { AccessChange } from '../../articles/sources/source-access.ts'
 import { CourantError } from '../../errors.ts'
-import { line, many } from '../call/values.ts'
+import { line, many } from '../shared/values.ts'
 
 /** Options that say what a source is shown when it is fetched. */
 export type AccessOptions = {

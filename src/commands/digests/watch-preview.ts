@@ -6,8 +6,8 @@ import type { Temporal } from '../../clock.ts'
 import { escapeHtml } from '../../digest/templates/liquid.ts'
 import { templateFolders } from '../../digest/templates/templates.ts'
 import { CourantError } from '../../errors.ts'
-import type { CommandContext } from '../call/context.ts'
-import { serveWatched } from '../call/watch.ts'
+import type { CommandContext } from '../shared/command-context.ts'
+import { serveWatched } from '../shared/watch-server.ts'
 
 /** What `digest preview --watch` may be asked for. */
 export type WatchOptions = { subscriber?: string; format: string; out?: string; now?: Temporal.Instant }

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import type { Imported } from '../../articles/sources/import-opml.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
-import type { CommandContext } from '../call/context.ts'
+import type { CommandContext } from '../shared/command-context.ts'
 import { type BackfillOptions, daysOf } from './add.ts'
 
 /** Gives a newsletter the feeds of an OPML file; those that are refused are named with their reason. */

@@ -9,8 +9,8 @@ import { type Listed, listSubscriptions, type Reader, readListed, readReader } f
 import { readChoice } from '../subscribers/preferences/preferences.ts'
 import { type SubscribeRequest, subscribe } from '../subscribers/signup/subscribe.ts'
 import { liftSuppression } from '../subscribers/suppressions/lift-suppression.ts'
-import type { CommandContext } from './call/context.ts'
-import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './call/values.ts'
+import type { CommandContext } from './shared/command-context.ts'
+import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './shared/values.ts'
 import { importFile } from './subscriber-import.ts'
 
 type AddOptions = {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { CommandContext } from './call/context.ts'
+import type { CommandContext } from './shared/command-context.ts'
 
 /** `courant notice resume`: confirmation mails that wait since too many were refused. */
 export function registerNotice(program: Command, context: CommandContext): void {

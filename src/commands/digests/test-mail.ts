@@ -17,8 +17,8 @@ import { dialFirst } from '../../mail/smtp/connect-first.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
 import { hashAddress, readHashKey } from '../../subscribers/consent.ts'
 import { isSuppressed } from '../../subscribers/suppression.ts'
-import type { CommandContext } from '../call/context.ts'
-import { openSender } from '../call/sender.ts'
+import type { CommandContext } from '../shared/command-context.ts'
+import { openSender } from '../shared/open-sender.ts'
 
 /** Who gets the test, and whose digest it is: a subscriber's, or (without) the home cohort's. */
 export type TestOptions = { readonly to: string; readonly subscriber?: string }
