@@ -7,8 +7,8 @@ import { type Config, readConfig, readEnvironment } from '../config/config.ts'
 import { requireDescriptors } from '../config/descriptors.ts'
 import { openLog } from '../log.ts'
 import { type Demo, startDemo } from './demo.ts'
-import { findPort } from './serve.ts'
-import { stay } from './stay.ts'
+import { stay } from './keep-running.ts'
+import { findPort } from './serve-pages.ts'
 
 const CONNECTIONS = 5
 const LOOPBACK = '127.0.0.1'

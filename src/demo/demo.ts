@@ -9,9 +9,9 @@ import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError } from '../errors.ts'
 import { addNewsletter, type Newsletter } from '../newsletters/newsletters.ts'
 import { enrol } from '../subscribers/signup/sign-up.ts'
-import { type Mailbox, startMailbox } from './mailbox/mailbox.ts'
+import { DEMO_READERS } from './demo-readers.ts'
+import { type Mailbox, startMailbox } from './mailbox/mailbox-server.ts'
 import { type Publications, startPublications } from './press/publications.ts'
-import { DEMO_READERS } from './readers.ts'
 
 /** The whole system on its own: newspapers, database, mailbox, a newsletter with its readers, articles collected. */
 export type Demo = {

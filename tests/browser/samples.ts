@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { Temporal } from '../../src/clock.ts'
-import { type DemoArticle, readArticles } from '../../src/demo/press/articles.ts'
+import { type DemoArticle, readArticles } from '../../src/demo/press/demo-articles.ts'
 import type { Ad } from '../../src/digest/compose/ads.ts'
 import {
   composeDigest,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type DemoArticle, parseArticle, readArticles } from '../../src/demo/press/articles.ts'
+import { DEMO_READERS } from '../../src/demo/demo-readers.ts'
+import { type DemoArticle, parseArticle, readArticles } from '../../src/demo/press/demo-articles.ts'
 import { PUBLICATIONS } from '../../src/demo/press/publication.ts'
-import { DEMO_READERS } from '../../src/demo/readers.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00Z')
 

@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { createTransport } from 'nodemailer'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { type Mail, type Mailbox, startMailbox } from '../../src/demo/mailbox/mailbox.ts'
-import { answerMailbox, renderMail, renderMailboxList } from '../../src/demo/mailbox/pages.ts'
+import { answerMailbox, renderMail, renderMailboxList } from '../../src/demo/mailbox/mailbox-pages.ts'
+import { type Mail, type Mailbox, startMailbox } from '../../src/demo/mailbox/mailbox-server.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00.250Z')
 const HOSTILE = `</title></textarea><script>alert('x')</script>"><img src=x onerror=alert(1)>`

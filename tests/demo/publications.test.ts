@@ -2,7 +2,7 @@ import { parseAtomFeed, parseJsonFeed, parseRssFeed } from 'feedsmith'
 import { fetch } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { readArticles } from '../../src/demo/press/articles.ts'
+import { readArticles } from '../../src/demo/press/demo-articles.ts'
 import { PUBLICATIONS } from '../../src/demo/press/publication.ts'
 import { type Publications, startPublications } from '../../src/demo/press/publications.ts'
 

@@ -1,8 +1,16 @@
 import type { Temporal } from '../../clock.ts'
-import { renderPage } from '../pages.ts'
-import type { Page } from '../serve.ts'
-import { articleUrl, feedUrl, frontUrl, type Press, type PublishedArticle, pictureUrl, writeFeed } from './feeds.ts'
+import { renderPage } from '../demo-page.ts'
+import type { Page } from '../serve-pages.ts'
 import { PUBLICATIONS, type Publication } from './publication.ts'
+import {
+  articleUrl,
+  feedUrl,
+  frontUrl,
+  type Press,
+  type PublishedArticle,
+  pictureUrl,
+  writeFeed,
+} from './write-feeds.ts'
 
 /** Finds what the newspapers serve at `path`; `articles` newest first, `startedAt` dates the pictures. */
 export function findPressPage(

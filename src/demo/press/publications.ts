@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Temporal } from '../../clock.ts'
-import { type Served, servePages } from '../serve.ts'
-import { type DemoArticle, readArticles } from './articles.ts'
-import { articleUrl, feedUrl, type Press, type PublishedArticle } from './feeds.ts'
+import { type Served, servePages } from '../serve-pages.ts'
+import { type DemoArticle, readArticles } from './demo-articles.ts'
 import { findPressPage } from './press.ts'
 import { PUBLICATIONS } from './publication.ts'
+import { articleUrl, feedUrl, type Press, type PublishedArticle } from './write-feeds.ts'
 
 /** The demo's newspapers, as they are being served on 127.0.0.1. */
 export type Publications = Served & {

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import { reasonOf } from '../errors.ts'
 import { startServer } from '../server/server.ts'
 import { collectDemo, type Demo } from './demo.ts'
-import { answerMailbox } from './mailbox/pages.ts'
+import { answerMailbox } from './mailbox/mailbox-pages.ts'
 
 /** A newspaper publishes one of the articles held back every so many minutes, until none is left. */
 const PUBLISH_EVERY = 3

@@ -1,7 +1,7 @@
 import PostalMime, { type Email } from 'postal-mime'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 import type { Temporal } from '../../clock.ts'
-import { listening } from '../serve.ts'
+import { listening } from '../serve-pages.ts'
 
 /** One message in one recipient's box; a message to two recipients is two mails. */
 export type Mail = {

@@ -1,7 +1,7 @@
 import type { Email } from 'postal-mime'
-import { renderPage } from '../pages.ts'
-import type { Page } from '../serve.ts'
-import type { Mail, Mailbox } from './mailbox.ts'
+import { renderPage } from '../demo-page.ts'
+import type { Page } from '../serve-pages.ts'
+import type { Mail, Mailbox } from './mailbox-server.ts'
 
 /** What a mail's page shows of it. */
 type Tab = (typeof TABS)[number]

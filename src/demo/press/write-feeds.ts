@@ -7,7 +7,7 @@ import {
   type RssFeed,
 } from 'feedsmith'
 import type { Temporal } from '../../clock.ts'
-import type { DemoArticle } from './articles.ts'
+import type { DemoArticle } from './demo-articles.ts'
 import type { Publication } from './publication.ts'
 
 /** What feeds and pages are made from: the address links begin with, and the PNGs by name. */
