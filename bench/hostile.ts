@@ -10,8 +10,8 @@ import { type ListedSource, listSources } from '../src/articles/sources/list-sou
 import { systemClock } from '../src/clock.ts'
 import { type Database, openDatabase } from '../src/db/client.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
-import { makePayload } from '../tests/collect/hostile/generate.ts'
-import { startServing, useDatabase } from '../tests/serve/serving.ts'
+import { startServing, useDatabase } from '../tests/server/serving.ts'
+import { makePayload } from '../tests/support/hostile-payloads.ts'
 import { makeWorld } from '../tests/support/world.ts'
 import type { Probes } from './hostile/prober.ts'
 import { openBenchPostgres } from './postgres.ts'
@@ -30,7 +30,7 @@ const LOOK_EVERY_MS = 1_000
 const apart = (file: string, words: readonly string[]) => fork(join(import.meta.dirname, file), words, { execArgv: [] })
 
 console.log(`${payloads} payloads of seed ${seed}; load ${loadavg()[0]?.toFixed(2)}`)
-const server = apart('../tests/collect/hostile/server.ts', [payloads + HEALTHY, payloads, seed, scale].map(String))
+const server = apart('../tests/support/hostile-server.ts', [payloads + HEALTHY, payloads, seed, scale].map(String))
 const [port]: number[] = await once(server, 'message')
 const urls = Array.from({ length: payloads + HEALTHY }, (_, n) => {
   return `http://127.2.0.${n + 1}:${port}/${n < HEALTHY ? 'healthy' : n - HEALTHY}`

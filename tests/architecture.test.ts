@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../src')
@@ -12,22 +12,39 @@ const FOLDERS = [
   'locale',
   'newsletters',
   'subscribers',
-  'subscribe',
   'articles',
-  'collect',
+  'content',
   'digest',
   'editions',
   'delivery',
-  'deliver',
   'inbound',
   'scheduler',
-  'schedule',
   'operations',
   'web',
   'commands',
   'server',
   'demo',
 ]
+/**
+ * The same within a folder: its folders, and where its own files come in the order ('' for those that are not named). A folder
+ * that is not listed has none, or its own files come first.
+ */
+const WITHIN: Readonly<Record<string, readonly string[]>> = {
+  db: ['schema', 'pglite', ''],
+  mail: ['addresses', 'mime', 'relays', 'smtp'],
+  newsletters: ['branding', 'schedule', ''],
+  subscribers: ['', 'preferences', 'confirmation', 'signup', 'import', 'suppressions', 'unsubscribe'],
+  articles: ['text', 'raw-feed.ts', 'images', 'feeds', 'build-article.ts', 'fetch', 'store', 'parsing', 'sources', ''],
+  digest: ['compose', 'templates', 'render', ''],
+  editions: ['retention', 'reports', '', 'plan', 'lifecycle'],
+  delivery: ['lease.ts', 'claim.ts', 'outcome', 'results', '', 'notices'],
+  web: ['page-cache.ts', 'page-templates.ts', 'context.ts', 'pages', 'middleware', 'reader', ''],
+  commands: ['shared', 'digests', 'sources', ''],
+  demo: ['demo-page.ts', 'serve-pages.ts', 'mailbox', 'press', ''],
+}
+/** The ways in: several may have a file for the same noun, named for it. */
+const DOORS = ['operations', 'web', 'commands']
+const LEAST_FILES_OF_A_THIRD_LEVEL = 5
 const ABOVE_ALL = ['main.ts', 'cli.ts']
 /** What an address or a name in the settings may be is RFC knowledge, which is written down once. */
 const SETTINGS_MAY_READ = ['mail/addresses/address.ts', 'mail/addresses/sender.ts', 'mail/relays/ehlo-name.ts']
@@ -73,9 +90,51 @@ function findCycle(): string[] | null {
 const filesWith = (pattern: RegExp, except: readonly string[]) =>
   [...sources].filter(([file, text]) => pattern.test(text) && !except.includes(file)).map(([file]) => file)
 
-describe('the house', () => {
+describe('the source', () => {
   test('every folder is one of the reading order', () => {
     expect(files.map(folderOf).filter((folder) => !FOLDERS.includes(folder))).toEqual([])
+  })
+
+  test('every folder within a folder has its place in the order', () => {
+    const places = new Set(
+      files.filter((file) => file.split('/').length > 2).map((file) => file.split('/').slice(0, 2)),
+    )
+    const lost = [...places].filter(([folder = '', within = '']) => !WITHIN[folder]?.includes(within))
+    expect([...new Set(lost.map((parts) => parts.join('/')))]).toEqual([])
+  })
+
+  test('within a folder a file imports what comes before it, never what comes after', () => {
+    const placeOf = (file: string) => {
+      const [folder = '', next = ''] = file.split('/')
+      const order = WITHIN[folder] ?? ['']
+      return order.includes(next) ? order.indexOf(next) : order.indexOf('')
+    }
+    const wrong = [...imports].flatMap(([file, targets]) =>
+      targets
+        .filter((target) => folderOf(target) === folderOf(file) && folderOf(file) !== '')
+        .filter((target) => placeOf(target) > placeOf(file))
+        .map((target) => `${file} → ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('a third level holds several files of one idea', () => {
+    const counts = new Map<string, number>()
+    for (const file of files.filter((name) => name.split('/').length > 3)) {
+      const folder = dirname(file)
+      counts.set(folder, (counts.get(folder) ?? 0) + 1)
+    }
+    const small = [...counts].filter(([, count]) => count < LEAST_FILES_OF_A_THIRD_LEVEL).map(([folder]) => folder)
+    expect(small).toEqual([])
+  })
+
+  test('a file name occurs once, but for the doors of one noun', () => {
+    const places = new Map<string, string[]>()
+    for (const file of files.filter((name) => !DOORS.includes(folderOf(name)))) {
+      const name = basename(file)
+      places.set(name, [...(places.get(name) ?? []), file])
+    }
+    expect([...places.values()].filter((paths) => paths.length > 1)).toEqual([])
   })
 
   test('every import leads to a file that is there', () => {
@@ -120,12 +179,12 @@ describe('the house', () => {
     expect(filesWith(/Date\.now\(|new Date\(\)|Temporal\.Now|performance\.now\(/, ['clock.ts'])).toEqual([])
   })
 
-  test('packages stand where the house puts them', () => {
+  test('each package is imported in its own place', () => {
     expect(filesWith(/from 'hono/, []).filter((file) => folderOf(file) !== 'web')).toEqual([])
     expect(filesWith(/from '@electric-sql/, []).filter((file) => !/^db\/pglite\//.test(file))).toEqual([])
     expect(filesWith(/from 'pg-boss/, ['db/jobs.ts'])).toEqual([])
     const commander = filesWith(/from 'commander'/, ['main.ts'])
-    expect(commander.filter((file) => folderOf(file) !== 'commands')).toEqual(['demo/command.ts'])
+    expect(commander.filter((file) => folderOf(file) !== 'commands')).toEqual(['demo/command.ts', 'server/server.ts'])
   })
 
   test('no file is a drawer for everything', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Temporal } from '../clock.ts'
-import { canonicalUrl, urlKey } from './canonical-url.ts'
 import type { FeedItem } from './feeds/parse-feed.ts'
+import { canonicalUrl, urlKey } from './text/canonical-url.ts'
 import { detectLanguage } from './text/language.ts'
 import { webUrl } from './text/links.ts'
 import { foldSpace, plainTextOfClean } from './text/plain-text.ts'

@@ -3,7 +3,6 @@ import type { Database } from '../db/client.ts'
 import { isTransient } from '../db/transient.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Article } from './build-article.ts'
-import { canonicalUrl, urlKey } from './canonical-url.ts'
 import { readDate } from './feeds/read-date.ts'
 import type { Fetched, FetchOptions } from './fetch/fetch-document.ts'
 import { processReader, type Reader } from './parsing/parser-pool.ts'
@@ -13,6 +12,7 @@ import type { Failure, Reading } from './sources/record-fetch.ts'
 import { openSecrets, type SecretCipher } from './sources/secrets.ts'
 import { type FollowOptions, fetchFeed } from './sources/sitemap-index.ts'
 import { type EnterHost, extendingTo, FETCH_MS, type Leased } from './sources/source-lease.ts'
+import { canonicalUrl, urlKey } from './text/canonical-url.ts'
 
 /** How to fetch a source. */
 export type FetchSourceOptions = {

@@ -37,7 +37,7 @@ const STUCK_AFTER = 5
 /**
  * Opens a ledger for as many connections as `lanes` says are at work. A group is committed when four fifths of them wait
  * for it or its first has waited 10 ms; while one is being committed the next one gathers. Without that a commit carried
- * 3 of 10 connections (600 messages, `tests/deliver/statements.test.ts`); with half of them PostgreSQL took 0.06 ms of
+ * 3 of 10 connections (600 messages, `tests/delivery/statements.test.ts`); with half of them PostgreSQL took 0.06 ms of
  * CPU a message, with four fifths 0.05 ms (`npm run bench -- deliver`).
  */
 export function openLedger(db: Database, clock: Clock, lanes: () => number, signal: AbortSignal, log: Logger): Ledger {

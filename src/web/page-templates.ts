@@ -6,7 +6,7 @@ import { Liquid } from 'liquidjs'
 import type { Config } from '../config/config.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import { type Locale, phrase } from '../locale/locale.ts'
-import { keepPages } from './pages/page-cache.ts'
+import { keepPages } from './page-cache.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */
 export type Language = { readonly locale: Locale; readonly chosen: Locale | null }

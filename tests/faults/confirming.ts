@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
 import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
-import { addEntries, addTagblatt, NOON, ZWEI } from '../subscribe/fixtures.ts'
-import { ask, confirmMail, leaveAll, leaveOne, sendMails, undo } from '../subscribe/readers.ts'
+import { addEntries, addTagblatt, NOON, ZWEI } from '../subscribers/fixtures.ts'
+import { ask, confirmMail, leaveAll, leaveOne, sendMails, undo } from '../subscribers/readers.ts'
 import type { Scenario } from './scenario.ts'
 
 /** What a reader of two newsletters does, one after another; `sure` must be so before the next. */

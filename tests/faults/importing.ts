@@ -5,8 +5,8 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
 import { importSubscribers } from '../../src/subscribers/import/import.ts'
 import type { ImportResult } from '../../src/subscribers/import/passes.ts'
-import { addTagblatt } from '../subscribe/fixtures.ts'
-import { HEADER, PROOF, watching } from '../subscribe/importing.ts'
+import { addTagblatt } from '../subscribers/fixtures.ts'
+import { HEADER, PROOF, watching } from '../subscribers/import/importing.ts'
 import type { Scenario } from './scenario.ts'
 
 /** Rows that cost nothing fill the first thousand, which is a transaction; what is in the second comes after it. */

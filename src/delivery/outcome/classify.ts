@@ -5,10 +5,7 @@ import { fits, parseRules, type Rule, type Said } from './reply-rules.ts'
 const FILE = 'src/delivery/outcome/replies.txt'
 
 /** The rules of `replies.txt`, read once. */
-export const RULES: readonly Rule[] = parseRules(
-  readFileSync(new URL('../../deliver/outcome/replies.txt', import.meta.url), 'utf8'),
-  FILE,
-)
+export const RULES: readonly Rule[] = parseRules(readFileSync(new URL('./replies.txt', import.meta.url), 'utf8'), FILE)
 
 /** Addresses are the readers' own words: one called "spam" decides nothing. */
 const ADDRESSES = /[^\s<>()[\]:;,"']+@[^\s<>()[\]:;,"']+/g

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { hangUp, vanish } from '../../support/hostile-relay.ts'
-import { connect, hostile, OCTETS, TEXT, TO, trouble, urlOf } from './meet.ts'
+import { connect, hostile, OCTETS, TEXT, TO, trouble, urlOf } from './connected.ts'
 
 const STEPS = [
   ['MAIL', 'mail'],

@@ -3,7 +3,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hangUp } from '../../support/hostile-relay.ts'
 import { certify } from './certificate.ts'
-import { connect, hostile, OCTETS, open, sink, TO, trouble, urlOf } from './meet.ts'
+import { connect, hostile, OCTETS, open, sink, TO, trouble, urlOf } from './connected.ts'
 
 const known = getCACertificates('default')
 afterEach(() => setDefaultCACertificates(known))

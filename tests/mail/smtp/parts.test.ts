@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { hangUp } from '../../support/hostile-relay.ts'
-import { connect, hostile, MEASURE, OCTETS, sink, TEXT, TO, trouble, urlOf } from './meet.ts'
+import { connect, hostile, MEASURE, OCTETS, sink, TEXT, TO, trouble, urlOf } from './connected.ts'
 
 const other = (to: string) => ({ ...TO, to })
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect, MEASURE, OCTETS, TO, urlOf } from './meet.ts'
+import { connect, MEASURE, OCTETS, TO, urlOf } from './connected.ts'
 import { type Postfix, startPostfix, whyNoPostfix } from './postfix.ts'
 
 const reason = whyNoPostfix()

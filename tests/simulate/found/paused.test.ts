@@ -3,8 +3,8 @@ import { pauseNewsletter, resumeNewsletter } from '../../../src/editions/lifecyc
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { orderByHand, orderForSlot } from '../../../src/editions/plan-request.ts'
 import { planDue } from '../../../src/scheduler/plan-due.ts'
-import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../schedule/tagblatt.ts'
-import { at, MONDAY } from '../../schedule/times.ts'
+import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../scheduler/tagblatt.ts'
+import { at, MONDAY } from '../../scheduler/times.ts'
 import { handClock } from '../../support/clock.ts'
 import { openTestDatabase } from '../../support/database.ts'
 

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest'
+import { ADD_TAGBLATT, NOON } from '../subscribers/fixtures.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { courantOn } from './commanding.ts'
+
+const { db } = await freshDatabase()
+
+const courant = courantOn(db)
+const wrongUsage = { code: 'usage' }
+
+describe('courant newsletter', () => {
+  test('add takes MAIL_FROM as sender, and warns where there is no imprint', async () => {
+    const { results, warnings } = await courant('newsletter', 'add', '--slug', 'tagblatt', '--name', 'Tagblatt')
+
+    expect(results).toEqual([
+      {
+        slug: 'tagblatt',
+        name: 'Tagblatt',
+        locale: 'de',
+        zone: 'Europe/Berlin',
+        hour: 7,
+        from: 'Haus <haus@verlag.example>',
+        replyTo: null,
+        imprint: null,
+        rhythm: 'daily',
+        rhythms: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'],
+        maxArticles: 12,
+        minArticles: 1,
+        graceHours: 6,
+        accent: '#1a5276',
+        headlineColour: null,
+        headlineFont: 'serif',
+        logoUrl: null,
+        logoDarkUrl: null,
+        logoAlt: null,
+        logoWidth: null,
+        logoHeight: null,
+        logoPlace: 'instead',
+        intro: null,
+        state: 'active',
+        createdAt: NOON.toString(),
+      },
+    ])
+    expect(warnings).toEqual([expect.stringContaining('no imprint')])
+    expect(
+      (await courant('newsletter', 'add', '--slug', 'zwei', '--name', 'Zwei', '--imprint', 'Verlag')).warnings,
+    ).toEqual([])
+  })
+
+  test('set and show say all fields, list says a line each', async () => {
+    await courant(...ADD_TAGBLATT)
+    const options = [
+      '--hour',
+      '18',
+      '--zone',
+      'Europe/Vienna',
+      '--reply-to',
+      'post@verlag.example',
+      '--max-articles',
+      '20',
+      '--grace-hours',
+      '12',
+    ]
+    const more = [
+      '--accent',
+      '#123456',
+      '--headline-font',
+      'sans',
+      '--intro',
+      'Guten Abend',
+      '--from',
+      'Abend <a@verlag.example>',
+    ]
+    const expected = {
+      hour: 18,
+      zone: 'Europe/Vienna',
+      replyTo: 'post@verlag.example',
+      maxArticles: 20,
+      graceHours: 12,
+      accent: '#123456',
+      headlineFont: 'sans',
+      intro: 'Guten Abend',
+      from: 'Abend <a@verlag.example>',
+    }
+
+    expect((await courant('newsletter', 'set', 'tagblatt', ...options, ...more)).results).toMatchObject([expected])
+    expect((await courant('newsletter', 'show', 'tagblatt')).results).toMatchObject([expected])
+    await courant('newsletter', 'add', '--slug', 'abend', '--name', 'Abend', '--imprint', 'Verlag')
+    expect((await courant('newsletter', 'list')).results).toMatchObject([{ slug: 'abend' }, expected])
+  })
+
+  test('pause and resume say the state and the editions that went along', async () => {
+    await courant(...ADD_TAGBLATT)
+    const { results, texts } = await courant('newsletter', 'pause', 'tagblatt')
+    expect(results).toMatchObject([{ slug: 'tagblatt', state: 'paused', editions: [] }])
+    expect(texts).toEqual(['Newsletter tagblatt is paused.'])
+    await expect(courant('newsletter', 'pause', 'tagblatt')).rejects.toMatchObject({ code: 'newsletter.state' })
+    expect((await courant('newsletter', 'resume', 'tagblatt')).results).toMatchObject([
+      { state: 'active', editions: [] },
+    ])
+    await expect(courant('newsletter', 'resume', 'tagblatt')).rejects.toThrow('is active already')
+  })
+
+  test('delete wants --yes where nobody can be asked, and frees the slug', async () => {
+    await courant(...ADD_TAGBLATT)
+    await courant('subscriber', 'add', 'a@example.com')
+    await expect(courant('newsletter', 'delete', 'tagblatt')).rejects.toMatchObject(wrongUsage)
+    expect((await courant('newsletter', 'list')).results).toHaveLength(1)
+    expect((await courant('newsletter', 'delete', 'tagblatt', '--yes')).results).toEqual([
+      { slug: 'tagblatt', name: 'Tagblatt', state: 'deleted', readers: 1, editions: [] },
+    ])
+    expect((await courant('newsletter', 'list')).results).toEqual([])
+    await expect(courant('newsletter', 'delete', 'tagblatt', '--yes')).rejects.toMatchObject({
+      code: 'newsletter.unknown',
+    })
+    expect((await courant(...ADD_TAGBLATT)).results).toMatchObject([{ slug: 'tagblatt', state: 'active' }])
+  })
+
+  test('a wrong value is wrong usage, and all are named', async () => {
+    await courant(...ADD_TAGBLATT)
+    await expect(courant('newsletter', 'set', 'tagblatt', '--hour', '25', '--rhythm', 'hourly')).rejects.toMatchObject({
+      ...wrongUsage,
+      message: expect.stringMatching(/hour.*rhythm/),
+    })
+    await expect(courant('newsletter', 'add', '--name', 'Tagblatt')).rejects.toMatchObject({ name: 'CommanderError' })
+    await expect(courant('newsletter', 'show', 'zwei')).rejects.toMatchObject({ code: 'newsletter.unknown' })
+  })
+})

@@ -1,0 +1,137 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../../src/db/client.ts'
+import { rehearsePlan } from '../../../src/editions/plan/dry-run.ts'
+import { orderByHand } from '../../../src/editions/plan-request.ts'
+import { makePartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
+import { handClock } from '../../support/clock.ts'
+import { freshDatabase } from '../../support/fresh.ts'
+import { planByHand } from '../../support/planned.ts'
+import { countStatements } from '../../support/statements.ts'
+import { makeWorld, NOON, type World } from '../../support/world.ts'
+import { readPartitions, restorePartitions, takeIds } from '../parted.ts'
+
+const { db, pool, url, engine } = await freshDatabase()
+const second = await openDatabase(url)
+afterAll(second.close)
+beforeEach(() => restorePartitions(db))
+
+async function makeReady(slug: string): Promise<World> {
+  const world = await makeWorld(db, slug)
+  await world.addReaders(3)
+  await world.addArticles(1)
+  return world
+}
+
+/** How many deliveries lie in a partition. */
+async function countIn(partition: string): Promise<number> {
+  const rows = await db.execute<{ n: number }>(sql`select count(*) as n from ${sql.identifier(partition)}`)
+  return rows.rows[0]?.n ?? 0
+}
+
+describe('partitions made ahead', () => {
+  test('are there for a thousand ids more than were taken', async () => {
+    await takeIds(db, 999)
+    await makePartitionsAhead(db)
+    expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1'])
+    await takeIds(db, 1000)
+    await makePartitionsAhead(db)
+    expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
+  })
+
+  test('leave out ranges whose ids were all taken by what is no sending', async () => {
+    await takeIds(db, 5123)
+    await makePartitionsAhead(db)
+    expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_5', 'delivery_6'])
+  })
+
+  test('are in every respect what the database itself makes of a partition', async () => {
+    await takeIds(db, 1000)
+    await makePartitionsAhead(db)
+    await db.execute(
+      sql`create table fresh partition of delivery for values from (9000) to (9001) with (fillfactor = 50)`,
+    )
+    const built = await db.execute<{ indexes: string[] }>(sql`
+      select c.reloptions,
+        (select array_agg(concat(i.indkey, i.indisprimary, i.indisunique, h.inhparent::regclass) order by h.inhparent)
+          from pg_index i join pg_inherits h on h.inhrelid = i.indexrelid where i.indrelid = c.oid) as indexes,
+        (select array_agg(concat(k.conname, k.coninhcount, k.conislocal) order by k.conname)
+          from pg_constraint k where k.conrelid = c.oid and k.contype = 'c') as checks,
+        (select array_agg(concat(a.attname, a.attnotnull, a.attinhcount, pg_get_expr(x.adbin, x.adrelid)) order by a.attnum)
+          from pg_attribute a left join pg_attrdef x on x.adrelid = a.attrelid and x.adnum = a.attnum
+          where a.attrelid = c.oid and a.attnum > 0) as columns
+      from pg_class c where c.relname in ('delivery_2', 'fresh') order by c.relname`)
+    await db.execute(sql`drop table fresh`)
+    expect(built.rows[0]?.indexes).toHaveLength(2)
+    expect(built.rows[0]).toEqual(built.rows[1])
+  })
+
+  test('are made once by schedulers that tick at once', async () => {
+    await takeIds(db, 3000)
+    await Promise.all([db, second.db, db, second.db].map((one) => makePartitionsAhead(one)))
+    expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_3', 'delivery_4'])
+  })
+
+  test('cost one statement when they are there', async () => {
+    const { statements } = await countStatements(pool).count((by) => makePartitionsAhead(by))
+    expect(statements).toHaveLength(1)
+  })
+
+  test('are awaited by nobody who sends or plans meanwhile, and await none of them', async () => {
+    if (engine !== 'postgres') return // One session: nothing happens meanwhile.
+    await makeReady('morgen').then((world) => planByHand(db, world))
+    await takeIds(db, 1000)
+    await second.db.transaction(async (sending) => {
+      await sending.execute(sql`update delivery set attempts = attempts + 1`)
+      await makePartitionsAhead(db)
+      expect(await readPartitions(db)).toContain('delivery_2')
+    })
+  })
+
+  test('are left to the next tick while another change of the table is under way', async () => {
+    if (engine !== 'postgres') return
+    await takeIds(db, 1000)
+    await second.db.transaction(async (other) => {
+      await other.execute(sql`lock table delivery in share update exclusive mode`)
+      await makePartitionsAhead(db)
+    })
+    expect(await readPartitions(db)).not.toContain('delivery_2')
+    await makePartitionsAhead(db)
+    expect(await readPartitions(db)).toContain('delivery_2')
+  })
+})
+
+describe('planning over a boundary', () => {
+  test('needs no house-keeping', async () => {
+    const world = await makeReady('morgen')
+    await takeIds(db, 1999)
+    expect(await planByHand(db, world)).toBe(2000)
+    expect(await countIn('delivery_2')).toBe(3)
+  })
+
+  test('makes its partition once where several planners come to it together', async () => {
+    const worlds = [await makeReady('eins'), await makeReady('zwei'), await makeReady('drei')]
+    await takeIds(db, 4999)
+    const editions = await Promise.all(worlds.map((world, n) => planByHand(n === 1 ? second.db : db, world)))
+    expect(editions.toSorted()).toEqual([5000, 5001, 5002])
+    expect(await countIn('delivery_5')).toBe(9)
+  })
+
+  test('goes along with house-keeping that makes the same', async () => {
+    const world = await makeReady('morgen')
+    await takeIds(db, 2999)
+    const [edition] = await Promise.all([planByHand(db, world), makePartitionsAhead(second.db)])
+    expect(edition).toBe(3000)
+    await makePartitionsAhead(db)
+    expect(await readPartitions(db)).toEqual(expect.arrayContaining(['delivery_3', 'delivery_4']))
+  })
+
+  test('is rehearsed like any other; the rehearsal keeps no partition', async () => {
+    const world = await makeReady('morgen')
+    await takeIds(db, 1999)
+    const order = orderByHand(world.newsletterId, null, null)
+    expect(await rehearsePlan(db, order, handClock(NOON))).toMatchObject({ planned: 3 })
+    expect(await readPartitions(db)).not.toContain('delivery_2')
+    expect(await planByHand(db, world)).toBe(2001)
+  })
+})

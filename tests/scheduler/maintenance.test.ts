@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { clockFrom, type Temporal } from '../../src/clock.ts'
+import { KEPT_DAYS } from '../../src/editions/retention/drop-partitions.ts'
+import { keepHouse } from '../../src/scheduler/maintenance.ts'
+import { endAll, readPartitions, takeIds } from '../editions/parted.ts'
+import { freshDatabase } from '../support/fresh.ts'
+import { planByHand } from '../support/planned.ts'
+import { addEva } from './tagblatt.ts'
+import { MONDAY } from './times.ts'
+
+const { db } = await freshDatabase()
+
+/** Keeps house at `now`, and returns what was logged of it. */
+async function keepHouseAt(now: Temporal.Instant): Promise<readonly Record<string, unknown>[]> {
+  const lines: string[] = []
+  await keepHouse(db, pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }), clockFrom(now))
+  return lines.map((line) => JSON.parse(line))
+}
+
+test('house-keeping makes room for deliveries to come, drops old ones after 180 days, and says so once', async () => {
+  const { tagblatt } = await addEva(db)
+  await planByHand(db, { newsletterId: tagblatt.id }, clockFrom(MONDAY))
+  await endAll(db, MONDAY)
+  await takeIds(db, 1000)
+  expect(await keepHouseAt(MONDAY)).toEqual([])
+  expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
+  const end = MONDAY.add({ hours: KEPT_DAYS * 24 })
+  expect(await keepHouseAt(end.subtract({ seconds: 1 }))).toEqual([])
+  expect(await keepHouseAt(end)).toEqual([{ level: 30, partition: 'delivery_0', msg: 'deliveries.dropped' }])
+  expect(await keepHouseAt(end.add({ minutes: 1 }))).toEqual([])
+  expect((await db.execute(sql`select from delivery`)).rows).toEqual([])
+})

@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Choice } from '../../../src/newsletters/schedule/slots.ts'
+import type { SubscriptionState } from '../../../src/subscribers/permission.ts'
+import { type Asked, type Asker, decide, type Offer } from '../../../src/subscribers/signup/decide.ts'
+import type { Standing } from '../../../src/subscribers/subscriptions.ts'
+
+const HOME: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+const OFFER: Offer = { home: HOME, homeHour: 7 }
+const SAYS_NOTHING = { rhythm: null, weekday: null, hour: null, zone: null }
+
+const asked = (by: Asker, evidence: boolean, said: Partial<Asked> = {}): Asked => ({
+  by,
+  evidence,
+  choice: SAYS_NOTHING,
+  topicIds: null,
+  retry: false,
+  ...said,
+})
+const standing = (state: SubscriptionState): Standing => ({ state, choice: HOME, topicIds: [1, 2] })
+
+const outcome = (by: Asker, evidence: boolean, state: SubscriptionState | null) => {
+  const step = decide(asked(by, evidence), state === null ? null : standing(state), OFFER)
+  return step.kind === 'enter' || step.kind === 'change' ? `${step.kind} ${step.to.state}` : step.kind
+}
+
+describe('decide', () => {
+  test.each<[Asker, boolean, SubscriptionState | null, string]>([
+    ['reader', false, null, 'enter pending'],
+    ['reader', true, null, 'enter pending'],
+    ['administrator', false, null, 'enter pending'],
+    ['administrator', true, null, 'enter active'],
+    ['import', false, null, 'enter pending'],
+    ['import', true, null, 'enter active'],
+    ['reader', false, 'pending', 'keep'],
+    ['reader', true, 'pending', 'keep'],
+    ['administrator', false, 'pending', 'keep'],
+    ['administrator', true, 'pending', 'change active'],
+    ['import', false, 'pending', 'keep'],
+    ['import', true, 'pending', 'keep'],
+    ['reader', false, 'active', 'keep'],
+    ['reader', true, 'active', 'keep'],
+    ['administrator', false, 'active', 'keep'],
+    ['administrator', true, 'active', 'keep'],
+    ['import', false, 'active', 'keep'],
+    ['import', true, 'active', 'keep'],
+    ['reader', false, 'paused', 'keep'],
+    ['administrator', true, 'paused', 'keep'],
+    ['import', true, 'paused', 'keep'],
+    ['reader', false, 'left', 'change pending'],
+    ['reader', true, 'left', 'change pending'],
+    ['administrator', false, 'left', 'change pending'],
+    ['administrator', true, 'left', 'change active'],
+    ['import', false, 'left', 'refuse'],
+    ['import', true, 'left', 'refuse'],
+  ])('%s, evidence %s, standing %s: %s', (by, evidence, state, expected) => {
+    expect(outcome(by, evidence, state)).toBe(expected)
+  })
+
+  test('confirmed never goes back, and nobody becomes active without proof', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Asker>('reader', 'administrator', 'import'),
+        fc.boolean(),
+        fc.constantFrom<SubscriptionState | null>('pending', 'active', 'paused', 'left', null),
+        fc.record({
+          rhythm: fc.constantFrom(null, 'instant', 'daily', 'weekly'),
+          weekday: fc.constantFrom(null, 1, 7),
+          hour: fc.constantFrom(null, 7, 18),
+          zone: fc.constantFrom(null, 'Europe/Berlin', 'Asia/Kolkata'),
+        }),
+        fc.constantFrom(null, [], [1, 2], [3]),
+        fc.boolean(),
+        (by, evidence, state, choice, topicIds, retry) => {
+          const step = decide({ by, evidence, choice, topicIds, retry }, state === null ? null : standing(state), OFFER)
+          const after = step.kind === 'enter' || step.kind === 'change' ? step.to.state : state
+          if (state === 'active' || state === 'paused') expect(after).toBe(state)
+          else if (after === 'active') expect(evidence && by !== 'reader').toBe(true)
+          if (state !== null && by === 'import') expect(after).toBe(state)
+        },
+      ),
+    )
+  })
+
+  test('asks for confirmation whoever waits for it, unless an import names them again', () => {
+    expect(decide(asked('reader', false), null, OFFER)).toMatchObject({ ask: true })
+    expect(decide(asked('import', false), null, OFFER)).toMatchObject({ ask: true })
+    expect(decide(asked('reader', false), standing('pending'), OFFER)).toMatchObject({ ask: true })
+    expect(decide(asked('reader', false), standing('left'), OFFER)).toMatchObject({ ask: true })
+    expect(decide(asked('import', false), standing('pending'), OFFER)).toMatchObject({ ask: false })
+    expect(decide(asked('import', false, { neverAsked: true }), standing('pending'), OFFER)).toMatchObject({
+      ask: true,
+    })
+    expect(decide(asked('reader', false), standing('active'), OFFER)).toMatchObject({ ask: false })
+    expect(decide(asked('administrator', true), null, OFFER)).toMatchObject({ ask: false })
+  })
+
+  test('keeps what is not said, and takes the newsletter’s for who is new', () => {
+    const change = decide(asked('administrator', false, { topicIds: [3] }), standing('active'), OFFER)
+    expect(change).toMatchObject({ kind: 'change', to: { state: 'active', choice: HOME, topicIds: [3] } })
+
+    const enter = decide(asked('reader', false, { choice: { ...SAYS_NOTHING, hour: 18 } }), null, OFFER)
+    expect(enter).toMatchObject({ to: { choice: { ...HOME, hour: 18 }, topicIds: [] } })
+  })
+
+  test('a form changes neither what waits for confirmation nor what is confirmed: its own link confirms what it wants', () => {
+    const said = asked('reader', false, { choice: { ...SAYS_NOTHING, rhythm: 'weekly' } })
+
+    expect(decide(said, standing('pending'), OFFER)).toMatchObject({
+      kind: 'keep',
+      ask: true,
+      wanted: { choice: { rhythm: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
+    })
+    expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
+    const left = decide(said, standing('left'), OFFER)
+    expect(left).toMatchObject({ to: standing('pending'), wanted: { choice: { rhythm: 'weekly' }, topicIds: [1, 2] } })
+  })
+
+  test('an instant reader has no hour, and gets the newsletter’s when there is one again', () => {
+    const toInstant = decide(
+      asked('administrator', false, { choice: { ...SAYS_NOTHING, rhythm: 'instant' } }),
+      standing('active'),
+      OFFER,
+    )
+    expect(toInstant).toMatchObject({ to: { choice: { rhythm: 'instant', hour: null, weekday: null } } })
+
+    const instant: Standing = { ...standing('active'), choice: { ...HOME, rhythm: 'instant', hour: null } }
+    const back = decide(asked('administrator', false, { choice: { ...SAYS_NOTHING, rhythm: 'daily' } }), instant, OFFER)
+    expect(back).toMatchObject({ to: { choice: HOME } })
+  })
+})
