@@ -91,7 +91,7 @@ function toArticle(value: unknown) {
 }
 
 function reader(at: number) {
-  const choice = { rhythm: null, weekday: null, hour: null, zone: null }
+  const choice = { frequency: null, weekday: null, hour: null, zone: null }
   return {
     newsletterId: newsletter.id,
     address: `reader${at}@example.org`,

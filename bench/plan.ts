@@ -41,7 +41,7 @@ async function planSizes(engine: string, { db, pool }: OpenDatabase, all: readon
     const world = await makePlanWorld(db, readers)
     const order = orderForSlot(
       { id: world.newsletterId, minArticles: 1 },
-      { rhythm: 'daily', at: NOON },
+      { frequency: 'daily', at: NOON },
       world.cohortIds,
     )
     watch.reset()

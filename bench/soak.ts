@@ -21,7 +21,11 @@ const PORT = 2528
 const postgres = await openBenchPostgres()
 const { db } = postgres.opened
 const world = await makePlanWorld(db, readers)
-const order = orderForSlot({ id: world.newsletterId, minArticles: 1 }, { rhythm: 'daily', at: NOON }, world.cohortIds)
+const order = orderForSlot(
+  { id: world.newsletterId, minArticles: 1 },
+  { frequency: 'daily', at: NOON },
+  world.cohortIds,
+)
 const { edition } = await planEdition(db, order, clockFrom(NOON))
 if (edition === null) throw new Error('Nothing was planned.')
 // The slots since then are nobody's matter here.

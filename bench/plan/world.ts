@@ -72,8 +72,8 @@ async function addCohorts(
   seenEntryId: number,
 ): Promise<readonly number[]> {
   await db.execute(sql`
-    insert into cohort (newsletter_id, rhythm, hour, zone, part)
-    select newsletter_id, rhythm, hour, zone, n
+    insert into cohort (newsletter_id, frequency, hour, zone, part)
+    select newsletter_id, frequency, hour, zone, n
     from cohort, generate_series(1, ${Math.ceil(readers / READERS_A_COHORT) - 1}::integer) n
     where id = ${world.cohortId} order by n`)
   const rows = await db.execute<{ id: number }>(sql`

@@ -64,7 +64,7 @@ const COLUMNS = {
   newsletter: newsletter.slug,
   state: edition.state,
   reason: edition.reason,
-  rhythm: edition.rhythm,
+  frequency: edition.frequency,
   slotAt: edition.slotAt,
   key: edition.key,
   home: edition.home,

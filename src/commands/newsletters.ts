@@ -38,7 +38,7 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .description('all newsletters, a line each')
     .action(async () => {
       const all = await context.withDatabase(listNewsletters)
-      for (const one of all) context.printLine(shown(one), `${one.slug}\t${one.name}\t${one.rhythm}\t${one.state}`)
+      for (const one of all) context.printLine(shown(one), `${one.slug}\t${one.name}\t${one.frequency}\t${one.state}`)
     })
 
   group
@@ -119,7 +119,7 @@ function withFields(command: Command): Command {
     .option('--from <sender>', 'address, or Name <address>; MAIL_FROM when left out')
     .option('--reply-to <address>', 'where answers go')
     .option('--imprint <text>', 'who is responsible; stands in every mail')
-    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly')
+    .option('--frequency <frequency>', 'instant, daily, weekdays, weekly or monthly')
     .option('--max-articles <count>', 'articles shown in full')
     .option('--min-articles <count>', 'fewer than these wait for the next slot')
     .option('--grace-hours <hours>', 'a slot missed by no more than this is caught up, 0 to 168')

@@ -19,7 +19,7 @@ type AddOptions = {
   readonly evidence?: string
   readonly name?: string
   readonly locale?: (typeof LOCALES)[number]
-  readonly rhythm?: string
+  readonly frequency?: string
   readonly weekday?: string
   readonly hour?: string
   readonly timeZone?: string
@@ -53,7 +53,11 @@ function registerAdd(group: Command, context: CommandContext): void {
     .option('--evidence <text>', 'when, where and how they agreed', lines('--evidence'))
     .option('--name <name>', "the reader's name", line('--name', 'orNone'))
     .option('--locale <locale>', 'de or en', oneOf('--locale', LOCALES))
-    .option('--rhythm <rhythm>', 'instant, daily, weekdays, weekly or monthly', choicePart('--rhythm', 'rhythm'))
+    .option(
+      '--frequency <frequency>',
+      'instant, daily, weekdays, weekly or monthly',
+      choicePart('--frequency', 'frequency'),
+    )
     .option('--weekday <day>', '1 (Monday) to 7, with weekly', choicePart('--weekday', 'weekday'))
     .option('--hour <hour>', 'local hour, 0 to 23', choicePart('--hour', 'hour'))
     .option('--time-zone <zone>', 'IANA time zone of the reader', choicePart('--time-zone', 'timeZone'))
@@ -75,7 +79,7 @@ function registerAdd(group: Command, context: CommandContext): void {
 }
 
 function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'newsletterId'> {
-  const { rhythm = '', weekday = '', hour = '', timeZone = '' } = options
+  const { frequency = '', weekday = '', hour = '', timeZone = '' } = options
   const evidence = options.evidence?.trim() || null
   if ((options.confirmed === true) !== (evidence !== null))
     throw wrongUsage('--confirmed and --evidence belong together: consent without proof is none.')
@@ -84,7 +88,7 @@ function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'n
     name: options.name ?? null,
     locale: options.locale ?? null,
     format: options.format ?? null,
-    choice: readChoice({ rhythm, weekday, hour, timeZone }).parts,
+    choice: readChoice({ frequency, weekday, hour, timeZone }).parts,
     topics: options.topics === undefined ? null : splitTopics(options.topics),
     by: 'administrator',
     confirmed: evidence === null ? null : { evidence, at: null },
@@ -174,7 +178,7 @@ function registerCheck(group: Command, context: CommandContext): void {
 }
 
 function lineOf(one: Listed): string {
-  const time = [one.rhythm, one.weekday, one.hour, one.timeZone].filter((part) => part !== null).join(' ')
+  const time = [one.frequency, one.weekday, one.hour, one.timeZone].filter((part) => part !== null).join(' ')
   return [one.email, one.newsletter, one.state, time, one.topics.join(', ')].join('\t')
 }
 

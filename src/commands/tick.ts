@@ -39,8 +39,8 @@ async function tick(context: CommandContext): Promise<void> {
 
 function describe(report: TickReport): string {
   const { collected, planned, missed, waiting, troubles } = report
-  const slot = (one: { newsletter: string; rhythm: string; slotAt: Temporal.Instant }) =>
-    `${one.newsletter}, ${one.rhythm} of ${one.slotAt}`
+  const slot = (one: { newsletter: string; frequency: string; slotAt: Temporal.Instant }) =>
+    `${one.newsletter}, ${one.frequency} of ${one.slotAt}`
   return [
     `Collected ${collected.sources} sources: ${collected.new} new articles, ${collected.updated} updated, ${collected.failed} failed.`,
     ...planned.map((one) => `Planned edition ${one.edition} (${slot(one)}) for ${one.planned} readers.`),

@@ -12,7 +12,7 @@ const NAMELESS: Reader = {
   name: null,
   tokenVersion: 1,
   since: AT,
-  rhythm: 'weekly',
+  frequency: 'weekly',
   weekday: 1,
   hour: 7,
   zone: 'Europe/Berlin',

@@ -32,7 +32,7 @@ type ClaimedRow = {
   name: string | null
   token_version: number
   confirmed_ms: number | null
-  rhythm: Reader['rhythm']
+  frequency: Reader['frequency']
   weekday: number | null
   hour: number | null
   zone: string
@@ -81,7 +81,7 @@ export async function claimDue(
     select c.*, r.* from (select * from claimed limit 1000) c
     cross join lateral (
       select s.state, p.email, p.name, s.token_version, (extract(epoch from s.confirmed_at) * 1000)::bigint as confirmed_ms,
-        k.rhythm, k.weekday, k.hour, k.zone,
+        k.frequency, k.weekday, k.hour, k.zone,
         (select count(*) from (select from suppression x where x.email_hash = p.email_hash limit 1) one) > 0 as suppressed
       from subscription s join subscriber p on p.id = s.subscriber_id join cohort k on k.id = s.cohort_id
       where s.id = c.subscription_id offset 0
@@ -133,7 +133,7 @@ function read(row: ClaimedRow, lease: Lease): Claimed {
       name: row.name,
       tokenVersion: row.token_version,
       since: row.confirmed_ms === null ? null : Temporal.Instant.fromEpochMilliseconds(row.confirmed_ms),
-      rhythm: row.rhythm,
+      frequency: row.frequency,
       weekday: row.weekday,
       hour: row.hour,
       zone: row.zone,

@@ -64,7 +64,7 @@ const nextDue = (editionId: number | null, now: Temporal.Instant) => sql`
   where e.state = 'sending' and (${editionId}::bigint is null or e.id = ${editionId}) and s.due_at <= ${now.toString()}
     and (s.lease_until is null or s.lease_until <= ${now.toString()})
     and (s.recalled_until is null or s.recalled_until <= ${now.toString()})
-  order by e.rhythm is distinct from 'instant', s.due_at, s.id
+  order by e.frequency is distinct from 'instant', s.due_at, s.id
   limit 1
   for update of s skip locked`
 

@@ -1,4 +1,4 @@
-import type { Rhythm } from '../db/schema/newsletter.ts'
+import type { Frequency } from '../db/schema/newsletter.ts'
 
 /** A made-up subscriber of the demo; all addresses are of example domains (RFC 2606). */
 type DemoReader = {
@@ -7,7 +7,7 @@ type DemoReader = {
   readonly locale: 'de' | 'en'
   /** IANA. */
   readonly timeZone: string
-  readonly rhythm: Rhythm
+  readonly frequency: Frequency
   /** 1 (Monday) to 7 with `weekly`, else null. */
   readonly weekday: number | null
   /** 0 to 23, null with `instant`. */
@@ -16,7 +16,7 @@ type DemoReader = {
   readonly topics: readonly string[]
 }
 
-/** The demo's subscribers: every rhythm, many zones and scripts, some with topics and most without. */
+/** The demo's subscribers: every frequency, many zones and scripts, some with topics and most without. */
 export const DEMO_READERS: readonly DemoReader[] = [
   reader('lena.hoffmann@example.com', 'Lena Hoffmann', 'de', 'Europe/Berlin', daily(7)),
   reader('juergen.gross@example.com', 'Jürgen Groß', 'de', 'Europe/Berlin', daily(6), ['Energie', 'Technik']),
@@ -51,7 +51,7 @@ export const DEMO_READERS: readonly DemoReader[] = [
   ),
 ]
 
-type Timing = Pick<DemoReader, 'rhythm' | 'weekday' | 'hour'>
+type Timing = Pick<DemoReader, 'frequency' | 'weekday' | 'hour'>
 
 function reader(
   email: string,
@@ -65,21 +65,21 @@ function reader(
 }
 
 function instant(): Timing {
-  return { rhythm: 'instant', weekday: null, hour: null }
+  return { frequency: 'instant', weekday: null, hour: null }
 }
 
 function daily(hour: number): Timing {
-  return { rhythm: 'daily', weekday: null, hour }
+  return { frequency: 'daily', weekday: null, hour }
 }
 
 function weekdays(hour: number): Timing {
-  return { rhythm: 'weekdays', weekday: null, hour }
+  return { frequency: 'weekdays', weekday: null, hour }
 }
 
 function weekly(weekday: number, hour: number): Timing {
-  return { rhythm: 'weekly', weekday, hour }
+  return { frequency: 'weekly', weekday, hour }
 }
 
 function monthly(hour: number): Timing {
-  return { rhythm: 'monthly', weekday: null, hour }
+  return { frequency: 'monthly', weekday: null, hour }
 }

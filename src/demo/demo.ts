@@ -35,7 +35,7 @@ const NEWSLETTER = {
   from: 'Die Auslese <auslese@example.org>',
   imprint:
     'Die Auslese · Beispielverlag GmbH · Musterweg 1 · 10115 Berlin\nVerantwortlich: Mara Muster · auslese@example.org',
-  rhythm: 'daily',
+  frequency: 'daily',
   intro: 'Guten Tag! Das Wichtigste aus drei Zeitungen, die es nicht gibt.',
 }
 
@@ -104,7 +104,7 @@ async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, cl
     name: reader.name,
     locale: reader.locale,
     format: null,
-    choice: { rhythm: reader.rhythm, weekday: reader.weekday, hour: reader.hour, zone: reader.timeZone },
+    choice: { frequency: reader.frequency, weekday: reader.weekday, hour: reader.hour, zone: reader.timeZone },
     topics: reader.topics,
     by: 'administrator' as const,
     confirmed: { evidence: EVIDENCE, at: clock.now() },

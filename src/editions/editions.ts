@@ -37,7 +37,7 @@ export async function findNamed(db: Database, { publicId }: EditionNames): Promi
 export async function findPlanning(db: Database, order: PlanOrder): Promise<PlannedEdition | null> {
   const same =
     order.slot !== null
-      ? sql`rhythm = ${order.slot.rhythm} and slot_at = ${order.slot.at.toString()}`
+      ? sql`frequency = ${order.slot.frequency} and slot_at = ${order.slot.at.toString()}`
       : order.key !== null
         ? sql`key = ${order.key}`
         : sql`key is null and slot_at is null and state = 'planning' and only_subscription_id is not distinct from ${order.onlySubscriptionId}::bigint`
@@ -59,8 +59,8 @@ export async function makeEdition(
 ): Promise<PlannedEdition | 'overtaken' | null> {
   const made = await tx.execute<EditionRow>(sql`
     insert into edition
-      (public_id, newsletter_id, rhythm, slot_at, key, only_subscription_id, state, bound_entry_id, nonce, created_at, intro)
-    select ${publicId}, n.id, ${order.slot?.rhythm ?? null}, ${order.slot?.at.toString() ?? null}, ${order.key},
+      (public_id, newsletter_id, frequency, slot_at, key, only_subscription_id, state, bound_entry_id, nonce, created_at, intro)
+    select ${publicId}, n.id, ${order.slot?.frequency ?? null}, ${order.slot?.at.toString() ?? null}, ${order.key},
       ${order.onlySubscriptionId}, 'planning', ${boundEntryId}, ${nonce}, ${now.toString()}, n.intro
     from newsletter n
     where n.id = ${order.newsletterId} and n.state = 'active' and exists (select from planned_selection where enough)
@@ -146,7 +146,7 @@ export async function openAbandoned(db: Database, before: Temporal.Instant, now:
     where e.state = 'planning' and exists (select from newsletter n where n.id = e.newsletter_id and n.state = 'active')
       and case when e.slot_at is null then e.created_at <= ${before.toString()} else not exists (
         select from cohort c
-        where c.newsletter_id = e.newsletter_id and c.rhythm = e.rhythm and c.next_due_at <= e.slot_at
+        where c.newsletter_id = e.newsletter_id and c.frequency = e.frequency and c.next_due_at <= e.slot_at
       ) end
     order by e.id limit 1000`)
   for (const row of rows.rows) {

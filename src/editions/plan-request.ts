@@ -1,7 +1,7 @@
 import type { Temporal } from '../clock.ts'
 
-/** One sending in time: all of a newsletter's cohorts of this rhythm that are due by then are planned as one edition. */
-export type Slot = { readonly rhythm: string; readonly at: Temporal.Instant }
+/** One sending in time: all of a newsletter's cohorts of this frequency that are due by then are planned as one edition. */
+export type Slot = { readonly frequency: string; readonly at: Temporal.Instant }
 
 /** What to plan: a newsletter's slot, or a sending by hand to all or to one. */
 export type PlanOrder = {

@@ -1,19 +1,19 @@
 import type { Temporal } from '../clock.ts'
-import type { Rhythm } from '../db/schema/newsletter.ts'
+import type { Frequency } from '../db/schema/newsletter.ts'
 import { sayDate, sayWeekday } from './dates.ts'
 import { type Locale, phrase } from './locale.ts'
 
 /** How often and when: `weekday` 1 (Monday) to 7, `hour` 0 to 23 in `zone`. */
 type Timing = {
-  readonly rhythm: Rhythm
+  readonly frequency: Frequency
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
 }
 
 /** How often and when a choice brings a digest: `täglich um 7:00 (Europe/Berlin)`. */
-export function sayWhen({ rhythm, weekday, hour, zone }: Timing, locale: Locale): string {
-  return phrase(locale, `rhythm.${rhythm}.when`, {
+export function sayWhen({ frequency, weekday, hour, zone }: Timing, locale: Locale): string {
+  return phrase(locale, `frequency.${frequency}.when`, {
     time: `${hour ?? 0}:00`,
     weekday: sayWeekday(weekday ?? 1, locale),
     zone,

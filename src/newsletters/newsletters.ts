@@ -13,7 +13,7 @@ const MOST_LISTED = 1_000
 const isThere = ne(newsletter.state, 'deleted')
 
 /**
- * Adds a newsletter and its home cohort. Fields: slug, name, from; and locale, zone, hour, replyTo, imprint, rhythm,
+ * Adds a newsletter and its home cohort. Fields: slug, name, from; and locale, zone, hour, replyTo, imprint, frequency,
  * maxArticles, minArticles, graceHours, accent, headlineColour, headlineFont, logoUrl, logoDarkUrl, logoAlt, logoWidth,
  * logoHeight, logoPlace, intro.
  *
@@ -42,7 +42,7 @@ export async function addNewsletter(db: Database, input: FieldInput, now: Tempor
 }
 
 /**
- * Changes the fields given. Another rhythm, hour or zone moves the home; readers keep what they have chosen.
+ * Changes the fields given. Another frequency, hour or zone moves the home; readers keep what they have chosen.
  *
  * @throws CourantError `newsletter.invalid`, `newsletter.unknown`.
  */
@@ -65,7 +65,7 @@ export async function changeNewsletter(
     const rows = await tx.update(newsletter).set(columns).where(eq(newsletter.id, before.id)).returning()
     const after = rows[0] ?? unknown(slug)
     checkLimits(after)
-    const moves = after.rhythm !== before.rhythm || after.hour !== before.hour || after.zone !== before.zone
+    const moves = after.frequency !== before.frequency || after.hour !== before.hour || after.zone !== before.zone
     if (moves) await moveHome(tx, after, now)
     return after
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { RHYTHMS } from '../db/schema/newsletter.ts'
+import { FREQUENCIES } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
 import { readOwnAddress, readSender } from '../mail/addresses/sender.ts'
 import { canonicalZone } from './schedule/time-zone.ts'
@@ -66,7 +66,7 @@ const shape = {
   from,
   replyTo: replyTo.nullable(),
   imprint: optionalText(5_000),
-  rhythm: z.enum(RHYTHMS, `takes one of ${RHYTHMS.join(', ')}`),
+  frequency: z.enum(FREQUENCIES, `takes one of ${FREQUENCIES.join(', ')}`),
   maxArticles: whole(1, MOST_ARTICLES),
   minArticles: whole(1, MOST_ARTICLES),
   graceHours: whole(0, MOST_GRACE_HOURS),
@@ -91,7 +91,7 @@ const added = z.object({
   zone: shape.zone.default('Europe/Berlin'),
   hour: shape.hour.default(7),
   from: shape.from,
-  rhythm: shape.rhythm.default('daily'),
+  frequency: shape.frequency.default('daily'),
 })
 
 /** Whether a newsletter may have this short name. */

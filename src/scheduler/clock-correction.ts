@@ -56,7 +56,7 @@ export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promi
 async function lockAhead(tx: Database, seenUntil: Temporal.Instant, now: Temporal.Instant): Promise<readonly Ahead[]> {
   const at = now.toString()
   const rows = await tx.execute<Ahead>(sql`
-    select c.id, c.newsletter_id as "newsletterId", c.rhythm, c.weekday, c.hour, c.zone,
+    select c.id, c.newsletter_id as "newsletterId", c.frequency, c.weekday, c.hour, c.zone,
       coalesce(c.last_slot_at > ${seenUntil.toString()}, false) as planned, least(n.created_at, ${at}::timestamptz) as since
     from cohort c join newsletter n on n.id = c.newsletter_id
     where c.next_due_at > ${at} order by c.id for update of c`)
@@ -80,15 +80,15 @@ async function moveBack(tx: Database, cohorts: readonly DueCohort[]): Promise<vo
 /** Slots that are over, and for which there is nothing any more: an edition of a slot to come has taken all there is. */
 async function recordSentEarly(tx: Database, cohorts: readonly DueCohort[], now: Temporal.Instant): Promise<void> {
   const due = cohorts.filter(({ dueAt }) => !isAfter(dueAt, now))
-  const early = await tx.execute<{ newsletter_id: number; rhythm: string; slot_at: string }>(sql`
-    select e.newsletter_id, e.rhythm, max(e.slot_at) as slot_at from edition e
+  const early = await tx.execute<{ newsletter_id: number; frequency: string; slot_at: string }>(sql`
+    select e.newsletter_id, e.frequency, max(e.slot_at) as slot_at from edition e
     where e.slot_at > ${now.toString()} and e.created_at > ${now.toString()} and e.state <> 'missed'
-    group by e.newsletter_id, e.rhythm
+    group by e.newsletter_id, e.frequency
     having max(e.bound_entry_id) >= (select coalesce(max(id), 0) from entry n where n.newsletter_id = e.newsletter_id)`)
-  for (const { newsletter_id: id, rhythm, slot_at: slotAt } of early.rows) {
-    const own = due.filter((cohort) => cohort.newsletterId === id && cohort.rhythm === rhythm)
+  for (const { newsletter_id: id, frequency, slot_at: slotAt } of early.rows) {
+    const own = due.filter((cohort) => cohort.newsletterId === id && cohort.frequency === frequency)
     const slots = groupDue(own, now).flatMap(({ at, skipped }) =>
-      [...skipped, at].map((slot) => ({ rhythm, at: slot })),
+      [...skipped, at].map((slot) => ({ frequency, at: slot })),
     )
     const reason = `The clock was ahead: its articles were sent too early, as those of ${Temporal.Instant.from(slotAt)}.`
     await recordMissed(tx, id, slots, reason, now)

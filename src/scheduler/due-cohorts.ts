@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import type { Rhythm } from '../db/schema/newsletter.ts'
+import type { Frequency } from '../db/schema/newsletter.ts'
 import { type Choice, latestSlot } from '../newsletters/schedule/slots.ts'
 
 /** A cohort whose time has come. */
@@ -11,9 +11,9 @@ export type DueCohort = Choice & {
   readonly dueAt: Temporal.Instant
 }
 
-/** Cohorts of one newsletter and rhythm that are planned as one slot. */
+/** Cohorts of one newsletter and frequency that are planned as one slot. */
 export type DueSlot = {
-  readonly rhythm: Rhythm
+  readonly frequency: Frequency
   /** The latest slot of all these cohorts. */
   readonly at: Temporal.Instant
   readonly cohortIds: readonly number[]
@@ -30,7 +30,7 @@ const LEAST_STEP = { milliseconds: 1 }
 /** The due cohorts of active newsletters, the longest due first. */
 export async function findDueCohorts(db: Database, now: Temporal.Instant): Promise<readonly DueCohort[]> {
   const rows = await db.execute<Omit<DueCohort, 'dueAt'> & { dueAt: string }>(sql`
-    select c.id, c.newsletter_id as "newsletterId", c.rhythm, c.weekday, c.hour, c.zone, c.next_due_at as "dueAt"
+    select c.id, c.newsletter_id as "newsletterId", c.frequency, c.weekday, c.hour, c.zone, c.next_due_at as "dueAt"
     from cohort c join newsletter n on n.id = c.newsletter_id
     where c.next_due_at <= ${now.toString()} and n.state = 'active'
     order by c.next_due_at, c.id limit ${MOST_COHORTS}`)
@@ -43,14 +43,14 @@ export async function findDueCohorts(db: Database, now: Temporal.Instant): Promi
  */
 export function groupDue(cohorts: readonly DueCohort[], now: Temporal.Instant): readonly DueSlot[] {
   const dated = cohorts.map((cohort) => ({ cohort, at: slotOf(cohort, now) }))
-  const groups = Map.groupBy(dated, ({ cohort, at }) => `${cohort.rhythm} ${at}`)
+  const groups = Map.groupBy(dated, ({ cohort, at }) => `${cohort.frequency} ${at}`)
   const slots = [...groups.values()].flatMap((group) => {
     const [first] = group
     if (first === undefined) return []
-    const { rhythm } = first.cohort
+    const { frequency } = first.cohort
     const skipped = new Map(group.flatMap((one) => skippedOf(one.cohort, one.at)).map((at) => [`${at}`, at]))
     const latest = [...skipped.values()].sort(Temporal.Instant.compare).reverse().slice(0, MOST_SKIPPED)
-    return [{ rhythm, at: first.at, cohortIds: group.map((one) => one.cohort.id), skipped: latest }]
+    return [{ frequency, at: first.at, cohortIds: group.map((one) => one.cohort.id), skipped: latest }]
   })
   return slots.sort((a, b) => Temporal.Instant.compare(a.at, b.at))
 }
@@ -62,7 +62,7 @@ function slotOf(cohort: DueCohort, now: Temporal.Instant): Temporal.Instant {
 }
 
 function skippedOf(cohort: DueCohort, slot: Temporal.Instant): readonly Temporal.Instant[] {
-  if (cohort.rhythm === 'instant') return cohort.dueAt.equals(slot) ? [] : [cohort.dueAt]
+  if (cohort.frequency === 'instant') return cohort.dueAt.equals(slot) ? [] : [cohort.dueAt]
   const skipped: Temporal.Instant[] = []
   let at = latestSlot(cohort, slot.subtract(LEAST_STEP))
   while (Temporal.Instant.compare(at, cohort.dueAt) >= 0 && skipped.length < MOST_SKIPPED) {

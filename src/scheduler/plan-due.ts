@@ -17,7 +17,7 @@ import { type Newsletter, readNewsletters } from '../newsletters/newsletters.ts'
 import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due-cohorts.ts'
 
 /** A slot, by the newsletter's slug. */
-type NamedSlot = { readonly newsletter: string; readonly rhythm: string; readonly slotAt: Temporal.Instant }
+type NamedSlot = { readonly newsletter: string; readonly frequency: string; readonly slotAt: Temporal.Instant }
 
 /** What became of the slots that were due; those for whose readers nothing is new are in none of the lists. */
 export type Planning = {
@@ -144,13 +144,18 @@ const lateness = ({ graceHours }: Newsletter) =>
   `It was not planned within ${graceHours} hours: the system was down, or the newsletter paused.`
 
 async function missSkipped(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
-  const slots = slot.skipped.map((at) => ({ rhythm: slot.rhythm, at }))
+  const slots = slot.skipped.map((at) => ({ frequency: slot.frequency, at }))
   const reason = lateness(newsletter)
   const recorded = await recordMissed(run.db, newsletter.id, slots, reason, run.clock.now())
   for (const one of recorded) miss(run, newsletter, one, reason)
 }
 
-function miss(run: Run, newsletter: Newsletter, slot: Pick<DueSlot, 'at'> & { rhythm: string }, reason: string): void {
+function miss(
+  run: Run,
+  newsletter: Newsletter,
+  slot: Pick<DueSlot, 'at'> & { frequency: string },
+  reason: string,
+): void {
   const named = { ...nameSlot(newsletter, slot), reason }
   run.work.log.warn(named, 'slot.missed')
   run.report.missed.push(named)
@@ -162,8 +167,8 @@ function wait(run: Run, newsletter: Newsletter, slot: DueSlot, reason: string): 
   run.report.waiting.push(named)
 }
 
-const nameSlot = ({ slug }: Newsletter, { rhythm, at }: { rhythm: string; at: Temporal.Instant }): NamedSlot => ({
+const nameSlot = ({ slug }: Newsletter, { frequency, at }: { frequency: string; at: Temporal.Instant }): NamedSlot => ({
   newsletter: slug,
-  rhythm,
+  frequency,
   slotAt: at,
 })

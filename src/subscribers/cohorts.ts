@@ -14,7 +14,7 @@ const seenAt = (newsletterId: SQL, at: SQL): SQL<number> =>
   sql<number>`(select coalesce(max(id), 0) from entry where newsletter_id = ${newsletterId} and created_at <= ${at})`
 
 /**
- * Finds each placement a cohort with room, or makes it: watermark one rhythm period before its first slot. Their rows,
+ * Finds each placement a cohort with room, or makes it: watermark one frequency period before its first slot. Their rows,
  * and those of the cohorts that readers move `away` from, are then locked until the transaction ends: in id order, as
  * planning does, so that a watermark read from now on holds.
  */
@@ -61,7 +61,7 @@ const wantedRows = (placements: readonly Placement[]) =>
   placements.map(({ newsletterId, choice, count }, n) => ({ n, newsletterId, ...choice, count }))
 
 /** A weekday or hour of null compares as 0 and 24: `is not distinct from` could use neither hash nor index. */
-const sameChoice = sql`c.newsletter_id = w."newsletterId" and c.rhythm = w.rhythm and c.zone = w.zone
+const sameChoice = sql`c.newsletter_id = w."newsletterId" and c.frequency = w.frequency and c.zone = w.zone
       and coalesce(c.weekday, 0) = coalesce(w.weekday, 0) and coalesce(c.hour, 24) = coalesce(w.hour, 24)`
 
 async function addMissing(tx: Database, placements: readonly Placement[], now: Temporal.Instant): Promise<void> {
@@ -70,13 +70,13 @@ async function addMissing(tx: Database, placements: readonly Placement[], now: T
     return { ...row, startAt: startOf(choice, now).toString(), dueAt: nextSlot(choice, now).toString() }
   })
   await tx.execute(sql`
-    insert into cohort (newsletter_id, rhythm, weekday, hour, zone, part, seen_entry_id, next_due_at)
-    select w."newsletterId", w.rhythm, w.weekday, w.hour, w.zone, coalesce(max(c.part) + 1, 0),
+    insert into cohort (newsletter_id, frequency, weekday, hour, zone, part, seen_entry_id, next_due_at)
+    select w."newsletterId", w.frequency, w.weekday, w.hour, w.zone, coalesce(max(c.part) + 1, 0),
       ${seenAt(sql`w."newsletterId"`, sql`w."startAt"`)}, w."dueAt"
-    from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as w ("newsletterId" bigint, rhythm text,
+    from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as w ("newsletterId" bigint, frequency text,
       weekday smallint, hour smallint, zone text, count integer, "startAt" timestamptz, "dueAt" timestamptz)
     left join cohort c on ${sameChoice}
-    group by w."newsletterId", w.rhythm, w.weekday, w.hour, w.zone, w.count, w."startAt", w."dueAt"
+    group by w."newsletterId", w.frequency, w.weekday, w.hour, w.zone, w.count, w."startAt", w."dueAt"
     having coalesce(min(c.members), ${MOST_MEMBERS}) + w.count > ${MOST_MEMBERS}
     order by 1, 2, 5, 4, 3
     on conflict on constraint cohort_choice do nothing`)
@@ -88,7 +88,7 @@ async function findRoom(tx: Database, placements: readonly Placement[]): Promise
     select (select c.id from cohort c where ${sameChoice} and c.members + w.count <= ${MOST_MEMBERS}
       order by c.part limit 1) as id
     from jsonb_to_recordset(${JSON.stringify(wantedRows(placements))}::jsonb) as w (n integer, "newsletterId" bigint,
-      rhythm text, weekday smallint, hour smallint, zone text, count integer)
+      frequency text, weekday smallint, hour smallint, zone text, count integer)
     order by w.n`)
   return found.rows.map((row) => row.id ?? -1)
 }

@@ -107,7 +107,7 @@ async function readPage(db: Database, wanted: SQL | undefined) {
         format: subscriber.format,
         newsletter: newsletter.slug,
         state: subscription.state,
-        rhythm: cohort.rhythm,
+        frequency: cohort.frequency,
         weekday: cohort.weekday,
         hour: cohort.hour,
         timeZone: cohort.zone,

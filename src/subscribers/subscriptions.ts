@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import type { Rhythm } from '../db/schema/newsletter.ts'
+import type { Frequency } from '../db/schema/newsletter.ts'
 import type { Choice } from '../newsletters/schedule/slots.ts'
 import type { SubscriptionState } from './permission.ts'
 
@@ -75,14 +75,14 @@ async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
     state: SubscriptionState
     cohort_id: number
     topics: number[]
-    rhythm: Rhythm
+    frequency: Frequency
     weekday: number | null
     hour: number | null
     zone: string
     never_asked: boolean
   }
   const found = await tx.execute<Row>(sql`
-    select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.rhythm, c.weekday, c.hour, c.zone,
+    select s.id, s.newsletter_id, s.subscriber_id, s.state, s.cohort_id, s.topics, c.frequency, c.weekday, c.hour, c.zone,
       s.state = 'pending' and not exists (select from notice n where n.subscriber_id = s.subscriber_id
         and n.kind in ('confirmation', 'reminder') and n.payload -> 'subscriptionIds' @> to_jsonb(s.id)) as never_asked
     from ${from}
@@ -96,7 +96,7 @@ async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
     cohortId: row.cohort_id,
     topicIds: row.topics,
     neverAsked: row.never_asked,
-    choice: { rhythm: row.rhythm, weekday: row.weekday, hour: row.hour, zone: row.zone },
+    choice: { frequency: row.frequency, weekday: row.weekday, hour: row.hour, zone: row.zone },
   }))
 }
 

@@ -27,7 +27,7 @@ async function addNewsletter(slug: string): Promise<number> {
     .insert(newsletter)
     .values({
       ...{ slug, name: slug, locale: 'de', zone: 'Europe/Berlin', hour: 7, fromAddress: 'a@kurier.example' },
-      ...{ fromName: slug, rhythm: 'daily', createdAt: NOW },
+      ...{ fromName: slug, frequency: 'daily', createdAt: NOW },
     })
     .returning({ id: newsletter.id })
   return row?.id ?? 0

@@ -131,7 +131,7 @@ function digest(
   const links = { browserUrl: PAGE, moreUrl: `${PAGE}/all` }
   const view = composeDigest({ publication, locale, articles: numbered, at: AT, intro: null, ...links, ...facts })
   const since = Temporal.Instant.from('2026-05-03T08:00:00Z')
-  const timing = { locale, zone: publication.zone, rhythm: 'daily', weekday: null, hour: 7, since, at: AT } as const
+  const timing = { locale, zone: publication.zone, frequency: 'daily', weekday: null, hour: 7, since, at: AT } as const
   const reader = { name: '', address: 'leserin@example.net', unsubscribeUrl: 'https://news.example.org/unsubscribe/x' }
   return { name, locale, html: renderDigest(templates, view, { ...reader, ...readerFields(timing) }).html }
 }
@@ -139,9 +139,9 @@ function digest(
 function confirmation(templates: Templates, name: string, locale: Locale, count: number): Sample {
   const { name: title, imprint, zone } = PUBLICATIONS[locale]
   const asked: AskedFor[] = [
-    { name: title, imprint, rhythm: 'daily', weekday: null, hour: 7, zone },
-    { name: 'Landblatt', imprint, rhythm: 'weekly', weekday: 5, hour: 18, zone },
-    { name: 'Die Auslese aus Wissenschaft und Kultur', imprint, rhythm: 'instant', weekday: null, hour: null, zone },
+    { name: title, imprint, frequency: 'daily', weekday: null, hour: 7, zone },
+    { name: 'Landblatt', imprint, frequency: 'weekly', weekday: 5, hour: 18, zone },
+    { name: 'Die Auslese aus Wissenschaft und Kultur', imprint, frequency: 'instant', weekday: null, hour: null, zone },
   ]
   const view = composeConfirmation({
     kind: count === 1 ? 'confirmation' : 'reminder',

@@ -22,8 +22,8 @@ describe('courant newsletter', () => {
         from: 'Haus <haus@verlag.example>',
         replyTo: null,
         imprint: null,
-        rhythm: 'daily',
-        rhythms: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'],
+        frequency: 'daily',
+        frequencies: ['instant', 'daily', 'weekdays', 'weekly', 'monthly'],
         maxArticles: 12,
         minArticles: 1,
         graceHours: 6,
@@ -118,9 +118,11 @@ describe('courant newsletter', () => {
 
   test('a wrong value is wrong usage, and all are named', async () => {
     await courant(...ADD_TAGBLATT)
-    await expect(courant('newsletter', 'set', 'tagblatt', '--hour', '25', '--rhythm', 'hourly')).rejects.toMatchObject({
+    await expect(
+      courant('newsletter', 'set', 'tagblatt', '--hour', '25', '--frequency', 'hourly'),
+    ).rejects.toMatchObject({
       ...wrongUsage,
-      message: expect.stringMatching(/hour.*rhythm/),
+      message: expect.stringMatching(/hour.*frequency/),
     })
     await expect(courant('newsletter', 'add', '--name', 'Tagblatt')).rejects.toMatchObject({ name: 'CommanderError' })
     await expect(courant('newsletter', 'show', 'zwei')).rejects.toMatchObject({ code: 'newsletter.unknown' })

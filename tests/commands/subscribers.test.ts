@@ -18,7 +18,7 @@ describe('courant subscriber', () => {
     await courant(...ADD_TAGBLATT)
     const words = ['--confirmed', '--evidence', 'card', '--name', 'Eva', '--locale', 'en', '--format', 'plain']
     const choice = [
-      '--rhythm',
+      '--frequency',
       'weekly',
       '--weekday',
       '5',
@@ -50,7 +50,7 @@ describe('courant subscriber', () => {
     expect(results).toEqual([{ kind: 'added', ...reader }])
     expect((await courant('subscriber', 'list')).results).toEqual([reader])
     expect((await courant('subscriber', 'add', 'eva@example.com', '--topics', '')).results).toMatchObject([
-      { kind: 'updated', topics: [], rhythm: 'weekly' },
+      { kind: 'updated', topics: [], frequency: 'weekly' },
     ])
   })
 
@@ -65,7 +65,7 @@ describe('courant subscriber', () => {
   })
 
   test.each([
-    ['--rhythm', 'hourly'],
+    ['--frequency', 'hourly'],
     ['--weekday', '8'],
     ['--hour', '24'],
     ['--time-zone', 'Berlin'],
@@ -124,7 +124,7 @@ describe('courant subscriber', () => {
       {
         subscriptions: [
           { newsletter: 'tagblatt', state: 'left', leftAt: NOON.toString(), nextSlotAt: null },
-          { newsletter: 'zwei', state: 'active', rhythm: 'daily', hour: 7, nextSlotAt: NEXT_SLOT.toString() },
+          { newsletter: 'zwei', state: 'active', frequency: 'daily', hour: 7, nextSlotAt: NEXT_SLOT.toString() },
         ],
         consent: ['requested', 'confirmed', 'left', 'requested', 'confirmed'].map((action) => ({ action, ...shown })),
       },

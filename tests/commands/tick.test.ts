@@ -48,7 +48,9 @@ describe('courant tick', () => {
     expect(results).toMatchObject([
       {
         collected: { sources: 0, new: 0 },
-        planned: [{ edition: 1, newsletter: 'tagblatt', rhythm: 'daily', slotAt: '2026-05-05T05:00:00Z', planned: 1 }],
+        planned: [
+          { edition: 1, newsletter: 'tagblatt', frequency: 'daily', slotAt: '2026-05-05T05:00:00Z', planned: 1 },
+        ],
         missed: [],
         notices: 0,
         sent: 1,

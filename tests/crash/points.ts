@@ -7,7 +7,7 @@ export const STATEMENTS = {
   connect: /^select 1$/,
   'find edition': /select id, public_id, state, bound_entry_id from edition where newsletter_id/,
   'read slices': /select id, members, home from cohort/,
-  'lock cohorts': /select id, home, rhythm, weekday, hour, zone from cohort/,
+  'lock cohorts': /select id, home, frequency, weekday, hour, zone from cohort/,
   'lock shares': /order by s\.id for update of s$/,
   'read bound': /select coalesce\(max\(id\), 0\) as bound/,
   'read audience': /planned_(open|reader)/,

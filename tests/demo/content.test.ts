@@ -62,15 +62,15 @@ describe('the content', () => {
 describe('the readers', () => {
   test('are 25 different people at example domains, in zones that exist', () => {
     expect(new Set(DEMO_READERS.map(({ email }) => email)).size).toBe(25)
-    for (const { email, timeZone, rhythm, weekday, hour } of DEMO_READERS) {
+    for (const { email, timeZone, frequency, weekday, hour } of DEMO_READERS) {
       expect(email).toMatch(/^[^@\s]+@example\.(com|net|org)$/)
       expect(NOON.toZonedDateTimeISO(timeZone).timeZoneId).toBe(timeZone)
-      expect([weekday !== null, hour !== null]).toEqual([rhythm === 'weekly', rhythm !== 'instant'])
+      expect([weekday !== null, hour !== null]).toEqual([frequency === 'weekly', frequency !== 'instant'])
     }
   })
 
-  test('have every rhythm, both languages, and often no topics', () => {
-    expect(new Set(DEMO_READERS.map(({ rhythm }) => rhythm)).size).toBe(5)
+  test('have every frequency, both languages, and often no topics', () => {
+    expect(new Set(DEMO_READERS.map(({ frequency }) => frequency)).size).toBe(5)
     expect(new Set(DEMO_READERS.map(({ locale }) => locale)).size).toBe(2)
     expect(DEMO_READERS.filter(({ topics }) => topics.length === 0).length).toBeGreaterThanOrEqual(10)
   })

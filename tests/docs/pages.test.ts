@@ -163,7 +163,7 @@ describe('docs/templates.md', () => {
       kind: 'confirmation',
       locale: 'de',
       look: { accent: '#1a5276', headlineColour: null, headlineFont: 'serif' },
-      asked: [{ name: 'Morgen', imprint: 'Verlag', rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }],
+      asked: [{ name: 'Morgen', imprint: 'Verlag', frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }],
       address: 'eva@example.com',
       confirmUrl: 'https://news.example.org/confirm/x',
     })

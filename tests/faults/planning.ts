@@ -151,7 +151,7 @@ async function judgeSlots(db: Database): Promise<readonly string[]> {
     where state not in ('finished', 'missed')
     union all
     select 'the slot ' || slot_at || ' was missed' from edition
-    where state = 'missed' and (rhythm, slot_at) in (('daily', ${NOON.toString()}), ('weekdays', ${NOON.toString()}))
+    where state = 'missed' and (frequency, slot_at) in (('daily', ${NOON.toString()}), ('weekdays', ${NOON.toString()}))
     union all
     select 'a missed slot was not recorded: there are ' || count(*) from edition where state = 'missed' having count(*) < 3`)
   return found.rows.map(({ what }) => what)

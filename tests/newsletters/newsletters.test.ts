@@ -19,7 +19,7 @@ const { db } = await freshDatabase()
 
 const cohorts = async () => {
   const found = await db.execute(sql`
-    select rhythm, weekday, hour, zone, part, home, seen_entry_id as seen, next_due_at at time zone 'UTC' as due from cohort order by id`)
+    select frequency, weekday, hour, zone, part, home, seen_entry_id as seen, next_due_at at time zone 'UTC' as due from cohort order by id`)
   return found.rows
 }
 
@@ -30,7 +30,7 @@ describe('addNewsletter', () => {
       locale: 'de',
       zone: 'Europe/Berlin',
       hour: 7,
-      rhythm: 'daily',
+      frequency: 'daily',
       fromName: 'Redaktion',
       fromAddress: 'brief@tagblatt.example',
       imprint: null,
@@ -45,7 +45,7 @@ describe('addNewsletter', () => {
 
     expect(await cohorts()).toEqual([
       {
-        rhythm: 'daily',
+        frequency: 'daily',
         weekday: null,
         hour: 7,
         zone: 'Europe/Berlin',
@@ -58,12 +58,12 @@ describe('addNewsletter', () => {
   })
 
   test('a weekly home stands on Monday, an instant one has no hour', async () => {
-    await addTagblatt(db, { rhythm: 'weekly' })
-    await addTagblatt(db, { slug: 'eilig', rhythm: 'instant' })
+    await addTagblatt(db, { frequency: 'weekly' })
+    await addTagblatt(db, { slug: 'eilig', frequency: 'instant' })
 
     expect(await cohorts()).toMatchObject([
-      { rhythm: 'weekly', weekday: 1, hour: 7 },
-      { rhythm: 'instant', weekday: null, hour: null },
+      { frequency: 'weekly', weekday: 1, hour: 7 },
+      { frequency: 'instant', weekday: null, hour: null },
     ])
   })
 
@@ -82,7 +82,7 @@ describe('addNewsletter', () => {
       hour: '24',
       from: 'a@b.example, c@d.example',
       replyTo: 'nobody',
-      rhythm: 'hourly',
+      frequency: 'hourly',
       maxArticles: '0',
       minArticles: '',
       accent: 'blue',
@@ -161,19 +161,19 @@ describe('changeNewsletter', () => {
     expect(reader.rows).toEqual([{ cohort_id: 1 }])
   })
 
-  test('another rhythm moves the home to the cohort readers have made already, and back', async () => {
+  test('another frequency moves the home to the cohort readers have made already, and back', async () => {
     const tagblatt = await addTagblatt(db)
-    await subscribe(db, wish(tagblatt, 'a@example.com', choosing({ rhythm: 'weekly' })), NOON)
+    await subscribe(db, wish(tagblatt, 'a@example.com', choosing({ frequency: 'weekly' })), NOON)
 
-    await changeNewsletter(db, 'tagblatt', { rhythm: 'weekly' }, NOON)
+    await changeNewsletter(db, 'tagblatt', { frequency: 'weekly' }, NOON)
     expect(await cohorts()).toMatchObject([
-      { rhythm: 'daily', home: false },
-      { rhythm: 'weekly', home: true },
+      { frequency: 'daily', home: false },
+      { frequency: 'weekly', home: true },
     ])
-    await changeNewsletter(db, 'tagblatt', { rhythm: 'daily' }, NOON)
+    await changeNewsletter(db, 'tagblatt', { frequency: 'daily' }, NOON)
     expect(await cohorts()).toMatchObject([
-      { rhythm: 'daily', home: true },
-      { rhythm: 'weekly', home: false },
+      { frequency: 'daily', home: true },
+      { frequency: 'weekly', home: false },
     ])
   })
 

@@ -34,8 +34,8 @@ async function open(choice: Partial<Choice> = {}, fields: Record<string, unknown
 }
 
 const publish = (tagblatt: Newsletter, time: string) => addEntry(db, tagblatt, at(time))
-const statesOf = async (rhythm = 'daily', until = '2026-06-30') => {
-  const slots = (await readSlots(db)).filter((one) => one.rhythm === rhythm && one.slot < until)
+const statesOf = async (frequency = 'daily', until = '2026-06-30') => {
+  const slots = (await readSlots(db)).filter((one) => one.frequency === frequency && one.slot < until)
   return Object.fromEntries(slots.map(({ slot, state }) => [slot, state]))
 }
 const reasonsOf = async () =>
@@ -144,20 +144,20 @@ describe('after the clock ran ahead and came back', () => {
   })
 
   test.each([
-    ['weekly', { rhythm: 'weekly', weekday: 2 }, TUESDAY_SLOT],
-    ['weekdays', { rhythm: 'weekdays' }, TUESDAY_SLOT],
-    ['monthly', { rhythm: 'monthly' }, '2026-06-01T05:00:00Z'],
-  ] as const)('by years, a %s slot of that hour is sent', async (rhythm, choice, slot) => {
+    ['weekly', { frequency: 'weekly', weekday: 2 }, TUESDAY_SLOT],
+    ['weekdays', { frequency: 'weekdays' }, TUESDAY_SLOT],
+    ['monthly', { frequency: 'monthly' }, '2026-06-01T05:00:00Z'],
+  ] as const)('by years, a %s slot of that hour is sent', async (frequency, choice, slot) => {
     const { tagblatt, first, received } = await open(choice, {}, at(slot).subtract({ minutes: 30 }).toString())
     await tickAt(at(slot).add({ hours: 24 * 7 * 200, minutes: 31 }))
     const second = await publish(tagblatt, at(slot).subtract({ minutes: 10 }).toString())
     await tickAt(at(slot).add({ minutes: 10 }))
-    expect(await statesOf(rhythm)).toMatchObject({ [slot]: 'finished' })
+    expect(await statesOf(frequency)).toMatchObject({ [slot]: 'finished' })
     expect(flat(await received())).toEqual([first, second])
   })
 
   test('by years, an instant alert comes at once and not with the next window', async () => {
-    const { tagblatt, received } = await open({ rhythm: 'instant' })
+    const { tagblatt, received } = await open({ frequency: 'instant' })
     const before = await received()
     await tickAt('2029-05-05T05:31:00Z')
     const second = await publish(tagblatt, '2026-05-05T04:50:00Z')
@@ -206,7 +206,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   const later = ahead.add({ minutes: 30 }).toString()
   await db.execute(sql`update delivery set state = 'deferred', retry_at = ${later}`)
   await db.execute(sql`update share set due_at = ${later}, deferred = 1`)
-  const choice = { rhythm: null, weekday: null, hour: null, zone: null }
+  const choice = { frequency: null, weekday: null, hour: null, zone: null }
   const wish = {
     newsletterId: tagblatt.id,
     name: null,

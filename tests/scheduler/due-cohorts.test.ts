@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import type { Rhythm } from '../../src/db/schema/newsletter.ts'
+import type { Frequency } from '../../src/db/schema/newsletter.ts'
 import { type Choice, latestSlot, nextSlot } from '../../src/newsletters/schedule/slots.ts'
 import { type DueCohort, groupDue } from '../../src/scheduler/due-cohorts.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
 const BERLIN = 'Europe/Berlin'
 
-/** What holds, rhythm, weekday, hour, zone, now (UTC), the latest slot (UTC). */
-const LATEST: readonly (readonly [string, Rhythm, number | null, number | null, string, string, string])[] = [
+/** What holds, frequency, weekday, hour, zone, now (UTC), the latest slot (UTC). */
+const LATEST: readonly (readonly [string, Frequency, number | null, number | null, string, string, string])[] = [
   ['at the slot itself', 'daily', null, 7, BERLIN, '2025-01-15T06:00Z', '2025-01-15T06:00Z'],
   ['a moment before: yesterday’s', 'daily', null, 7, BERLIN, '2025-01-15T05:59:59.999Z', '2025-01-14T06:00Z'],
   ['hours later', 'daily', null, 7, BERLIN, '2025-01-15T23:00Z', '2025-01-15T06:00Z'],
@@ -26,8 +26,8 @@ const LATEST: readonly (readonly [string, Rhythm, number | null, number | null, 
 ]
 
 describe('latestSlot', () => {
-  test.each(LATEST)('%s', (_, rhythm, weekday, hour, zone, now, slot) => {
-    const choice: Choice = { rhythm, weekday, hour, zone }
+  test.each(LATEST)('%s', (_, frequency, weekday, hour, zone, now, slot) => {
+    const choice: Choice = { frequency, weekday, hour, zone }
     expect(`${latestSlot(choice, at(now))}`).toBe(`${at(slot)}`)
     const next = nextSlot(choice, at(now))
     expect(`${latestSlot(choice, next)}`).toBe(`${next}`)
@@ -35,11 +35,11 @@ describe('latestSlot', () => {
 })
 
 let ids = 0
-const due = (hour: number | null, zone: string, dueAt: string, rhythm: Rhythm = 'daily'): DueCohort => ({
+const due = (hour: number | null, zone: string, dueAt: string, frequency: Frequency = 'daily'): DueCohort => ({
   id: ++ids,
   newsletterId: 1,
-  rhythm,
-  weekday: rhythm === 'weekly' ? 1 : null,
+  frequency,
+  weekday: frequency === 'weekly' ? 1 : null,
   hour,
   zone,
   dueAt: at(dueAt),
@@ -48,15 +48,15 @@ const group = (now: string, ...cohorts: readonly DueCohort[]) =>
   groupDue(cohorts, at(now)).map((slot) => ({ ...slot, at: `${slot.at}`, skipped: slot.skipped.map(String) }))
 
 describe('groupDue', () => {
-  test('puts cohorts of one rhythm whose slot is one instant together, earlier slots first', () => {
+  test('puts cohorts of one frequency whose slot is one instant together, earlier slots first', () => {
     const berlin = due(7, BERLIN, '2025-01-15T06:00Z')
     const london = due(6, 'Europe/London', '2025-01-15T06:00Z')
     const kolkata = due(11, 'Asia/Kolkata', '2025-01-15T05:30Z')
     const weekly = { ...due(7, BERLIN, '2025-01-15T06:00Z', 'weekly'), weekday: 3 }
     expect(group('2025-01-15T06:00:40Z', berlin, london, kolkata, weekly)).toEqual([
-      { rhythm: 'daily', at: '2025-01-15T05:30:00Z', cohortIds: [kolkata.id], skipped: [] },
-      { rhythm: 'daily', at: '2025-01-15T06:00:00Z', cohortIds: [berlin.id, london.id], skipped: [] },
-      { rhythm: 'weekly', at: '2025-01-15T06:00:00Z', cohortIds: [weekly.id], skipped: [] },
+      { frequency: 'daily', at: '2025-01-15T05:30:00Z', cohortIds: [kolkata.id], skipped: [] },
+      { frequency: 'daily', at: '2025-01-15T06:00:00Z', cohortIds: [berlin.id, london.id], skipped: [] },
+      { frequency: 'weekly', at: '2025-01-15T06:00:00Z', cohortIds: [weekly.id], skipped: [] },
     ])
   })
 
@@ -65,7 +65,7 @@ describe('groupDue', () => {
     const later = due(6, 'Europe/London', '2025-01-14T06:00Z')
     expect(group('2025-01-15T09:00Z', early, later)).toEqual([
       {
-        rhythm: 'daily',
+        frequency: 'daily',
         at: '2025-01-15T06:00:00Z',
         cohortIds: [early.id, later.id],
         skipped: ['2025-01-14T06:00:00Z', '2025-01-13T06:00:00Z', '2025-01-12T06:00:00Z'],

@@ -23,11 +23,13 @@ describe('a slot', () => {
     expect(await planAt('2026-05-05T04:59:59.999Z')).toEqual({ planned: [], missed: [], waiting: [] })
 
     const { planned } = await planAt(TUESDAY_SLOT)
-    expect(planned).toMatchObject([{ newsletter: 'tagblatt', rhythm: 'daily', slotAt: at(TUESDAY_SLOT), planned: 1 }])
+    expect(planned).toMatchObject([
+      { newsletter: 'tagblatt', frequency: 'daily', slotAt: at(TUESDAY_SLOT), planned: 1 },
+    ])
     expect(await readReceived(db, reader)).toEqual([[entry]])
     expect(await dueTimes()).toEqual([WEDNESDAY_SLOT])
     expect((await planAt('2026-05-05T05:01:00Z')).planned).toEqual([])
-    expect(await readSlots(db)).toEqual([{ rhythm: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
+    expect(await readSlots(db)).toEqual([{ frequency: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
   })
 
   test('without anything new makes no edition, but moves on', async () => {
@@ -56,13 +58,13 @@ describe('a slot', () => {
     for (const reader of readers) expect(await readReceived(db, reader)).toEqual([[entry]])
   })
 
-  test('of another rhythm is an edition of its own', async () => {
+  test('of another frequency is an edition of its own', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
-    await addReader(db, tagblatt, 'tom', { rhythm: 'weekdays' }, MONDAY)
+    await addReader(db, tagblatt, 'tom', { frequency: 'weekdays' }, MONDAY)
     await addEntry(db, tagblatt, MONDAY)
     await planAt(TUESDAY_SLOT)
-    expect((await readSlots(db)).map(({ rhythm, readers }) => [rhythm, readers])).toEqual([
+    expect((await readSlots(db)).map(({ frequency, readers }) => [frequency, readers])).toEqual([
       ['daily', 1],
       ['weekdays', 1],
     ])
@@ -72,11 +74,11 @@ describe('a slot', () => {
     const tagblatt = await addTagblatt(db)
     await addEntry(db, tagblatt, MONDAY)
     await db.execute(sql`
-      insert into cohort (newsletter_id, rhythm, hour, zone, next_due_at)
+      insert into cohort (newsletter_id, frequency, hour, zone, next_due_at)
       values (${tagblatt.id}, 'daily', 5, 'Etc/UTC', ${TUESDAY_SLOT}), (${tagblatt.id}, 'weekdays', 5, 'Etc/UTC', ${TUESDAY_SLOT})`)
     await planAt(TUESDAY_SLOT)
-    const editions = await db.execute(sql`select rhythm, home, state from edition`)
-    expect(editions.rows).toEqual([{ rhythm: 'daily', home: true, state: 'finished' }])
+    const editions = await db.execute(sql`select frequency, home, state from edition`)
+    expect(editions.rows).toEqual([{ frequency: 'daily', home: true, state: 'finished' }])
     const cohorts = await db.execute(
       sql`select seen_entry_id as seen, next_due_at > ${TUESDAY_SLOT} as later from cohort`,
     )
@@ -106,7 +108,7 @@ describe('a system that was down', () => {
     const { reader, entry } = await addEva(db)
     await planAt('2026-05-05T10:00:00Z')
     await planAt('2026-05-05T10:01:00Z')
-    expect(await readSlots(db)).toEqual([{ rhythm: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
+    expect(await readSlots(db)).toEqual([{ frequency: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
     expect(await readReceived(db, reader)).toEqual([[entry]])
     expect(await dueTimes()).toEqual([WEDNESDAY_SLOT])
   })
@@ -120,8 +122,8 @@ describe('a system that was down', () => {
     const second = await addEntry(db, tagblatt, at('2026-05-05T13:00:00Z'))
     await planAt(WEDNESDAY_SLOT)
     expect(await readSlots(db)).toEqual([
-      { rhythm: 'daily', slot: TUESDAY_SLOT, state: 'missed', readers: 0 },
-      { rhythm: 'daily', slot: WEDNESDAY_SLOT, state: 'sending', readers: 1 },
+      { frequency: 'daily', slot: TUESDAY_SLOT, state: 'missed', readers: 0 },
+      { frequency: 'daily', slot: WEDNESDAY_SLOT, state: 'sending', readers: 1 },
     ])
     expect(await readReceived(db, reader)).toEqual([[second, first]])
   })
@@ -160,13 +162,13 @@ describe('a system that was down', () => {
 
   test('for a whole day has missed one window of instant alerts, and alerts once', async () => {
     const tagblatt = await addTagblatt(db)
-    const reader = await addReader(db, tagblatt, 'eva', { rhythm: 'instant' }, MONDAY)
+    const reader = await addReader(db, tagblatt, 'eva', { frequency: 'instant' }, MONDAY)
     await addEntry(db, tagblatt, MONDAY.subtract({ hours: 1 }))
     await planAt('2026-05-04T12:05:30Z')
     await sendAll(db)
     const late = await addEntry(db, tagblatt, MONDAY.add({ hours: 2 }))
     await planAt('2026-05-05T12:07:00Z')
-    expect((await readSlots(db)).filter(({ rhythm }) => rhythm === 'instant')).toMatchObject([
+    expect((await readSlots(db)).filter(({ frequency }) => frequency === 'instant')).toMatchObject([
       { slot: '2026-05-04T12:05:00Z', readers: 1 },
       { slot: '2026-05-04T12:10:00Z', state: 'missed' },
       { slot: '2026-05-05T12:05:00Z', readers: 1 },
@@ -218,7 +220,7 @@ describe('a newsletter', () => {
 })
 
 describe('a reader', () => {
-  test('who confirms between two slots gets a first digest that starts one rhythm period before it', async () => {
+  test('who confirms between two slots gets a first digest that starts one frequency period before it', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
     const before = await addEntry(db, tagblatt, at('2026-05-05T04:59:00Z'))
@@ -226,7 +228,7 @@ describe('a reader', () => {
     await sendAll(db)
     const morning = await addEntry(db, tagblatt, at('2026-05-05T06:00:00Z'))
     const late = await addReader(db, tagblatt, 'tom', {}, at('2026-05-05T09:00:00Z'))
-    const weekly = await addReader(db, tagblatt, 'ida', { rhythm: 'weekly', weekday: 3 }, at('2026-05-05T09:00:00Z'))
+    const weekly = await addReader(db, tagblatt, 'ida', { frequency: 'weekly', weekday: 3 }, at('2026-05-05T09:00:00Z'))
     const evening = await addEntry(db, tagblatt, at('2026-05-05T18:00:00Z'))
     await planAt(WEDNESDAY_SLOT)
     expect(await readReceived(db, late)).toEqual([[evening, morning]])
@@ -249,9 +251,9 @@ describe('a reader', () => {
     const tagblatt = await addTagblatt(db)
     await addEntry(db, tagblatt, at('2026-05-03T10:00:00Z'))
     const recent = await addEntry(db, tagblatt, at('2026-05-04T10:00:00Z'))
-    const first = await addReader(db, tagblatt, 'eva', { rhythm: 'instant' }, MONDAY)
+    const first = await addReader(db, tagblatt, 'eva', { frequency: 'instant' }, MONDAY)
     await planAt('2026-05-04T12:05:00Z')
-    const second = await addReader(db, tagblatt, 'tom', { rhythm: 'instant' }, MONDAY.add({ minutes: 6 }))
+    const second = await addReader(db, tagblatt, 'tom', { frequency: 'instant' }, MONDAY.add({ minutes: 6 }))
     await planAt('2026-05-04T12:10:00Z')
     await planAt('2026-05-04T12:15:00Z')
     expect(await readReceived(db, first)).toEqual([[recent]])

@@ -15,7 +15,7 @@ const tagblatt = await addTagblatt(db, { hour: 2 }, start)
 const readers = [
   await addReader(db, tagblatt, 'eva', {}, start),
   await addReader(db, tagblatt, 'kiri', { zone: 'Pacific/Kiritimati', hour: 15 }, start),
-  await addReader(db, tagblatt, 'john', { rhythm: 'weekly', weekday: 7, zone: 'America/St_Johns', hour: 0 }, start),
+  await addReader(db, tagblatt, 'john', { frequency: 'weekly', weekday: 7, zone: 'America/St_Johns', hour: 0 }, start),
 ]
 for (let hour = 0; hour < 48; hour++) {
   if (hour % 8 === 0) await addEntry(db, tagblatt, start.add({ hours: hour }))

@@ -78,7 +78,7 @@ describe('a scheduler that is slow', () => {
     const entry = await addEntry(db, tagblatt, at('2026-05-05T05:00:30Z'))
     const order = orderForSlot(
       tagblatt,
-      { rhythm: 'daily', at: at(TUESDAY_SLOT) },
+      { frequency: 'daily', at: at(TUESDAY_SLOT) },
       cohorts.rows.map(({ id }) => id),
     )
     const clock = handClock(at('2026-05-05T05:01:00Z'))

@@ -23,9 +23,9 @@ const CHOICES: Readonly<Record<string, Partial<Choice>>> = {
   berlin: {},
   utc: { zone: 'Etc/UTC', hour: 5 },
   neufundland: { zone: 'America/St_Johns', hour: 23 },
-  kiribati: { rhythm: 'weekdays', zone: 'Pacific/Kiritimati', hour: 2 },
-  donnerstags: { rhythm: 'weekly', weekday: 4 },
-  sofort: { rhythm: 'instant' },
+  kiribati: { frequency: 'weekdays', zone: 'Pacific/Kiritimati', hour: 2 },
+  donnerstags: { frequency: 'weekly', weekday: 4 },
+  sofort: { frequency: 'instant' },
 }
 
 type Step =
@@ -92,7 +92,7 @@ test('each article reaches each reader exactly once, however the clock jumps and
       for (const reader of readers) received.push((await readReceived(db, reader)).flat().sort((a, b) => a - b))
       expect(received).toEqual(readers.map(() => entries))
       const twice = await db.execute(sql`
-        select rhythm, slot_at from edition group by newsletter_id, rhythm, slot_at having count(*) > 1`)
+        select frequency, slot_at from edition group by newsletter_id, frequency, slot_at having count(*) > 1`)
       expect(twice.rows).toEqual([])
     }),
     { numRuns: 10 },

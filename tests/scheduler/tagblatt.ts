@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { RHYTHMS } from '../../src/db/schema/newsletter.ts'
+import { FREQUENCIES } from '../../src/db/schema/newsletter.ts'
 import { addNewsletter, type Newsletter } from '../../src/newsletters/newsletters.ts'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
 import type { PlanWork } from '../../src/scheduler/plan-due.ts'
@@ -53,7 +53,7 @@ export async function addReaders(
     name: null,
     locale: null,
     format: null,
-    choice: { rhythm: null, weekday: null, hour: null, zone: null, ...choice },
+    choice: { frequency: null, weekday: null, hour: null, zone: null, ...choice },
     topics: null,
     by: 'administrator' as const,
     confirmed: { evidence: 'a card', at: null },
@@ -93,7 +93,7 @@ export async function addEntry(db: Database, newsletter: Newsletter, time: Tempo
 
 /** An edition of a slot as a test looks at it. */
 export type SlotRow = {
-  readonly rhythm: string
+  readonly frequency: string
   readonly slot: string
   readonly state: string
   readonly readers: number
@@ -102,8 +102,8 @@ export type SlotRow = {
 /** The editions of slots in the order of their slots. */
 export async function readSlots(db: Database): Promise<readonly SlotRow[]> {
   const rows = await db.execute<Omit<SlotRow, 'slot'> & { slot_at: string }>(sql`
-    select rhythm, slot_at, state, (select count(*) from delivery d where d.edition_id = e.id) as readers
-    from edition e where slot_at is not null order by e.slot_at, array_position(${sql.param([...RHYTHMS])}::text[], rhythm), id`)
+    select frequency, slot_at, state, (select count(*) from delivery d where d.edition_id = e.id) as readers
+    from edition e where slot_at is not null order by e.slot_at, array_position(${sql.param([...FREQUENCIES])}::text[], frequency), id`)
   return rows.rows.map(({ slot_at, ...row }) => ({ ...row, slot: Temporal.Instant.from(slot_at).toString() }))
 }
 

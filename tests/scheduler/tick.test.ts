@@ -61,7 +61,14 @@ describe('a tick', () => {
       expired: 0,
       collected: { sources: 1, fetched: 1, unchanged: 0, failed: 0, held: 0, new: 2, updated: 0 },
       planned: [
-        { edition: 1, newsletter: 'tagblatt', rhythm: 'daily', slotAt: at(TUESDAY_SLOT), state: 'sending', planned: 1 },
+        {
+          edition: 1,
+          newsletter: 'tagblatt',
+          frequency: 'daily',
+          slotAt: at(TUESDAY_SLOT),
+          state: 'sending',
+          planned: 1,
+        },
       ],
       missed: [],
       waiting: [],
@@ -74,7 +81,7 @@ describe('a tick', () => {
       troubles: [],
     })
     expect(smtp.messages[0]?.raw.toString()).toContain('Titel a')
-    expect(await readSlots(db)).toEqual([{ rhythm: 'daily', slot: TUESDAY_SLOT, state: 'finished', readers: 1 }])
+    expect(await readSlots(db)).toEqual([{ frequency: 'daily', slot: TUESDAY_SLOT, state: 'finished', readers: 1 }])
     expect(String(await readBeat(db))).toBe(TUESDAY_SLOT)
   })
 
@@ -99,7 +106,7 @@ describe('a tick', () => {
     const { tagblatt } = await addEva(db)
     const { subscribe } = await import('../../src/subscribers/signup/subscribe.ts')
     const wish = { newsletterId: tagblatt.id, name: null, locale: null, format: null, topics: null, confirmed: null }
-    const choice = { rhythm: null, weekday: null, hour: null, zone: null }
+    const choice = { frequency: null, weekday: null, hour: null, zone: null }
     await subscribe(db, { ...wish, email: 'neu@leser.example', choice, by: 'reader' }, at(TUESDAY_SLOT))
     const report = await tickAt(TUESDAY_SLOT)
     expect(report).toMatchObject({ notices: 1, sent: 1 })
@@ -194,7 +201,7 @@ describe('sources', () => {
   test('of a newsletter that is paused, or of a cohort nobody is in, keep to their own times', async () => {
     const tagblatt = await addTagblatt(db, { hour: 20 })
     await db.execute(sql`
-      insert into cohort (newsletter_id, rhythm, hour, zone, next_due_at)
+      insert into cohort (newsletter_id, frequency, hour, zone, next_due_at)
       values (${tagblatt.id}, 'daily', 7, 'Europe/Berlin', ${TUESDAY_SLOT})`)
     const paused = await addTagblatt(db, { slug: 'pause' })
     await db.execute(sql`update newsletter set state = 'paused' where id = ${paused.id}`)

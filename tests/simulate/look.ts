@@ -7,7 +7,7 @@ export type Sub = {
   readonly newsletterId: number
   readonly address: string
   readonly state: string
-  readonly rhythm: string
+  readonly frequency: string
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
@@ -30,7 +30,7 @@ export type Edition = {
   readonly id: number
   readonly newsletterId: number
   readonly publicId: string
-  readonly rhythm: string | null
+  readonly frequency: string | null
   readonly slotMs: number | null
   readonly state: string
   readonly createdMs: number
@@ -48,7 +48,7 @@ export type Newsletter = {
   readonly id: number
   readonly slug: string
   readonly state: string
-  readonly rhythm: string
+  readonly frequency: string
   readonly weekday: null
   readonly hour: number
   readonly zone: string
@@ -83,7 +83,7 @@ export async function lookAt(db: Database, open: readonly number[], after: numbe
   const found = await db.execute<{ look: Look }>(sql`
     select jsonb_build_object(
       'subs', ${all(sql`
-        select s.id, s.newsletter_id as "newsletterId", p.email as address, s.state, c.rhythm, c.weekday, c.hour, c.zone,
+        select s.id, s.newsletter_id as "newsletterId", p.email as address, s.state, c.frequency, c.weekday, c.hour, c.zone,
           s.topics, coalesce(s.seen_entry_id, c.seen_entry_id) as seen, s.confirmed_at is not null as confirmed,
           exists (select from suppression x where x.email_hash = p.email_hash) as suppressed,
           exists (select from suppression x where x.email_hash = p.email_hash and x.reason <> 'bounced') as barred
@@ -93,7 +93,7 @@ export async function lookAt(db: Database, open: readonly number[], after: numbe
           ${ms('e.created_at')} as "atMs"
         from entry e join article a on a.id = e.article_id where a.state = 'visible' order by e.id`)},
       'editions', ${all(sql`
-        select id, newsletter_id as "newsletterId", public_id as "publicId", rhythm, ${ms('slot_at')} as "slotMs", state,
+        select id, newsletter_id as "newsletterId", public_id as "publicId", frequency, ${ms('slot_at')} as "slotMs", state,
           ${ms('created_at')} as "createdMs"
         from edition order by id`)},
       'deliveries', ${all(sql`
@@ -101,7 +101,7 @@ export async function lookAt(db: Database, open: readonly number[], after: numbe
           v.entry_ids as entries
         from delivery d join variant v on v.id = d.variant_id where ${mine('d')} order by d.edition_id, d.seq`)},
       'newsletters', ${all(sql`
-        select id, slug, state, rhythm, case when rhythm = 'weekly' then 1 end as weekday, hour, zone,
+        select id, slug, state, frequency, case when frequency = 'weekly' then 1 end as weekday, hour, zone,
           min_articles as "minArticles", grace_hours as "graceHours"
         from newsletter order by id`)},
       'notices', (select count(*) from notice where state in ('queued', 'sending')),

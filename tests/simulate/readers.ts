@@ -35,7 +35,7 @@ export function askOf(world: World, db: Database, { reader, choice, topics }: De
 
 function choiceOf({ scene }: World, choice: number) {
   const wanted = pickOf(scene.choices, choice)
-  return wanted === undefined ? { rhythm: null, weekday: null, hour: null, zone: null } : { ...wanted }
+  return wanted === undefined ? { frequency: null, weekday: null, hour: null, zone: null } : { ...wanted }
 }
 
 /** An administrator writes down what a reader said, with proof (`enrol`), or moves who is there. */

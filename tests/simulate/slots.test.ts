@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
-import { RHYTHMS } from '../../src/db/schema/newsletter.ts'
+import { FREQUENCIES } from '../../src/db/schema/newsletter.ts'
 import { type Choice, latestSlot } from '../../src/newsletters/schedule/slots.ts'
 import { throwDice } from './dice.ts'
 import { lastDue } from './slots.ts'
@@ -17,10 +17,10 @@ test('what a choice means is the same in plain words as in the product', () => {
   const dice = throwDice(7)
   const start = Temporal.Instant.from('2026-01-01T00:00:00Z')
   for (let count = 0; count < 400; count += 1) {
-    const rhythm = RHYTHMS[dice.below(RHYTHMS.length)] ?? 'daily'
-    const weekday = rhythm === 'weekly' ? 1 + dice.below(7) : null
-    const hour = rhythm === 'instant' ? null : dice.below(24)
-    const choice: Choice = { rhythm, weekday, hour, zone: dice.pick(ZONES) }
+    const frequency = FREQUENCIES[dice.below(FREQUENCIES.length)] ?? 'daily'
+    const weekday = frequency === 'weekly' ? 1 + dice.below(7) : null
+    const hour = frequency === 'instant' ? null : dice.below(24)
+    const choice: Choice = { frequency, weekday, hour, zone: dice.pick(ZONES) }
     const at = start.add({ minutes: dice.below(365 * 24 * 60) })
     expect([choice, lastDue(choice, at.epochMilliseconds)]).toEqual([choice, latestSlot(choice, at).epochMilliseconds])
   }

@@ -5,7 +5,7 @@ import { Temporal } from '../../src/clock.ts'
  * to what the wall shows is asked of the time zones, never the way back.
  */
 export type Wanted = {
-  readonly rhythm: string
+  readonly frequency: string
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
@@ -42,15 +42,15 @@ function momentOf(date: Temporal.PlainDate, hour: number, zone: string): number 
 }
 
 /** `weekdays` are Monday to Friday, `weekly` comes on one day of the week, `monthly` on the 1st, `daily` every day. */
-function isDayOf({ rhythm, weekday }: Wanted, date: Temporal.PlainDate): boolean {
-  if (rhythm === 'weekdays') return date.dayOfWeek <= 5
-  if (rhythm === 'weekly') return date.dayOfWeek === (weekday ?? 1)
-  return rhythm === 'monthly' ? date.day === 1 : true
+function isDayOf({ frequency, weekday }: Wanted, date: Temporal.PlainDate): boolean {
+  if (frequency === 'weekdays') return date.dayOfWeek <= 5
+  if (frequency === 'weekly') return date.dayOfWeek === (weekday ?? 1)
+  return frequency === 'monthly' ? date.day === 1 : true
 }
 
 /** The last moment, up to `ms`, at which this reader's digest was due. `instant`: the last full five minutes. */
 export function lastDue(wanted: Wanted, ms: number): number {
-  if (wanted.rhythm === 'instant') return Math.floor(ms / WINDOW_MS) * WINDOW_MS
+  if (wanted.frequency === 'instant') return Math.floor(ms / WINDOW_MS) * WINDOW_MS
   let date = wallAt(ms + DAY_MS, wanted.zone).toPlainDate()
   for (;;) {
     if (isDayOf(wanted, date)) {
@@ -61,9 +61,9 @@ export function lastDue(wanted: Wanted, ms: number): number {
   }
 }
 
-/** What is older than this a reader who begins at `ms` does not get: one rhythm period before their first slot. */
+/** What is older than this a reader who begins at `ms` does not get: one frequency period before their first slot. */
 export function startsAfter(wanted: Wanted, ms: number): number {
-  return wanted.rhythm === 'instant' ? ms - DAY_MS : lastDue(wanted, ms)
+  return wanted.frequency === 'instant' ? ms - DAY_MS : lastDue(wanted, ms)
 }
 
 /** Whether a digest of this choice is due at this very moment. */

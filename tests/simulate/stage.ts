@@ -18,9 +18,9 @@ export type Scene = {
   readonly choices: readonly Choice[]
   readonly addresses: readonly string[]
 }
-export type Choice = Wanted & { readonly rhythm: (typeof RHYTHMS)[number] }
+export type Choice = Wanted & { readonly frequency: (typeof FREQUENCIES)[number] }
 
-const RHYTHMS = ['daily', 'daily', 'daily', 'weekdays', 'weekly', 'monthly', 'instant'] as const
+const FREQUENCIES = ['daily', 'daily', 'daily', 'weekdays', 'weekly', 'monthly', 'instant'] as const
 /** Days on which clocks change, here or there, or nothing happens at all. */
 const STARTS = ['2026-03-05', '2026-03-24', '2026-05-04', '2026-10-10', '2026-10-28', '2026-12-20'] as const
 const ZONES = [
@@ -33,15 +33,15 @@ const READERS = 9
 export function chooseScene(dice: Dice): Scene {
   const startMs = Temporal.Instant.from(`${dice.pick(STARTS)}T00:00:00Z`).epochMilliseconds
   const choices = Array.from({ length: 5 }, (_, index): Choice => {
-    const rhythm = index === 0 ? 'daily' : (RHYTHMS[dice.below(RHYTHMS.length)] ?? 'daily')
+    const frequency = index === 0 ? 'daily' : (FREQUENCIES[dice.below(FREQUENCIES.length)] ?? 'daily')
     const zone = index === 0 ? 'Europe/Berlin' : dice.pick(ZONES)
     const moment = startMs + dice.pick(SLOT_HOURS) * 3_600_000
     const { hour } = Temporal.Instant.fromEpochMilliseconds(moment).toZonedDateTimeISO(zone)
     return {
-      rhythm,
+      frequency,
       zone,
-      hour: rhythm === 'instant' ? null : hour,
-      weekday: rhythm === 'weekly' ? 1 + dice.below(7) : null,
+      hour: frequency === 'instant' ? null : hour,
+      weekday: frequency === 'weekly' ? 1 + dice.below(7) : null,
     }
   })
   const addresses = Array.from({ length: READERS }, (_, index) => `leser${index}@post.example`)

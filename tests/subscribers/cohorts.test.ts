@@ -7,16 +7,16 @@ import { addEntries, addTagblatt, LAST_SLOT, moveWatermarks, NOON } from './fixt
 
 const { db } = await freshDatabase()
 
-const DAILY: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
-const WEEKLY: Choice = { rhythm: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }
-const INSTANT: Choice = { rhythm: 'instant', weekday: null, hour: null, zone: 'Europe/Berlin' }
+const DAILY: Choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+const WEEKLY: Choice = { frequency: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }
+const INSTANT: Choice = { frequency: 'instant', weekday: null, hour: null, zone: 'Europe/Berlin' }
 
 const place = (newsletterId: number, choice: Choice, count = 1) =>
   db.transaction((tx) => placeInCohorts(tx, [{ newsletterId, choice, count }], [], NOON))
 const starts = (cohortId: number, choice: Choice) => findStarts(db, [{ cohortId, choice }], NOON)
 const cohorts = async () => {
   const found = await db.execute(
-    sql`select rhythm, weekday, hour, part, members, seen_entry_id as seen from cohort order by id`,
+    sql`select frequency, weekday, hour, part, members, seen_entry_id as seen from cohort order by id`,
   )
   return found.rows
 }
@@ -26,10 +26,10 @@ describe('placeInCohorts', () => {
     const { id } = await addTagblatt(db)
     expect(await place(id, DAILY)).toEqual([1])
     expect(await place(id, DAILY, 5)).toEqual([1])
-    expect(await cohorts()).toEqual([{ rhythm: 'daily', weekday: null, hour: 7, part: 0, members: 6, seen: 0 }])
+    expect(await cohorts()).toEqual([{ frequency: 'daily', weekday: null, hour: 7, part: 0, members: 6, seen: 0 }])
   })
 
-  test('makes a missing one, due at its next slot, that has seen what was there one rhythm period before it', async () => {
+  test('makes a missing one, due at its next slot, that has seen what was there one frequency period before it', async () => {
     const tagblatt = await addTagblatt(db)
     // Weekly slots are on Monday 13 and 20 January.
     const monday = LAST_SLOT.subtract({ hours: 48 })
@@ -53,9 +53,9 @@ describe('placeInCohorts', () => {
     expect(again).toEqual(ids)
     const rows = await cohorts()
     expect(ids.map((cohortId) => rows[cohortId - 1])).toMatchObject([
-      { rhythm: 'instant', weekday: null, hour: null, members: 4 },
-      { rhythm: 'daily', weekday: null, hour: 7, members: 4 },
-      { rhythm: 'weekly', weekday: 1, hour: 7, members: 4 },
+      { frequency: 'instant', weekday: null, hour: null, members: 4 },
+      { frequency: 'daily', weekday: null, hour: 7, members: 4 },
+      { frequency: 'weekly', weekday: 1, hour: 7, members: 4 },
     ])
   })
 
@@ -80,7 +80,7 @@ describe('placeInCohorts', () => {
       .flat()
       .reduce((sum, cohortId) => sum.set(cohortId, (sum.get(cohortId) ?? 0) + 30_000), new Map())
     expect([...counts.values()].sort()).toEqual([90_000, 90_000, 90_000, 90_000])
-    expect((await cohorts()).filter((row) => row.rhythm === 'weekly')).toMatchObject(
+    expect((await cohorts()).filter((row) => row.frequency === 'weekly')).toMatchObject(
       [0, 1, 2, 3].map((part) => ({ part, members: 90_000 })),
     )
   })
@@ -122,7 +122,7 @@ describe('findStarts', () => {
   })
 
   test('gives an instant reader the 24 hours before', async () => {
-    const tagblatt = await addTagblatt(db, { rhythm: 'instant' })
+    const tagblatt = await addTagblatt(db, { frequency: 'instant' })
     const entries = await addEntries(db, tagblatt, [
       NOON.subtract({ hours: 25 }),
       NOON.subtract({ hours: 24 }),

@@ -83,7 +83,7 @@ async function act(world: World, one: Action): Promise<void> {
   switch (one.kind) {
     case 'ask': {
       const chosen = one.of.flatMap((id) => world.newsletters[id - 1] ?? [])
-      await ask(db, chosen, now, { choice: { rhythm: null, weekday: null, hour: one.hour, zone: null } })
+      await ask(db, chosen, now, { choice: { frequency: null, weekday: null, hour: one.hour, zone: null } })
       return
     }
     case 'confirm':
@@ -165,7 +165,7 @@ const isProven = ({ said }: Row) => said === 'confirmed' || said === 'resumed'
 
 /** Where a new reader starts, or where they had got to before. */
 async function start(world: World, row: Row): Promise<void> {
-  const choice = { rhythm: 'daily', weekday: null, hour: row.hour, zone: 'Europe/Berlin' } as const
+  const choice = { frequency: 'daily', weekday: null, hour: row.hour, zone: 'Europe/Berlin' } as const
   const found = await db.execute<{ start: number }>(sql`
     select coalesce(max(id), 0) as start from entry
     where newsletter_id = ${row.newsletter_id} and created_at <= ${startOf(choice, world.clock.now()).toString()}`)

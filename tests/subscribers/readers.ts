@@ -21,7 +21,7 @@ export function ask(
   now: Temporal.Instant,
   said: Partial<SubscriptionRequest> = {},
 ): Promise<Requested> {
-  const choice = { rhythm: null, weekday: null, hour: null, zone: null }
+  const choice = { frequency: null, weekday: null, hour: null, zone: null }
   const newsletterIds = newsletters.map(({ id }) => id)
   const all = { newsletterIds, email: EVA, name: null, locale: null, choice, topics: [], evidence: SHOWN, ...said }
   return requestSubscription(db, all, now)

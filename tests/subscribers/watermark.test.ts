@@ -34,13 +34,13 @@ describe('subscribe and the watermark', () => {
     await addEntries(db, tagblatt, [LAST_SLOT.add({ hours: 1 }), LAST_SLOT.add({ hours: 2 })])
 
     // A new weekly cohort has seen what was there on Monday: nothing.
-    await add(choosing({ rhythm: 'weekly' }))
+    await add(choosing({ frequency: 'weekly' }))
     expect(await readRow(db, subscriptionId)).toMatchObject({ cohort_id: 2, own: 1, cohort: 0 })
 
     await moveWatermarks(db, tagblatt)
     await addEntries(db, tagblatt, [NOON])
     expect(await readRow(db, subscriptionId)).toMatchObject({ own: null, cohort: 3 })
-    await add(choosing({ rhythm: 'daily' }))
+    await add(choosing({ frequency: 'daily' }))
     expect(await readRow(db, subscriptionId)).toMatchObject({ cohort_id: 1, own: null, cohort: 3 })
   })
 
@@ -55,7 +55,7 @@ describe('subscribe and the watermark', () => {
   })
 
   test('who waits for confirmation starts when confirmed, not when they asked', async () => {
-    const { subscriptionId } = await add(choosing({ rhythm: 'instant' }))
+    const { subscriptionId } = await add(choosing({ frequency: 'instant' }))
     await addEntries(db, tagblatt, [NOON.add({ hours: 1 }), NOON.add({ hours: 40 })])
     await moveWatermarks(db, tagblatt)
 

@@ -10,7 +10,7 @@ import { subscriber, subscription } from '../../src/db/schema/subscriber.ts'
 /** Noon of an ordinary Monday. */
 export const NOON = Temporal.Instant.from('2026-05-04T12:00:00Z')
 
-type Rhythm = (typeof cohort.$inferSelect)['rhythm']
+type Frequency = (typeof cohort.$inferSelect)['frequency']
 
 /** A newsletter with its home cohort, and short words to put articles and readers into it. */
 export type World = {
@@ -18,7 +18,7 @@ export type World = {
   readonly cohortId: number
   readonly sourceId: number
   /** Adds a cohort; its watermark is 0 unless given. */
-  readonly addCohort: (zone: string, hour: number, rhythm?: Rhythm, seenEntryId?: number) => Promise<number>
+  readonly addCohort: (zone: string, hour: number, frequency?: Frequency, seenEntryId?: number) => Promise<number>
   /** Adds `count` articles, each an entry; returns the entries' ids in order. */
   readonly addArticles: (count: number, topics?: readonly number[]) => Promise<readonly number[]>
   readonly addTopic: (name: string) => Promise<number>
@@ -49,7 +49,7 @@ export async function makeWorld(db: Database, slug = 'morgen'): Promise<World> {
       fromAddress: 'redaktion@example.org',
       fromName: 'Der Morgen',
       imprint: 'Verlag Beispiel, Musterweg 1, 10115 Berlin',
-      rhythm: 'daily',
+      frequency: 'daily',
       createdAt: NOON,
     })
     .returning({ id: newsletter.id })
@@ -65,10 +65,10 @@ export async function makeWorld(db: Database, slug = 'morgen'): Promise<World> {
     })
     .returning({ id: source.id })
   const sourceId = feed?.id ?? 0
-  const addCohort: World['addCohort'] = async (zone, hour, rhythm = 'daily', seenEntryId = 0) => {
+  const addCohort: World['addCohort'] = async (zone, hour, frequency = 'daily', seenEntryId = 0) => {
     const rows = await db
       .insert(cohort)
-      .values({ newsletterId, rhythm, hour, zone, seenEntryId })
+      .values({ newsletterId, frequency, hour, zone, seenEntryId })
       .returning({ id: cohort.id })
     return rows[0]?.id ?? 0
   }

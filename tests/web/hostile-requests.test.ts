@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-const FIELDS = ['newsletter', 'email', 'name', 'topics[]', 'rhythm', 'weekday', 'hour', 'timeZone'] as const
+const FIELDS = ['newsletter', 'email', 'name', 'topics[]', 'frequency', 'weekday', 'hour', 'timeZone'] as const
 type Field = (typeof FIELDS)[number]
 
 const RIGHT: Readonly<Record<Field, string>> = {
@@ -33,7 +33,7 @@ const RIGHT: Readonly<Record<Field, string>> = {
   email: 'lea@example.net',
   name: 'Lea',
   'topics[]': 'Kultur',
-  rhythm: 'daily',
+  frequency: 'daily',
   weekday: '1',
   hour: '7',
   timeZone: 'Europe/Berlin',
@@ -131,7 +131,7 @@ describe('what was typed', () => {
       email: 'lea@',
       name: 'Lea "L." <O>',
       hour: '18',
-      rhythm: 'weekly',
+      frequency: 'weekly',
     })
     const html = await answer.text()
     expect(html).toContain('value="lea@"')
@@ -143,7 +143,7 @@ describe('what was typed', () => {
     expect(textOf(html)).toContain('Bitte ändern Sie eine Angabe.')
   })
 
-  test.each(['email', 'name', 'rhythm', 'hour'] as const)('a %s that comes twice is refused', async (field) => {
+  test.each(['email', 'name', 'frequency', 'hour'] as const)('a %s that comes twice is refused', async (field) => {
     const before = await dump(database.db)
     const answer = await site.post('/subscribe', { ...RIGHT, [field]: [RIGHT[field], 'kim@example.net'] })
     expect(answer.status).toBe(422)

@@ -84,9 +84,9 @@ export function address(name: string): Read<string> {
   }
 }
 
-/** A part of a choice as people write it: rhythm, weekday, hour or time zone. */
+/** A part of a choice as people write it: frequency, weekday, hour or time zone. */
 export function choicePart(name: string, part: keyof ChoiceTexts): Read<string> {
-  const nothing: ChoiceTexts = { rhythm: '', weekday: '', hour: '', timeZone: '' }
+  const nothing: ChoiceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
   return (text) => {
     const why = text === '' ? 'It is empty.' : readChoice({ ...nothing, [part]: text }).wrong[0]
     if (why === undefined) return text

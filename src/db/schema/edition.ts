@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { bigNumber, bytes, emptyTexts, id, instant } from './columns.ts'
-import { newsletter, RHYTHMS } from './newsletter.ts'
+import { FREQUENCIES, newsletter } from './newsletter.ts'
 
 /** One sending of one newsletter in one slot. */
 export const edition = pgTable(
@@ -13,7 +13,7 @@ export const edition = pgTable(
     newsletterId: bigNumber()
       .notNull()
       .references(() => newsletter.id),
-    rhythm: text({ enum: RHYTHMS }),
+    frequency: text({ enum: FREQUENCIES }),
     slotAt: instant(),
     /** The caller's key of an edition sent by hand. */
     key: text(),
@@ -36,7 +36,7 @@ export const edition = pgTable(
     finishedAt: instant(),
   },
   (table) => [
-    unique('edition_slot').on(table.newsletterId, table.rhythm, table.slotAt),
+    unique('edition_slot').on(table.newsletterId, table.frequency, table.slotAt),
     unique('edition_key').on(table.newsletterId, table.key),
     index('edition_newsletter').on(table.newsletterId, table.id),
     index('edition_open').on(table.id).where(sql`${table.state} in ('planning', 'sending', 'paused', 'held')`),
@@ -44,7 +44,7 @@ export const edition = pgTable(
       'edition_state',
       sql`${table.state} in ('planning', 'sending', 'paused', 'held', 'finished', 'cancelled', 'missed')`,
     ),
-    check('edition_slot_or_hand', sql`(${table.rhythm} is null) = (${table.slotAt} is null)`),
+    check('edition_slot_or_hand', sql`(${table.frequency} is null) = (${table.slotAt} is null)`),
   ],
 )
 

@@ -3,8 +3,8 @@ import { boolean, check, index, integer, pgTable, smallint, text, unique } from 
 import { bigNumber, id, instant } from './columns.ts'
 
 /** How often a reader gets a digest. */
-export const RHYTHMS = ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] as const
-export type Rhythm = (typeof RHYTHMS)[number]
+export const FREQUENCIES = ['instant', 'daily', 'weekdays', 'weekly', 'monthly'] as const
+export type Frequency = (typeof FREQUENCIES)[number]
 
 export const newsletter = pgTable(
   'newsletter',
@@ -19,9 +19,9 @@ export const newsletter = pgTable(
     fromName: text().notNull(),
     replyTo: text(),
     imprint: text(),
-    /** The rhythm of the home cohort, and of readers who choose none. */
-    rhythm: text({ enum: RHYTHMS }).notNull(),
-    rhythms: text().array().notNull().default(sql`'{instant,daily,weekdays,weekly,monthly}'::text[]`),
+    /** The frequency of the home cohort, and of readers who choose none. */
+    frequency: text({ enum: FREQUENCIES }).notNull(),
+    frequencies: text().array().notNull().default(sql`'{instant,daily,weekdays,weekly,monthly}'::text[]`),
     maxArticles: integer().notNull().default(12),
     minArticles: integer().notNull().default(1),
     /** A slot missed while the system was down is caught up within this many hours, once. */
@@ -80,7 +80,7 @@ export const cohort = pgTable(
     newsletterId: bigNumber()
       .notNull()
       .references(() => newsletter.id),
-    rhythm: text({ enum: RHYTHMS }).notNull(),
+    frequency: text({ enum: FREQUENCIES }).notNull(),
     weekday: smallint(),
     hour: smallint(),
     zone: text().notNull(),
@@ -96,16 +96,16 @@ export const cohort = pgTable(
   },
   (table) => [
     unique('cohort_choice')
-      .on(table.newsletterId, table.rhythm, table.weekday, table.hour, table.zone, table.part)
+      .on(table.newsletterId, table.frequency, table.weekday, table.hour, table.zone, table.part)
       .nullsNotDistinct(),
     index('cohort_due').on(table.nextDueAt),
     check(
       'cohort_weekday',
-      sql`case when ${table.rhythm} = 'weekly' then ${table.weekday} between 1 and 7 and ${table.weekday} is not null else ${table.weekday} is null end`,
+      sql`case when ${table.frequency} = 'weekly' then ${table.weekday} between 1 and 7 and ${table.weekday} is not null else ${table.weekday} is null end`,
     ),
     check(
       'cohort_hour',
-      sql`case when ${table.rhythm} = 'instant' then ${table.hour} is null else ${table.hour} between 0 and 23 and ${table.hour} is not null end`,
+      sql`case when ${table.frequency} = 'instant' then ${table.hour} is null else ${table.hour} between 0 and 23 and ${table.hour} is not null end`,
     ),
     check('cohort_members', sql`${table.members} between 0 and 100000`),
   ],

@@ -55,7 +55,7 @@ type Row = {
   accent: string
   headline_colour: string | null
   headline_font: Asked['headlineFont']
-  rhythm: Asked['rhythm']
+  frequency: Asked['frequency']
   weekday: number | null
   hour: number | null
   zone: string
@@ -106,7 +106,7 @@ export async function claimNotices(
       case when w.state = 'deleted' then 'the newsletter is no more'
         else ${refusal} end as refusal,
       w.name, w.imprint, w.from_address, w.from_name, w.reply_to, w.accent, w.headline_colour, w.headline_font,
-      k.rhythm, k.weekday, k.hour, k.zone
+      k.frequency, k.weekday, k.hour, k.zone
     from claimed c
     join subscriber p on p.id = c.subscriber_id
     left join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') with ordinality as named (id, place) on true
@@ -114,7 +114,7 @@ export async function claimNotices(
     left join newsletter w on w.id = s.newsletter_id
     left join cohort standing on standing.id = s.cohort_id
     left join lateral jsonb_to_record(coalesce(c.payload -> 'choices' -> named.id, to_jsonb(standing)))
-      as k (rhythm text, weekday smallint, hour smallint, zone text) on true
+      as k (frequency text, weekday smallint, hour smallint, zone text) on true
     order by c.due_at, c.id, named.place`)
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)
 }
@@ -192,7 +192,7 @@ function readAsked(row: Row): Asked {
     accent: row.accent,
     headlineColour: row.headline_colour,
     headlineFont: row.headline_font,
-    rhythm: row.rhythm,
+    frequency: row.frequency,
     weekday: row.weekday,
     hour: row.hour,
     zone: row.zone,

@@ -7,7 +7,7 @@ import type { ReaderTiming } from './reader-fields.ts'
 import { withoutTags } from './subject.ts'
 
 /** A newsletter that was asked for, when its editions would come, and its imprint. */
-export type AskedFor = Pick<ReaderTiming, 'rhythm' | 'weekday' | 'hour' | 'zone'> & {
+export type AskedFor = Pick<ReaderTiming, 'frequency' | 'weekday' | 'hour' | 'zone'> & {
   readonly name: string
   readonly imprint: string
 }

@@ -1,5 +1,5 @@
 import type { Temporal } from '../../clock.ts'
-import type { Rhythm } from '../../db/schema/newsletter.ts'
+import type { Frequency } from '../../db/schema/newsletter.ts'
 import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayWhen } from '../../locale/say-when.ts'
@@ -22,14 +22,14 @@ export type Reader = {
   readonly name: string | null
   readonly tokenVersion: number
   readonly since: Temporal.Instant | null
-  readonly rhythm: Rhythm
+  readonly frequency: Frequency
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
 }
 
 /** What the masthead's date and the reason depend on. */
-export type ReaderTiming = Pick<Reader, 'since' | 'rhythm' | 'weekday' | 'hour' | 'zone'> & {
+export type ReaderTiming = Pick<Reader, 'since' | 'frequency' | 'weekday' | 'hour' | 'zone'> & {
   readonly locale: Locale
   readonly at: Temporal.Instant
 }
@@ -49,20 +49,20 @@ const QUARTER_MS = 15 * 60_000
 const MOST_KEPT = 20_000
 
 /**
- * The same from memory where it was said before: many readers share rhythm, hour, zone and the day they came. It takes
+ * The same from memory where it was said before: many readers share frequency, hour, zone and the day they came. It takes
  * 1 µs instead of 60.
  */
 export function rememberReaderFields(): (timing: ReaderTiming) => TimingFields {
   const days = new Map<string, string>()
   const said = new Map<string, TimingFields>()
   return (timing) => {
-    const { locale, zone, at, since, rhythm, weekday, hour } = timing
+    const { locale, zone, at, since, frequency, weekday, hour } = timing
     const sinceMs = since?.epochMilliseconds
     const day =
       since === null || sinceMs === undefined
         ? null
         : remember(days, `${Math.floor(sinceMs / QUARTER_MS)} ${zone} ${locale}`, () => saySince(since, zone, locale))
-    const key = `${at.epochMilliseconds} ${locale} ${rhythm} ${weekday} ${hour} ${zone} ${day}`
+    const key = `${at.epochMilliseconds} ${locale} ${frequency} ${weekday} ${hour} ${zone} ${day}`
     return remember(said, key, () => ({ date: sayDate(at, zone, locale), reason: sayReason(timing, day) }))
   }
 }

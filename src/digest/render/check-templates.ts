@@ -54,7 +54,7 @@ function checkConfirmation(templates: Templates, publication: Publication, local
     kind: count === 1 ? 'confirmation' : 'reminder',
     locale,
     look: publication,
-    asked: names.map((name) => ({ name, imprint, rhythm: 'weekly', weekday: 1, hour: 7, zone })),
+    asked: names.map((name) => ({ name, imprint, frequency: 'weekly', weekday: 1, hour: 7, zone })),
     address: 'CheckAddress',
     confirmUrl: 'https://example.org/CheckConfirm',
   })

@@ -18,7 +18,7 @@ export async function lockCohorts(
 ): Promise<LockedSlice> {
   const due = order.slot === null ? sql`true` : sql`next_due_at <= ${order.slot.at.toString()}`
   const locked = await tx.execute<LockedCohort>(sql`
-    select id, home, rhythm, weekday, hour, zone from cohort
+    select id, home, frequency, weekday, hour, zone from cohort
     where id = any(${`{${cohortIds.join(',')}}`}::bigint[]) and ${due} order by id for update`)
   const cohorts = locked.rows
   return { cohorts, cohortIds: cohorts.map(({ id }) => id), home: cohorts.some(({ home }) => home) }

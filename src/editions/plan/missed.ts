@@ -30,13 +30,18 @@ export async function recordMissed(
   now: Temporal.Instant,
 ): Promise<readonly Slot[]> {
   if (slots.length === 0) return []
-  const rows = slots.map(({ rhythm, at }, n) => ({ n, rhythm, at: at.toString(), publicId: toBase32(randomBytes(10)) }))
+  const rows = slots.map(({ frequency, at }, n) => ({
+    n,
+    frequency,
+    at: at.toString(),
+    publicId: toBase32(randomBytes(10)),
+  }))
   const made = await db.execute<{ public_id: string }>(sql`
     insert into edition
-      (public_id, newsletter_id, rhythm, slot_at, state, reason, bound_entry_id, nonce, created_at, finished_at)
-    select m."publicId", ${newsletterId}, m.rhythm, m.at, 'missed', ${reason}, 0, ${randomBytes(32)}, ${now.toString()},
+      (public_id, newsletter_id, frequency, slot_at, state, reason, bound_entry_id, nonce, created_at, finished_at)
+    select m."publicId", ${newsletterId}, m.frequency, m.at, 'missed', ${reason}, 0, ${randomBytes(32)}, ${now.toString()},
       ${now.toString()}
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as m (n integer, rhythm text, at timestamptz, "publicId" text)
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as m (n integer, frequency text, at timestamptz, "publicId" text)
     order by m.n
     on conflict do nothing
     returning public_id`)

@@ -4,14 +4,14 @@ import type { Database } from '../../db/client.ts'
 import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
 import { type Choice, nextSlot } from './slots.ts'
 
-type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'rhythm' | 'hour' | 'zone'>
+type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'frequency' | 'hour' | 'zone'>
 
 /** The home choice of a newsletter: what readers get who choose nothing. */
-export function homeChoice({ rhythm, hour, zone }: Omit<Newsletter, 'id'>): Choice {
-  return { rhythm, weekday: rhythm === 'weekly' ? 1 : null, hour: rhythm === 'instant' ? null : hour, zone }
+export function homeChoice({ frequency, hour, zone }: Omit<Newsletter, 'id'>): Choice {
+  return { frequency, weekday: frequency === 'weekly' ? 1 : null, hour: frequency === 'instant' ? null : hour, zone }
 }
 
-/** Makes the newsletter's home the cohort of its own rhythm, hour and zone; a new cohort starts after `seenEntryId`. */
+/** Makes the newsletter's home the cohort of its own frequency, hour and zone; a new cohort starts after `seenEntryId`. */
 export async function makeHome(
   tx: Database,
   newsletter: Newsletter,
@@ -23,12 +23,12 @@ export async function makeHome(
     .insert(cohort)
     .values({ newsletterId: newsletter.id, ...choice, home: true, seenEntryId, nextDueAt: nextSlot(choice, now) })
     .onConflictDoUpdate({
-      target: [cohort.newsletterId, cohort.rhythm, cohort.weekday, cohort.hour, cohort.zone, cohort.part],
+      target: [cohort.newsletterId, cohort.frequency, cohort.weekday, cohort.hour, cohort.zone, cohort.part],
       set: { home: true },
     })
 }
 
-/** Moves the home to the cohort of the newsletter's changed rhythm, hour and zone; readers stay where they are. */
+/** Moves the home to the cohort of the newsletter's changed frequency, hour and zone; readers stay where they are. */
 export async function moveHome(tx: Database, newsletter: Newsletter, now: Temporal.Instant): Promise<void> {
   const seenEntryId = await leaveHome(tx, newsletter)
   await makeHome(tx, newsletter, seenEntryId, now)
@@ -36,8 +36,8 @@ export async function moveHome(tx: Database, newsletter: Newsletter, now: Tempor
 
 /** Locks the old home and the new one, in id order as planning does, and returns the old one's watermark. */
 async function leaveHome(tx: Database, newsletter: Newsletter): Promise<number> {
-  const { rhythm, weekday, hour, zone } = homeChoice(newsletter)
-  const isNext = sql`${cohort.rhythm} = ${rhythm} and ${cohort.zone} = ${zone} and ${cohort.part} = 0
+  const { frequency, weekday, hour, zone } = homeChoice(newsletter)
+  const isNext = sql`${cohort.frequency} = ${frequency} and ${cohort.zone} = ${zone} and ${cohort.part} = 0
     and ${cohort.weekday} is not distinct from ${weekday} and ${cohort.hour} is not distinct from ${hour}`
   const locked = await tx
     .select({ home: cohort.home, seenEntryId: cohort.seenEntryId })

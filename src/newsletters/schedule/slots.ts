@@ -1,9 +1,9 @@
 import { Temporal } from '../../clock.ts'
-import type { Rhythm } from '../../db/schema/newsletter.ts'
+import type { Frequency } from '../../db/schema/newsletter.ts'
 
 /** When a reader gets it: `weekday` 1 (Monday) to 7 with `weekly` only, `hour` 0 to 23 but with `instant`, an IANA zone. */
 export type Choice = {
-  readonly rhythm: Rhythm
+  readonly frequency: Frequency
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string
@@ -14,11 +14,11 @@ const SATURDAY = 6
 const WINDOW_MS = 5 * 60_000
 
 /**
- * The first slot after `after`. Slots are strictly increasing, one for each local date of the rhythm. An hour that does
+ * The first slot after `after`. Slots are strictly increasing, one for each local date of the frequency. An hour that does
  * not exist runs as soon as the gap ends, one that exists twice runs the first time; `instant` has windows of 5 minutes.
  */
 export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Instant {
-  if (choice.rhythm === 'instant') return windowOf(after).add({ milliseconds: WINDOW_MS })
+  if (choice.frequency === 'instant') return windowOf(after).add({ milliseconds: WINDOW_MS })
   // A day earlier than today: a gap may carry a slot over midnight.
   const slots = slotsFrom(choice, dateOf(choice, after).subtract({ days: 1 }), 1)
   return slots.find((slot) => Temporal.Instant.compare(slot, after) > 0) ?? unending()
@@ -26,15 +26,15 @@ export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Inst
 
 /** The last slot at or before `at`. */
 export function latestSlot(choice: Choice, at: Temporal.Instant): Temporal.Instant {
-  if (choice.rhythm === 'instant') return windowOf(at)
+  if (choice.frequency === 'instant') return windowOf(at)
   // A day later than today: clocks turned back over midnight repeat the end of a date.
   const slots = slotsFrom(choice, dateOf(choice, at).add({ days: 1 }), -1)
   return slots.find((slot) => Temporal.Instant.compare(slot, at) <= 0) ?? unending()
 }
 
-/** Where a new subscription starts: one rhythm period before its first slot after `now`; `instant` 24 hours before `now`. */
+/** Where a new subscription starts: one frequency period before its first slot after `now`; `instant` 24 hours before `now`. */
 export function startOf(choice: Choice, now: Temporal.Instant): Temporal.Instant {
-  return choice.rhythm === 'instant' ? now.subtract({ hours: 24 }) : latestSlot(choice, now)
+  return choice.frequency === 'instant' ? now.subtract({ hours: 24 }) : latestSlot(choice, now)
 }
 
 function windowOf(at: Temporal.Instant): Temporal.Instant {
@@ -52,7 +52,7 @@ function* slotsFrom(choice: Choice, date: Temporal.PlainDate, step: 1 | -1): Gen
 }
 
 function isDay(choice: Choice, date: Temporal.PlainDate): boolean {
-  switch (choice.rhythm) {
+  switch (choice.frequency) {
     case 'instant':
     case 'daily':
       return true

@@ -110,7 +110,7 @@ async function readNamed(
 ): Promise<readonly ConfirmedNewsletter[]> {
   type Row = Choice & { id: number; slug: string; name: string; topics: string[] }
   const found = await db.execute<Row>(sql`
-    select s.id, l.slug, l.name, c.rhythm, c.weekday, c.hour, c.zone,
+    select s.id, l.slug, l.name, c.frequency, c.weekday, c.hour, c.zone,
       array(select t.name from topic t where t.newsletter_id = l.id and
         case when w.choice is null then t.id = any(s.topics) else w.choice -> 'topicIds' @> to_jsonb(t.id) end
         order by t.name) as topics
@@ -118,11 +118,11 @@ async function readNamed(
     left join lateral (select ${JSON.stringify(choices)}::jsonb -> s.id::text as choice) w on true
     cross join lateral (select to_jsonb(c) as standing from cohort c where c.id = s.cohort_id) k
     cross join lateral jsonb_to_record(coalesce(w.choice, k.standing))
-      as c (rhythm text, weekday smallint, hour smallint, zone text)
+      as c (frequency text, weekday smallint, hour smallint, zone text)
     where s.id = any(${`{${ids.join(',')}}`}::bigint[])
     order by l.name, s.id`)
-  return found.rows.map(({ id, slug, name, topics, rhythm, weekday, hour, zone }) => {
-    const choice = { rhythm, weekday, hour, zone }
+  return found.rows.map(({ id, slug, name, topics, frequency, weekday, hour, zone }) => {
+    const choice = { frequency, weekday, hour, zone }
     return { subscriptionId: id, slug, name, choice, topics, nextSlotAt: nextSlot(choice, now) }
   })
 }

@@ -5,7 +5,7 @@ import type { Enrolment, Refusal } from '../signup/candidate.ts'
 import { forecastEnrolments } from '../signup/forecast.ts'
 import { enrol } from '../signup/sign-up.ts'
 import type { TableRow } from './csv/records.ts'
-import { type ReadRow, RHYTHM_NOT_OFFERED } from './row.ts'
+import { FREQUENCY_NOT_OFFERED, type ReadRow } from './row.ts'
 import type { SeenNames } from './seen-addresses.ts'
 
 /** How a row of an import counts; each row counts once. */
@@ -32,7 +32,7 @@ const UNWANTED_ELSEWHERE = 'Another row of the file says that this reader is not
 const REASONS: Readonly<Record<Refusal, string>> = {
   suppressed: 'Nothing is sent to this address: it bounced, complained, was erased or was blocked.',
   left: 'This reader left the newsletter; they come back by subscribing themselves.',
-  rhythm: RHYTHM_NOT_OFFERED,
+  frequency: FREQUENCY_NOT_OFFERED,
 }
 
 /** How rows become wishes; `unwanted` are the readers whom a row of the file says nobody may mail, by their keys. */
@@ -119,7 +119,7 @@ function joined(first: Enrolment, later: Enrolment): Enrolment {
     locale: later.locale ?? first.locale,
     topics: later.topics ?? first.topics,
     choice: {
-      rhythm: later.choice.rhythm ?? first.choice.rhythm,
+      frequency: later.choice.frequency ?? first.choice.frequency,
       weekday: later.choice.weekday ?? first.choice.weekday,
       hour: later.choice.hour ?? first.choice.hour,
       zone: later.choice.zone ?? first.choice.zone,

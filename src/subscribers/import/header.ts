@@ -10,7 +10,7 @@ const NAMES = {
   locale: 'locale',
   newsletter: 'newsletter',
   topics: 'topics',
-  rhythm: 'rhythm frequency',
+  frequency: 'frequency rhythm',
   weekday: 'weekday',
   hour: 'hour',
   timeZone: 'timezone',
@@ -32,7 +32,7 @@ export type Header = {
 
 /** The columns as a person may name them. */
 export const KNOWN_COLUMNS =
-  'email, name, locale, newsletter, topics, rhythm, weekday, hour, timeZone, confirmedAt, evidence'
+  'email, name, locale, newsletter, topics, frequency, weekday, hour, timeZone, confirmedAt, evidence'
 
 /** Reads the names of columns, in any order, case and spelling (`time_zone`, `E-Mail`); null where the address is in none or in two. */
 export function readHeader(names: readonly string[]): Header | null {

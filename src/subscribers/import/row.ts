@@ -1,5 +1,5 @@
 import { Temporal } from '../../clock.ts'
-import type { Rhythm } from '../../db/schema/newsletter.ts'
+import type { Frequency } from '../../db/schema/newsletter.ts'
 import { oneLine } from '../../locale/clean-line.ts'
 import { cleanAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
@@ -26,7 +26,7 @@ type Unwanted = Pick<Enrolment, 'newsletterId' | 'address'>
 
 const LONGEST = { name: 200, topic: 100, evidence: 10_000 }
 const MOST_TOPICS = 100
-export const RHYTHM_NOT_OFFERED = 'The newsletter does not offer this rhythm.'
+export const FREQUENCY_NOT_OFFERED = 'The newsletter does not offer this frequency.'
 
 /**
  * Reads one row of an import. Consent needs both confirmedAt and evidence; without one of them, or where the row says that
@@ -46,7 +46,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
     state.kind === 'unwanted' ? state.reason : null,
     reason === null ? null : `The address is wrong: ${reason}`,
     ...whyNotKept(cells, topics),
-    whyNotNewsletter(cells, newsletter, choice.parts.rhythm),
+    whyNotNewsletter(cells, newsletter, choice.parts.frequency),
     cells.locale !== '' && locale === null ? 'The locale takes de or en.' : null,
     ...choice.wrong,
     cells.confirmedAt !== '' && confirmedAt === null ? 'confirmedAt takes a time such as 2025-03-31T12:00:00Z.' : null,
@@ -80,7 +80,7 @@ function cellsOf({ cells }: TableRow, { places }: Header): RowCells {
     locale: cell('locale'),
     newsletter: cell('newsletter'),
     topics: cell('topics'),
-    rhythm: cell('rhythm'),
+    frequency: cell('frequency'),
     weekday: cell('weekday'),
     hour: cell('hour'),
     timeZone: cell('timeZone'),
@@ -110,10 +110,10 @@ function findMeant(cell: string, { bySlug, meant }: Shelf): Newsletter | null {
   return bySlug.get(cell.toLowerCase()) ?? (cell === '' || isYes(cell) ? meant : null)
 }
 
-function whyNotNewsletter(cells: RowCells, newsletter: Newsletter | null, rhythm: Rhythm | null): string | null {
+function whyNotNewsletter(cells: RowCells, newsletter: Newsletter | null, frequency: Frequency | null): string | null {
   if (newsletter === null)
     return cells.newsletter === '' ? 'The row names no newsletter.' : 'There is no such newsletter.'
-  return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : RHYTHM_NOT_OFFERED
+  return frequency === null || newsletter.frequencies.includes(frequency) ? null : FREQUENCY_NOT_OFFERED
 }
 
 /** What nobody sees and no address has: marks of direction, joiners, soft hyphens, byte order marks, selectors. */

@@ -1,10 +1,10 @@
-import { RHYTHMS, type Rhythm } from '../../db/schema/newsletter.ts'
+import { FREQUENCIES, type Frequency } from '../../db/schema/newsletter.ts'
 import type { Choice } from '../../newsletters/schedule/slots.ts'
 import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 
 /** What of a choice was said; null for what was not. */
 export type ChoiceParts = {
-  readonly rhythm: Rhythm | null
+  readonly frequency: Frequency | null
   readonly weekday: number | null
   readonly hour: number | null
   readonly zone: string | null
@@ -12,7 +12,7 @@ export type ChoiceParts = {
 
 /** The same as people write it, in options, forms and CSV cells; empty for what was not said. */
 export type ChoiceTexts = {
-  readonly rhythm: string
+  readonly frequency: string
   readonly weekday: string
   readonly hour: string
   readonly timeZone: string
@@ -21,19 +21,19 @@ export type ChoiceTexts = {
 /** What was read, and one sentence for each text that is wrong. */
 type ChoiceReading = { readonly parts: ChoiceParts; readonly wrong: readonly string[] }
 
-/** Reads what people write for rhythm, weekday, hour and time zone; capitals do not matter. */
+/** Reads what people write for frequency, weekday, hour and time zone; capitals do not matter. */
 export function readChoice(texts: ChoiceTexts): ChoiceReading {
-  const rhythm = RHYTHMS.find((name) => name === texts.rhythm.toLowerCase()) ?? null
+  const frequency = FREQUENCIES.find((name) => name === texts.frequency.toLowerCase()) ?? null
   const weekday = readNumber(texts.weekday, 1, 7)
   const hour = readNumber(texts.hour, 0, 23)
   const zone = texts.timeZone === '' ? null : canonicalZone(texts.timeZone)
   const wrong = [
-    texts.rhythm !== '' && rhythm === null ? `The rhythm takes one of ${RHYTHMS.join(', ')}.` : null,
+    texts.frequency !== '' && frequency === null ? `The frequency takes one of ${FREQUENCIES.join(', ')}.` : null,
     texts.weekday !== '' && weekday === null ? 'The weekday takes 1 (Monday) to 7 (Sunday).' : null,
     texts.hour !== '' && hour === null ? 'The hour takes 0 to 23.' : null,
     texts.timeZone !== '' && zone === null ? 'The time zone takes an IANA name such as Europe/Berlin.' : null,
   ]
-  return { parts: { rhythm, weekday, hour, zone }, wrong: wrong.filter((sentence) => sentence !== null) }
+  return { parts: { frequency, weekday, hour, zone }, wrong: wrong.filter((sentence) => sentence !== null) }
 }
 
 function readNumber(text: string, least: number, most: number): number | null {
@@ -44,11 +44,11 @@ function readNumber(text: string, least: number, most: number): number | null {
 
 /** A whole choice: what was said, for the rest what held `before`; `homeHour` where an instant reader had no hour. */
 export function completeChoice(parts: ChoiceParts, before: Choice, homeHour: number): Choice {
-  const rhythm = parts.rhythm ?? before.rhythm
+  const frequency = parts.frequency ?? before.frequency
   return {
-    rhythm,
-    weekday: rhythm === 'weekly' ? (parts.weekday ?? before.weekday ?? 1) : null,
-    hour: rhythm === 'instant' ? null : (parts.hour ?? before.hour ?? homeHour),
+    frequency,
+    weekday: frequency === 'weekly' ? (parts.weekday ?? before.weekday ?? 1) : null,
+    hour: frequency === 'instant' ? null : (parts.hour ?? before.hour ?? homeHour),
     zone: parts.zone ?? before.zone,
   }
 }
@@ -60,5 +60,5 @@ export function sameChoice(one: Choice, other: Choice): boolean {
 
 /** A text that is equal for equal choices. */
 export function choiceKey(choice: Choice): string {
-  return `${choice.rhythm} ${choice.weekday ?? '-'} ${choice.hour ?? '-'} ${choice.zone}`
+  return `${choice.frequency} ${choice.weekday ?? '-'} ${choice.hour ?? '-'} ${choice.zone}`
 }

@@ -32,8 +32,8 @@ export type Enrolment = {
   readonly withheld?: boolean
 }
 
-/** Why a subscription is refused: the address is suppressed, its reader left, or the rhythm is not offered. */
-export type Refusal = 'suppressed' | 'left' | 'rhythm'
+/** Why a subscription is refused: the address is suppressed, its reader left, or the frequency is not offered. */
+export type Refusal = 'suppressed' | 'left' | 'frequency'
 
 /** A wish to subscribe beside what stands, and what is to become of it; or why it is refused. */
 export type Candidate = {
@@ -83,8 +83,8 @@ export function refusalOf(known: Known): Refusal | null {
   const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
   if (!isTaken) return 'suppressed'
   if (withdrawn?.kind === 'left' && isOutdated(known)) return 'left'
-  const { rhythm } = enrolment.choice
-  return rhythm === null || newsletter.rhythms.includes(rhythm) ? null : 'rhythm'
+  const { frequency } = enrolment.choice
+  return frequency === null || newsletter.frequencies.includes(frequency) ? null : 'frequency'
 }
 
 const pairOf = ({ newsletter, hash }: Pick<Known, 'newsletter' | 'hash'>) => ({ newsletterId: newsletter.id, hash })

@@ -25,7 +25,7 @@ export type SubscriptionRequest = {
 
 /** A field of the form, and what is wrong with it; an address that was mistyped comes with a likelier one. */
 export type WrongField = {
-  readonly field: 'newsletter' | 'email' | 'name' | 'rhythm' | 'topics'
+  readonly field: 'newsletter' | 'email' | 'name' | 'frequency' | 'topics'
   readonly problem: 'missing' | 'invalid' | 'unknown' | 'tooLong' | 'notOffered'
   readonly suggestion: string | null
 }
@@ -64,7 +64,7 @@ export async function requestSubscription(
     request.email.trim() === '' ? wrongField('email', 'missing') : null,
     request.email.trim() !== '' && address === null ? wrongField('email', 'invalid', suggestion) : null,
     (name ?? '').length > LONGEST_NAME ? wrongField('name', 'tooLong') : null,
-    newsletters.every(offers(request.choice)) ? null : wrongField('rhythm', 'notOffered'),
+    newsletters.every(offers(request.choice)) ? null : wrongField('frequency', 'notOffered'),
     (await areThere(db, newsletters, request.topics)) ? null : wrongField('topics', 'unknown'),
   ].filter((field) => field !== null)
   if (wrong.length > 0 || address === null) return { kind: 'wrong', fields: wrong }
@@ -86,9 +86,9 @@ function wrongField(
 }
 
 const offers =
-  ({ rhythm }: ChoiceParts) =>
-  ({ rhythms }: Newsletter) =>
-    rhythm === null || rhythms.includes(rhythm)
+  ({ frequency }: ChoiceParts) =>
+  ({ frequencies }: Newsletter) =>
+    frequency === null || frequencies.includes(frequency)
 
 /** Whether each topic is one of at least one of the newsletters, and not hidden there. */
 async function areThere(db: Database, newsletters: readonly Newsletter[], names: readonly string[]): Promise<boolean> {

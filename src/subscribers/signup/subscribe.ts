@@ -15,7 +15,7 @@ export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: st
  * and a confirmation mail is queued. A subscription that exists is brought to what an administrator says; a form changes
  * nothing for who has confirmed, and who left comes back with proof or a new confirmation only.
  *
- * @throws CourantError `address.invalid`, `subscriber.suppressed`, `subscriber.rhythm`, `subscriber.busy`.
+ * @throws CourantError `address.invalid`, `subscriber.suppressed`, `subscriber.frequency`, `subscriber.busy`.
  */
 export async function subscribe(db: Database, request: SubscribeRequest, now: Temporal.Instant): Promise<Settled> {
   const { email, name, topics, ...wish } = request
@@ -44,9 +44,9 @@ function refusalError(reason: Refusal): CourantError {
         why: 'It bounced, complained, was erased or was blocked.',
         todo: '"courant subscriber show" says which.',
       })
-    case 'rhythm':
-      return new CourantError('subscriber.rhythm', {
-        what: 'The newsletter does not offer this rhythm.',
+    case 'frequency':
+      return new CourantError('subscriber.frequency', {
+        what: 'The newsletter does not offer this frequency.',
         todo: '"courant newsletter show" lists those it offers.',
       })
     case 'left':

@@ -61,7 +61,7 @@ function viewOf({ name, slug, choice, topics, nextSlotAt }: ConfirmedNewsletter,
     name,
     slug,
     topics: topics.length === 0 ? null : sayList(topics, locale),
-    first: choice.rhythm === 'instant' ? null : sayMoment(nextSlotAt, choice.zone, locale),
+    first: choice.frequency === 'instant' ? null : sayMoment(nextSlotAt, choice.zone, locale),
     when: sayWhen(choice, locale),
   }
 }

@@ -1,9 +1,9 @@
 import { and, asc, eq, inArray, min } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import { RHYTHMS, type Rhythm, topic } from '../../db/schema/newsletter.ts'
+import { FREQUENCIES, type Frequency, topic } from '../../db/schema/newsletter.ts'
 import { listNewsletters, type Newsletter } from '../../newsletters/newsletters.ts'
 
-/** What the form offers: for one newsletter with its rhythms and topics, or for all with the rhythms they have in common. */
+/** What the form offers: for one newsletter with its frequencies and topics, or for all with the frequencies they have in common. */
 export type Offer = {
   readonly newsletters: readonly Newsletter[]
   /** The newsletter the page is about, where it is about one. */
@@ -19,9 +19,9 @@ export async function readOffer(db: Database, slug: string | null): Promise<Offe
   return { newsletters, only: named ?? (newsletters.length === 1 ? (newsletters[0] ?? null) : null) }
 }
 
-/** The rhythms that all of these newsletters offer, in their usual order. */
-export function rhythmsOf(newsletters: readonly Newsletter[]): readonly Rhythm[] {
-  return RHYTHMS.filter((rhythm) => newsletters.every(({ rhythms }) => rhythms.includes(rhythm)))
+/** The frequencies that all of these newsletters offer, in their usual order. */
+export function frequenciesOf(newsletters: readonly Newsletter[]): readonly Frequency[] {
+  return FREQUENCIES.filter((frequency) => newsletters.every(({ frequencies }) => frequencies.includes(frequency)))
 }
 
 /** The names of the topics that any of these newsletters has and shows, each once, by name; at most 200. */

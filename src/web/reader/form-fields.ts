@@ -1,4 +1,4 @@
-import type { Rhythm } from '../../db/schema/newsletter.ts'
+import type { Frequency } from '../../db/schema/newsletter.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import { topicKey } from '../../newsletters/topics.ts'
@@ -6,7 +6,7 @@ import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../subscriber
 import type { Form } from '../middleware/read-form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */
-const FIELDS = ['newsletter', 'email', 'name', 'rhythm', 'weekday', 'hour', 'timeZone', 'topics'] as const
+const FIELDS = ['newsletter', 'email', 'name', 'frequency', 'weekday', 'hour', 'timeZone', 'topics'] as const
 export type Field = (typeof FIELDS)[number]
 
 /** What was typed, to be shown again; what could not be read is empty. */
@@ -33,13 +33,13 @@ const LONGEST: Readonly<Record<Field, number>> = {
   newsletter: 63,
   email: 320,
   name: 100,
-  rhythm: 20,
+  frequency: 20,
   weekday: 2,
   hour: 2,
   timeZone: 64,
   topics: 200,
 }
-const CHOICE = ['rhythm', 'weekday', 'hour', 'timeZone'] as const
+const CHOICE = ['frequency', 'weekday', 'hour', 'timeZone'] as const
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
 const WEB_ADDRESS = /:\/\/|\bwww\./i
 const ADDRESSES = /@.*@/s
@@ -58,7 +58,7 @@ export function readTexts(form: Form): { readonly typed: Typed; readonly wrongs:
       newsletter: texts('newsletter'),
       email: text('email'),
       name: text('name'),
-      rhythm: text('rhythm'),
+      frequency: text('frequency'),
       weekday: text('weekday'),
       hour: text('hour'),
       timeZone: text('timeZone'),
@@ -80,11 +80,11 @@ function whyNotText(field: Field, values: readonly (string | null)[]): Wrong | n
   return null
 }
 
-/** What is asked of these newsletters, or what is wrong; all of them offer `rhythms`, any of them `topics`. */
+/** What is asked of these newsletters, or what is wrong; all of them offer `frequencies`, any of them `topics`. */
 export function readAsked(
   typed: Typed,
   newsletters: readonly Newsletter[],
-  rhythms: readonly Rhythm[],
+  frequencies: readonly Frequency[],
   topics: readonly string[],
 ): { readonly asked: Asked; readonly wrongs: Wrongs } {
   const checked = checkAddress(typed.email)
@@ -95,7 +95,7 @@ export function readAsked(
     newsletter: newsletters.length === 0 ? { sentence: 'newsletter' } : null,
     email: checked.address === null ? whyNotAddress(typed.email, checked.suggestion) : null,
     name: WEB_ADDRESS.test(typed.name) ? { sentence: 'link' } : null,
-    rhythm: parts.rhythm !== null && !rhythms.includes(parts.rhythm) ? { sentence: 'rhythm' } : null,
+    frequency: parts.frequency !== null && !frequencies.includes(parts.frequency) ? { sentence: 'frequency' } : null,
     weekday: null,
     hour: null,
     timeZone: null,
@@ -121,6 +121,6 @@ function whyNotAddress(email: string, suggestion: string | null): Wrong {
 }
 
 function whyNotChoice(field: (typeof CHOICE)[number], text: string): Wrong | null {
-  const none: ChoiceTexts = { rhythm: '', weekday: '', hour: '', timeZone: '' }
+  const none: ChoiceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
   return readChoice({ ...none, [field]: text }).wrong.length === 0 ? null : { sentence: field }
 }

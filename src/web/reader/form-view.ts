@@ -4,7 +4,7 @@ import { capitalised, sayWhen } from '../../locale/say-when.ts'
 import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
 import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 import { topicKey } from '../../newsletters/topics.ts'
-import { type Offer, rhythmsOf } from './form-choices.ts'
+import { frequenciesOf, type Offer } from './form-choices.ts'
 import type { Field, Typed, Wrongs } from './form-fields.ts'
 
 type Option = { readonly value: string; readonly name: string; readonly chosen: boolean }
@@ -15,16 +15,16 @@ const ZONE_GROUPS = [...Map.groupBy(ZONES.sort(), (zone) => (zone.includes('/') 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour))
 const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7]
 /** Fields that stand in the part which is closed at first. */
-const SETTINGS: readonly Field[] = ['rhythm', 'weekday', 'hour', 'timeZone', 'topics']
+const SETTINGS: readonly Field[] = ['frequency', 'weekday', 'hour', 'timeZone', 'topics']
 
-/** The form before anything was typed: the newsletter's own rhythm, hour and zone, or (of several) each its own. */
+/** The form before anything was typed: the newsletter's own frequency, hour and zone, or (of several) each its own. */
 export function blankForm({ only }: Offer): Typed {
   const home = only === null ? null : homeChoice(only)
   return {
     newsletter: only === null ? [] : [only.slug],
     email: '',
     name: '',
-    rhythm: home?.rhythm ?? '',
+    frequency: home?.frequency ?? '',
     weekday: '1',
     hour: String(only?.hour ?? ''),
     timeZone: home?.zone ?? '',
@@ -36,14 +36,15 @@ export function blankForm({ only }: Offer): Typed {
 export function formView(offer: Offer, topics: readonly string[], typed: Typed, wrongs: Wrongs, locale: Locale) {
   const { only, newsletters } = offer
   const own = only === null ? [{ value: '', name: phrase(locale, 'pages.subscribe.asOffered') }] : []
-  const option = (field: 'rhythm' | 'weekday' | 'hour' | 'timeZone') => (value: string, name: string) => ({
+  const option = (field: 'frequency' | 'weekday' | 'hour' | 'timeZone') => (value: string, name: string) => ({
     value,
     name,
     chosen: value === typed[field],
   })
-  const optional = (field: 'rhythm' | 'hour' | 'timeZone') => own.map(({ value, name }) => option(field)(value, name))
+  const optional = (field: 'frequency' | 'hour' | 'timeZone') =>
+    own.map(({ value, name }) => option(field)(value, name))
   const picked = new Set(typed.topics.map(topicKey))
-  const rhythms = only === null ? rhythmsOf(newsletters) : rhythmsOf([only])
+  const frequencies = only === null ? frequenciesOf(newsletters) : frequenciesOf([only])
   return {
     only: only === null ? null : { slug: only.slug, name: only.name },
     standard: only === null ? null : sayWhen(homeChoice(only), locale),
@@ -57,9 +58,9 @@ export function formView(offer: Offer, topics: readonly string[], typed: Typed, 
       when: capitalised(sayWhen(homeChoice(one), locale), locale),
       chosen: typed.newsletter.includes(one.slug),
     })),
-    rhythms: [
-      ...optional('rhythm'),
-      ...rhythms.map((one) => option('rhythm')(one, phrase(locale, `rhythm.${one}.name`))),
+    frequencies: [
+      ...optional('frequency'),
+      ...frequencies.map((one) => option('frequency')(one, phrase(locale, `frequency.${one}.name`))),
     ],
     weekdays: WEEKDAYS.map((day) => option('weekday')(String(day), sayWeekday(day, locale))),
     hours: [...optional('hour'), ...HOURS.map((hour) => option('hour')(hour, sayHour(hour, locale)))],
@@ -79,7 +80,7 @@ function sayWrongs(wrongs: Wrongs, locale: Locale): Readonly<Record<Field, strin
     newsletter: say('newsletter'),
     email: say('email'),
     name: say('name'),
-    rhythm: say('rhythm'),
+    frequency: say('frequency'),
     weekday: say('weekday'),
     hour: say('hour'),
     timeZone: say('timeZone'),

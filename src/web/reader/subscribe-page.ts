@@ -15,7 +15,7 @@ import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
 import { showPage } from '../pages/show-page.ts'
 import { evidenceOf, foreignEvidence, type Shown, sayShown } from './evidence.ts'
-import { type Offer, readOffer, readTopics, rhythmsOf } from './form-choices.ts'
+import { frequenciesOf, type Offer, readOffer, readTopics } from './form-choices.ts'
 import { type Asked, readAsked, readTexts, type Typed, type Wrongs } from './form-fields.ts'
 import { blankForm, formView } from './form-view.ts'
 
@@ -55,7 +55,7 @@ async function readPosted(site: Site, c: SiteContext, form: Form): Promise<Poste
   const wanted = typed.newsletter.length === 0 && offer.only !== null ? [offer.only.slug] : typed.newsletter
   const chosen = offer.newsletters.filter(({ slug }) => wanted.includes(slug))
   const topics = chosen.length === 0 ? [] : await readTopics(site.db, chosen)
-  const read = readAsked(typed, chosen, rhythmsOf(chosen), topics)
+  const read = readAsked(typed, chosen, frequenciesOf(chosen), topics)
   const isUnknown = wanted.some((slug) => !chosen.some((one) => one.slug === slug))
   const unknown: Wrongs = isUnknown ? { newsletter: { sentence: 'unknownNewsletter' } } : {}
   const language = languageFor(c, offer, onlyValue(form, 'lang'))
@@ -94,7 +94,7 @@ function sentencesFor(fields: readonly WrongField[]): Wrongs {
     newsletter: 'unknownNewsletter',
     email: 'address',
     name: 'control',
-    rhythm: 'rhythm',
+    frequency: 'frequency',
     topics: 'topics',
   }
   return Object.fromEntries(fields.map(({ field }) => [field, { sentence: sentences[field] }]))

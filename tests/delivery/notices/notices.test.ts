@@ -53,7 +53,7 @@ const messageIdOf = async (sink: Sink, at: number) => (await PostalMime.parse(si
 describe('a notice', () => {
   test('says when the digest comes that its own request chose, whatever stands', async () => {
     await ask()
-    const choice = { rhythm: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
+    const choice = { frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
     await db.execute(sql`
       update notice set payload = payload || jsonb_build_object('choices',
         jsonb_build_object(payload -> 'subscriptionIds' ->> 0, ${JSON.stringify(choice)}::jsonb))`)

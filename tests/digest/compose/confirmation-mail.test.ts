@@ -24,12 +24,19 @@ afterAll(() => rm(dir, { recursive: true }))
 const DAILY: AskedFor = {
   name: 'Welt & Technik',
   imprint: PUBLICATION.imprint,
-  rhythm: 'daily',
+  frequency: 'daily',
   weekday: null,
   hour: 7,
   zone: 'Europe/Berlin',
 }
-const WEEKLY: AskedFor = { ...DAILY, name: 'Der Hafen', rhythm: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }
+const WEEKLY: AskedFor = {
+  ...DAILY,
+  name: 'Der Hafen',
+  frequency: 'weekly',
+  weekday: 5,
+  hour: 18,
+  zone: 'Asia/Kolkata',
+}
 const URL = 'https://news.example.org/confirm/token'
 
 function confirmation(facts: Partial<ConfirmationInput> = {}) {
@@ -60,8 +67,8 @@ describe('the mail that asks for confirmation', () => {
     }
   })
 
-  test('names each newsletter with its rhythm, hour and zone in words', () => {
-    const { html, text } = confirmation({ locale: 'en', asked: [DAILY, WEEKLY, { ...DAILY, rhythm: 'instant' }] })
+  test('names each newsletter with its frequency, hour and zone in words', () => {
+    const { html, text } = confirmation({ locale: 'en', asked: [DAILY, WEEKLY, { ...DAILY, frequency: 'instant' }] })
     for (const body of [html, text]) {
       expect(body).toContain('daily at\u00a07:00 (Europe/Berlin)')
       expect(body).toContain('every Friday at\u00a018:00 (Asia/Kolkata)')

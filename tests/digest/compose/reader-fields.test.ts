@@ -6,7 +6,7 @@ import { AT } from '../sample.ts'
 const DAILY: ReaderTiming = {
   locale: 'de',
   zone: 'Europe/Berlin',
-  rhythm: 'daily',
+  frequency: 'daily',
   weekday: null,
   hour: 7,
   since: Temporal.Instant.from('2026-05-03T12:00:00Z'),
@@ -25,19 +25,19 @@ describe('readerFields', () => {
     [{}, 'Sie erhalten diese Mail täglich um 7:00 (Europe/Berlin), weil Sie sie seit 3. Mai 2026 abonniert haben.'],
     [{ since: null }, 'Sie erhalten diese Mail täglich um 7:00 (Europe/Berlin), weil Sie sie abonniert haben.'],
     [
-      { rhythm: 'instant' },
+      { frequency: 'instant' },
       'Sie erhalten diese Mail immer, wenn Neues erscheint, weil Sie sie seit 3. Mai 2026 abonniert haben.',
     ],
     [
-      { rhythm: 'weekdays' },
+      { frequency: 'weekdays' },
       'Sie erhalten diese Mail montags bis freitags um 7:00 (Europe/Berlin), weil Sie sie seit 3. Mai 2026 abonniert haben.',
     ],
     [
-      { rhythm: 'weekly', weekday: 5 },
+      { frequency: 'weekly', weekday: 5 },
       'Sie erhalten diese Mail jeden Freitag um 7:00 (Europe/Berlin), weil Sie sie seit 3. Mai 2026 abonniert haben.',
     ],
     [
-      { rhythm: 'monthly', hour: 18 },
+      { frequency: 'monthly', hour: 18 },
       'Sie erhalten diese Mail am 1. jedes Monats um 18:00 (Europe/Berlin), weil Sie sie seit 3. Mai 2026 abonniert haben.',
     ],
     [
@@ -45,7 +45,7 @@ describe('readerFields', () => {
       'You receive this mail daily at 7:00 (Europe/Berlin) because you have subscribed to it since 3 May 2026.',
     ],
     [
-      { locale: 'en', rhythm: 'weekly', since: null },
+      { locale: 'en', frequency: 'weekly', since: null },
       'You receive this mail every Monday at 7:00 (Europe/Berlin) because you subscribed to it.',
     ],
   ] satisfies [Partial<ReaderTiming>, string][])('with %j the reason is "%s"', (facts, expected) => {

@@ -24,7 +24,7 @@ async function makeDue() {
   await world.addReaders(3)
   await world.addArticles(2)
   await db.execute(sql`update cohort set next_due_at = ${SLOT.toString()}`)
-  const slot = { rhythm: 'daily', at: SLOT } as const
+  const slot = { frequency: 'daily', at: SLOT } as const
   return { world, slot, order: orderForSlot({ id: world.newsletterId, minArticles: 1 }, slot, [world.cohortId]) }
 }
 
@@ -32,7 +32,7 @@ const watermark = async () => (await db.execute(sql`select seen_entry_id from co
 
 test('a slot that is recorded as missed while it is planned takes no delivery and no watermark', async () => {
   const { world, slot, order } = await makeDue()
-  const insertMissed = `insert into edition (public_id, newsletter_id, rhythm, slot_at, state, bound_entry_id, nonce, created_at)
+  const insertMissed = `insert into edition (public_id, newsletter_id, frequency, slot_at, state, bound_entry_id, nonce, created_at)
     values ('missed', ${world.newsletterId}, 'daily', '${SLOT}', 'missed', 0, '', '${SLOT}')`
   let overtaken = 0
   const racing = hookStatements(pool, async (text, run, ask) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
-import type { Rhythm } from '../../../src/db/schema/newsletter.ts'
+import type { Frequency } from '../../../src/db/schema/newsletter.ts'
 import { type Choice, nextSlot, startOf } from '../../../src/newsletters/schedule/slots.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
@@ -16,7 +16,7 @@ const ZONES = [
   'Pacific/Apia',
 ]
 const anyChoice = fc.record({
-  rhythm: fc.constantFrom<Rhythm>('daily', 'weekdays', 'weekly', 'monthly'),
+  frequency: fc.constantFrom<Frequency>('daily', 'weekdays', 'weekly', 'monthly'),
   weekday: fc.integer({ min: 1, max: 7 }),
   hour: fc.integer({ min: 0, max: 23 }),
   zone: fc.constantFrom(...ZONES),

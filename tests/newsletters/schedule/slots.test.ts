@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
-import type { Rhythm } from '../../../src/db/schema/newsletter.ts'
+import type { Frequency } from '../../../src/db/schema/newsletter.ts'
 import { type Choice, nextSlot, startOf } from '../../../src/newsletters/schedule/slots.ts'
 
-const choose = (rhythm: Rhythm, hour: number | null, zone: string, weekday: number | null = null): Choice => ({
-  rhythm,
+const choose = (frequency: Frequency, hour: number | null, zone: string, weekday: number | null = null): Choice => ({
+  frequency,
   hour,
   zone,
   weekday,
@@ -20,8 +20,8 @@ const ST_JOHNS = 'America/St_Johns'
 const APIA = 'Pacific/Apia'
 const UTC = 'UTC'
 
-/** What holds, rhythm, hour, zone, weekday, after (UTC), the next slot (UTC). */
-type NextCase = readonly [string, Rhythm, number | null, string, number | null, string, string]
+/** What holds, frequency, hour, zone, weekday, after (UTC), the next slot (UTC). */
+type NextCase = readonly [string, Frequency, number | null, string, number | null, string, string]
 
 const NEXT: readonly NextCase[] = [
   ['daily, before the hour', 'daily', 7, BERLIN, null, '2025-01-15T05:00Z', '2025-01-15T06:00Z'],
@@ -154,7 +154,7 @@ const NEXT: readonly NextCase[] = [
   ['instant, in the gap of the night', 'instant', null, BERLIN, null, '2025-03-30T00:59Z', '2025-03-30T01:00Z'],
 ]
 
-/** What holds, rhythm, hour, zone, weekday, now (UTC), where a new subscription starts (UTC). */
+/** What holds, frequency, hour, zone, weekday, now (UTC), where a new subscription starts (UTC). */
 const STARTS: readonly NextCase[] = [
   ['daily: a day before the first slot', 'daily', 7, BERLIN, null, '2025-01-15T05:00Z', '2025-01-14T06:00Z'],
   ['daily, at the slot itself', 'daily', 7, BERLIN, null, '2025-01-15T06:00Z', '2025-01-15T06:00Z'],
@@ -181,13 +181,13 @@ const STARTS: readonly NextCase[] = [
 ]
 
 describe('nextSlot', () => {
-  test.each(NEXT)('%s', (_, rhythm, hour, zone, weekday, after, slot) => {
-    expect(nextSlot(choose(rhythm, hour, zone, weekday), at(after)).toString()).toBe(at(slot).toString())
+  test.each(NEXT)('%s', (_, frequency, hour, zone, weekday, after, slot) => {
+    expect(nextSlot(choose(frequency, hour, zone, weekday), at(after)).toString()).toBe(at(slot).toString())
   })
 })
 
 describe('startOf', () => {
-  test.each(STARTS)('%s', (_, rhythm, hour, zone, weekday, now, start) => {
-    expect(startOf(choose(rhythm, hour, zone, weekday), at(now)).toString()).toBe(at(start).toString())
+  test.each(STARTS)('%s', (_, frequency, hour, zone, weekday, now, start) => {
+    expect(startOf(choose(frequency, hour, zone, weekday), at(now)).toString()).toBe(at(start).toString())
   })
 })

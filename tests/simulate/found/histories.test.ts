@@ -20,7 +20,7 @@ const DAY = 24 * HOUR
 const SCENE: Scene = {
   startMs: Temporal.Instant.from('2026-05-04T00:00:00Z').epochMilliseconds,
   newsletters: 1,
-  choices: [{ rhythm: 'daily', weekday: null, hour: 16, zone: 'Etc/UTC' }],
+  choices: [{ frequency: 'daily', weekday: null, hour: 16, zone: 'Etc/UTC' }],
   addresses: ['eva@post.example', 'tom@post.example'],
 }
 

@@ -21,7 +21,7 @@ test('a newsletter paused just before it is planned loses nothing: its articles 
   const entry = await addEntry(db, tagblatt, MONDAY)
   await pauseNewsletter(db, tagblatt.slug)
 
-  const slot = orderForSlot(tagblatt, { rhythm: 'daily', at: SLOT }, [1])
+  const slot = orderForSlot(tagblatt, { frequency: 'daily', at: SLOT }, [1])
   expect(await planEdition(db, slot, handClock(SLOT))).toEqual({ edition: null, created: false })
   expect(await planEdition(db, orderByHand(tagblatt.id, null, null), handClock(SLOT))).toEqual({
     edition: null,

@@ -7,7 +7,7 @@ const BEGINS = ['confirm', 'enrol']
 /**
  * I1, never missing and never planned twice: an article a reader wants is one they have, one that is on its way, or one that
  * will come with their next digest, being above their watermark; and never two of these. It goes by them only when they
- * do not want it, or when it is older than one rhythm period before the first slot of who begins.
+ * do not want it, or when it is older than one frequency period before the first slot of who begins.
  */
 export function judgeMissing(known: Knowledge, step: Step): readonly string[] {
   const bySub = Map.groupBy(known.deliveries.values(), ({ subId }) => subId)

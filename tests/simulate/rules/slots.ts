@@ -15,7 +15,7 @@ export function judgeEditions(_: Knowledge, step: Step): readonly string[] {
   const { before, after } = step
   const known = new Set(before.editions.map(({ id }) => id))
   const slots = after.editions.filter(({ slotMs }) => slotMs !== null)
-  const groups = Map.groupBy(slots, ({ newsletterId, rhythm, slotMs }) => `${newsletterId} ${rhythm} ${slotMs}`)
+  const groups = Map.groupBy(slots, ({ newsletterId, frequency, slotMs }) => `${newsletterId} ${frequency} ${slotMs}`)
   const twice = [...groups].flatMap(([slot, { length }]) =>
     length > 1 ? [`I6: the slot ${slot} has ${length} editions`] : [],
   )
@@ -24,15 +24,17 @@ export function judgeEditions(_: Knowledge, step: Step): readonly string[] {
 }
 
 function judgeSlot({ before, after, toMs }: Step, edition: Edition): readonly string[] {
-  const { id, newsletterId, rhythm, slotMs, state, createdMs } = edition
+  const { id, newsletterId, frequency, slotMs, state, createdMs } = edition
   if (slotMs === null) return []
-  const say = (what: string) => `I6: edition ${id} of the ${rhythm} slot ${new Date(slotMs).toISOString()} ${what}`
+  const say = (what: string) => `I6: edition ${id} of the ${frequency} slot ${new Date(slotMs).toISOString()} ${what}`
   const newsletter = after.newsletters.find((one) => one.id === newsletterId)
   const all: readonly (Wanted & { newsletterId: number })[] = [
     ...[...before.subs, ...after.subs],
     ...[...before.newsletters, ...after.newsletters].map((one) => ({ ...one, newsletterId: one.id })),
   ]
-  const isSlot = all.some((one) => one.newsletterId === newsletterId && one.rhythm === rhythm && isDueAt(one, slotMs))
+  const isSlot = all.some(
+    (one) => one.newsletterId === newsletterId && one.frequency === frequency && isDueAt(one, slotMs),
+  )
   const graceMs = Math.max((newsletter?.graceHours ?? 0) * HOUR_MS, LEAST_GRACE_MS)
   return [
     ...(isSlot || state === 'missed' ? [] : [say('is nobody’s slot')]),
@@ -48,8 +50,8 @@ function judgeDeliveries({ before, after }: Step): readonly string[] {
   return after.deliveries.flatMap(({ editionId, subId }) => {
     const edition = editions.get(editionId)
     if (editionId <= last || edition?.slotMs == null) return []
-    const { slotMs, rhythm } = edition
-    const isTheirs = (subs.get(subId) ?? []).some((sub) => sub.rhythm === rhythm && isDueAt(sub, slotMs))
+    const { slotMs, frequency } = edition
+    const isTheirs = (subs.get(subId) ?? []).some((sub) => sub.frequency === frequency && isDueAt(sub, slotMs))
     return isTheirs ? [] : [`I6: subscription ${subId} is in edition ${editionId}, whose slot is none of theirs`]
   })
 }
@@ -110,4 +112,4 @@ const isInDoubt = (one: Delivery) => one.state === 'sending' || (isOpen(one) && 
 const mayGet = (how: string) => how.startsWith('may')
 
 const howOf = (sub: Sub, isActive: boolean) =>
-  `${mayGetDigests(sub) && isActive ? 'may' : 'not'} ${sub.rhythm} ${sub.weekday} ${sub.hour} ${sub.zone}`
+  `${mayGetDigests(sub) && isActive ? 'may' : 'not'} ${sub.frequency} ${sub.weekday} ${sub.hour} ${sub.zone}`

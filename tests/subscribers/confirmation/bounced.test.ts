@@ -41,7 +41,7 @@ describe('an address that bounced', () => {
     await suppress(db, 'bounced', DAYS_AGO(10))
     const before = await readRow(db, 1)
 
-    const mail = await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'weekly' }))
+    const mail = await askAndMail(db, [tagblatt], NOON, choosing({ frequency: 'weekly' }))
     expect(await readRow(db, 1)).toEqual(before)
     expect(await readConfirmation(db, KEYS, confirmToken(mail), NOON)).toMatchObject({
       state: 'open',

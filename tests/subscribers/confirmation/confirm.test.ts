@@ -31,7 +31,7 @@ describe('the page of a confirmation link', () => {
     const mail = await askAndMail(db, [tagblatt, zwei], NOON, { locale: 'en', topics: ['Sport'] })
     const before = await dump(db)
 
-    const choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+    const choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
     const found = await read(mail)
     expect(found).toEqual({
       noticeId: mail,
@@ -69,7 +69,7 @@ describe('the page of a confirmation link', () => {
     expect(await confirmMail(db, mail, late)).toBeNull()
     expect(await readRow(db, 1)).toMatchObject({ state: 'pending' })
 
-    const anew = await askAndMail(db, [tagblatt], NOON.add({ hours: 24 }), choosing({ rhythm: 'weekly' }))
+    const anew = await askAndMail(db, [tagblatt], NOON.add({ hours: 24 }), choosing({ frequency: 'weekly' }))
     expect(await confirmMail(db, mail, late)).toBeNull()
     expect(await confirmMail(db, anew, late)).toMatchObject({ state: 'confirmed' })
   })
@@ -118,7 +118,7 @@ describe('confirming', () => {
     expect(await readRow(db, 2)).toMatchObject({ state: 'active' })
   })
 
-  test('starts a reader one rhythm period before their first slot, and leaves cohorts as they are', async () => {
+  test('starts a reader one frequency period before their first slot, and leaves cohorts as they are', async () => {
     await addEntries(db, tagblatt, [LAST_SLOT.subtract({ hours: 1 }), LAST_SLOT, LAST_SLOT.add({ hours: 1 })])
     await moveWatermarks(db, tagblatt)
     const cohorts = async () =>
@@ -133,7 +133,7 @@ describe('confirming', () => {
   })
 
   test('starts at the confirmation, however long ago the request was', async () => {
-    const mail = await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'instant' }))
+    const mail = await askAndMail(db, [tagblatt], NOON, choosing({ frequency: 'instant' }))
     await addEntries(db, tagblatt, [NOON.add({ hours: 1 }), NOON.add({ hours: 40 })])
     await moveWatermarks(db, tagblatt)
 
@@ -193,7 +193,7 @@ describe('confirming', () => {
     await askAndMail(db, [tagblatt])
     await queueReminders(db, NOON.add({ hours: 48 }))
     const [, reminder] = await mails(db)
-    await askAndMail(db, [tagblatt], NOON.add({ hours: 100 }), choosing({ rhythm: 'weekly' }))
+    await askAndMail(db, [tagblatt], NOON.add({ hours: 100 }), choosing({ frequency: 'weekly' }))
     const late = NOON.add({ hours: 7 * 24 + 1 })
     expect(reminder?.kind).toBe('reminder')
     expect(await confirmMail(db, reminder?.id ?? 0, late)).toBeNull()
@@ -201,27 +201,27 @@ describe('confirming', () => {
 
   test('gives a reader the choices of their own request, whatever a stranger asked for since', async () => {
     const at = NOON.add({ hours: 2 })
-    const own = await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'weekly', weekday: 3, hour: 18 }))
-    const strange = await askAndMail(db, [tagblatt], at, choosing({ rhythm: 'instant' }))
-    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'weekly', weekday: 3, hour: 18 })
-    expect((await read(strange, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'instant' })
+    const own = await askAndMail(db, [tagblatt], NOON, choosing({ frequency: 'weekly', weekday: 3, hour: 18 }))
+    const strange = await askAndMail(db, [tagblatt], at, choosing({ frequency: 'instant' }))
+    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
+    expect((await read(strange, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'instant' })
 
     await confirmMail(db, own, at)
 
-    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ rhythm: 'weekly', weekday: 3, hour: 18 })
-    expect(await confirmMail(db, strange, at)).toMatchObject({ newsletters: [{ choice: { rhythm: 'weekly' } }] })
+    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
+    expect(await confirmMail(db, strange, at)).toMatchObject({ newsletters: [{ choice: { frequency: 'weekly' } }] })
   })
 
   test('gives a reader the choices of their own request, also where a stranger asked before', async () => {
     await db.execute(
       sql`insert into topic (newsletter_id, key, name, created_at) values (1, 'sport', 'Sport', ${NOON.toString()})`,
     )
-    await askAndMail(db, [tagblatt], NOON, choosing({ rhythm: 'instant', zone: 'Asia/Kolkata' }))
+    await askAndMail(db, [tagblatt], NOON, choosing({ frequency: 'instant', zone: 'Asia/Kolkata' }))
     const at = NOON.add({ hours: 2 })
     const said = { ...choosing({ hour: 18 }), topics: ['Sport'] }
     const own = await askAndMail(db, [tagblatt], at, said)
 
-    const choice = { rhythm: 'daily', weekday: null, hour: 18, zone: 'Europe/Berlin' }
+    const choice = { frequency: 'daily', weekday: null, hour: 18, zone: 'Europe/Berlin' }
     expect(await confirmMail(db, own, at)).toMatchObject({ newsletters: [{ choice, topics: ['Sport'] }] })
   })
 

@@ -125,11 +125,11 @@ describe('a reader who asks again and again', () => {
 })
 
 describe('a stranger who sends the form with the address of another again and again', () => {
-  const strange = choosing({ rhythm: 'instant' })
+  const strange = choosing({ frequency: 'instant' })
   /** Two days of it, every half hour, with ever other choices. */
   const flood = async () => {
     for (const minute of every(30, 0, 2880)) {
-      await ask(db, [tagblatt], at(minute), choosing({ rhythm: 'weekly', hour: (minute / 30) % 24 }))
+      await ask(db, [tagblatt], at(minute), choosing({ frequency: 'weekly', hour: (minute / 30) % 24 }))
       await sendMails(db, at(minute))
     }
   }
@@ -145,7 +145,7 @@ describe('a stranger who sends the form with the address of another again and ag
     const own = (await mails(db)).slice(before)
     expect(own).toHaveLength(1)
     await sendMails(db, at(2880 + 2 * 1440))
-    const choice = { rhythm: 'instant' }
+    const choice = { frequency: 'instant' }
     expect(await confirmMail(db, own[0]?.id ?? 0, at(2880 + 2 * 1440))).toMatchObject({ newsletters: [{ choice }] })
   })
 

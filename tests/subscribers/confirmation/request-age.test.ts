@@ -52,11 +52,11 @@ describe('the reminder of a request', () => {
 
   test('confirms what the last request chose', async () => {
     await askAndMail(db, [tagblatt])
-    await askAndMail(db, [tagblatt], hours(2), choosing({ rhythm: 'weekly', weekday: 3 }))
+    await askAndMail(db, [tagblatt], hours(2), choosing({ frequency: 'weekly', weekday: 3 }))
     await queueReminders(db, hours(50))
     const [reminder] = await reminders()
     await sendMails(db, hours(50))
-    const choice = { rhythm: 'weekly', weekday: 3 }
+    const choice = { frequency: 'weekly', weekday: 3 }
     expect(await confirmMail(db, reminder?.id ?? 0, hours(51))).toMatchObject({ newsletters: [{ choice }] })
   })
 

@@ -18,7 +18,7 @@ const importText = (text: string | Buffer, newsletter?: string) => folder.import
 
 describe('importSubscribers, of who is known', () => {
   test('the same file again changes nothing more', async () => {
-    const text = `email,topics,rhythm,confirmedAt,evidence\na@example.com,Sport,weekly,${PROOF}\nb@example.com,,,,\n`
+    const text = `email,topics,frequency,confirmedAt,evidence\na@example.com,Sport,weekly,${PROOF}\nb@example.com,,,,\n`
     await importText(text)
     await db.execute(sql`update notice set state = 'sent'`)
     const kept = () =>

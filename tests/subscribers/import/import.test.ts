@@ -15,7 +15,7 @@ const importText = (text: string | Buffer, newsletter?: string) => folder.import
 describe('importSubscribers', () => {
   test('reads every column, in any order', async () => {
     const result = await importText(
-      'evidence,confirmedAt,timeZone,hour,weekday,rhythm,topics,newsletter,locale,name,email\n' +
+      'evidence,confirmedAt,timeZone,hour,weekday,frequency,topics,newsletter,locale,name,email\n' +
         'card of May,2024-05-01T10:00:00Z,asia/kolkata,18,5,weekly,"Sport;Küche",tagblatt,en,Eva  B.,eva@example.com\n',
     )
 
@@ -74,7 +74,7 @@ describe('importSubscribers', () => {
   test('rejects what cannot be kept, beside the file, with line and reasons, ready to be corrected and imported', async () => {
     const result = await importText(
       Buffer.concat([
-        Buffer.from(`email,name,newsletter,locale,rhythm,weekday,hour,timeZone,confirmedAt,evidence
+        Buffer.from(`email,name,newsletter,locale,frequency,weekday,hour,timeZone,confirmedAt,evidence
 nobody,,,,,,,,,
 a@example.com,,zwei,fr,hourly,8,24,Berlin,yesterday,card
 b@example.com,"Two
@@ -90,7 +90,7 @@ d@example.com,`),
       'line reason',
       '2 The address is wrong: It has no @.',
       expect.stringMatching(
-        /^3 "?There is no such newsletter\. The locale takes de or en\. The rhythm takes one of instant/,
+        /^3 "?There is no such newsletter\. The locale takes de or en\. The frequency takes one of instant/,
       ),
       '6 confirmedAt lies in the future.',
       '7 The row has characters that are no text.',

@@ -14,7 +14,7 @@ export const PROOF = '2024-05-01T10:00:00Z,card'
 export const HEADER = 'email,confirmedAt,evidence'
 
 /** What is listed of who chose Fridays at 18 in Kolkata. */
-export const FRIDAYS = { rhythm: 'weekly', weekday: 5, hour: 18, timeZone: 'Asia/Kolkata' }
+export const FRIDAYS = { frequency: 'weekly', weekday: 5, hour: 18, timeZone: 'Asia/Kolkata' }
 
 /** The counts of an import, of which all but these are 0. */
 export const counts = (said: Partial<ImportResult>): ImportResult => ({

@@ -2,24 +2,27 @@ import { describe, expect, test } from 'vitest'
 import { canonicalZone } from '../../../src/newsletters/schedule/time-zone.ts'
 import { readChoice } from '../../../src/subscribers/preferences/preferences.ts'
 
-const NOTHING = { rhythm: '', weekday: '', hour: '', timeZone: '' }
+const NOTHING = { frequency: '', weekday: '', hour: '', timeZone: '' }
 
 describe('readChoice', () => {
   test('reads what people write', () => {
-    expect(readChoice({ rhythm: 'Weekly', weekday: '3', hour: '07', timeZone: 'europe/berlin' })).toEqual({
-      parts: { rhythm: 'weekly', weekday: 3, hour: 7, zone: 'Europe/Berlin' },
+    expect(readChoice({ frequency: 'Weekly', weekday: '3', hour: '07', timeZone: 'europe/berlin' })).toEqual({
+      parts: { frequency: 'weekly', weekday: 3, hour: 7, zone: 'Europe/Berlin' },
       wrong: [],
     })
   })
 
   test('leaves open what is not said', () => {
-    expect(readChoice(NOTHING)).toEqual({ parts: { rhythm: null, weekday: null, hour: null, zone: null }, wrong: [] })
+    expect(readChoice(NOTHING)).toEqual({
+      parts: { frequency: null, weekday: null, hour: null, zone: null },
+      wrong: [],
+    })
   })
 
   test('names everything that is wrong', () => {
-    const { wrong } = readChoice({ rhythm: 'hourly', weekday: '0', hour: '24', timeZone: '+01:00' })
+    const { wrong } = readChoice({ frequency: 'hourly', weekday: '0', hour: '24', timeZone: '+01:00' })
     expect(wrong).toEqual([
-      'The rhythm takes one of instant, daily, weekdays, weekly, monthly.',
+      'The frequency takes one of instant, daily, weekdays, weekly, monthly.',
       'The weekday takes 1 (Monday) to 7 (Sunday).',
       'The hour takes 0 to 23.',
       'The time zone takes an IANA name such as Europe/Berlin.',

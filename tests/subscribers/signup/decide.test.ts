@@ -5,9 +5,9 @@ import type { SubscriptionState } from '../../../src/subscribers/permission.ts'
 import { type Asked, type Asker, decide, type Offer } from '../../../src/subscribers/signup/decide.ts'
 import type { Standing } from '../../../src/subscribers/subscriptions.ts'
 
-const HOME: Choice = { rhythm: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+const HOME: Choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
 const OFFER: Offer = { home: HOME, homeHour: 7 }
-const SAYS_NOTHING = { rhythm: null, weekday: null, hour: null, zone: null }
+const SAYS_NOTHING = { frequency: null, weekday: null, hour: null, zone: null }
 
 const asked = (by: Asker, evidence: boolean, said: Partial<Asked> = {}): Asked => ({
   by,
@@ -64,7 +64,7 @@ describe('decide', () => {
         fc.boolean(),
         fc.constantFrom<SubscriptionState | null>('pending', 'active', 'paused', 'left', null),
         fc.record({
-          rhythm: fc.constantFrom(null, 'instant', 'daily', 'weekly'),
+          frequency: fc.constantFrom(null, 'instant', 'daily', 'weekly'),
           weekday: fc.constantFrom(null, 1, 7),
           hour: fc.constantFrom(null, 7, 18),
           zone: fc.constantFrom(null, 'Europe/Berlin', 'Asia/Kolkata'),
@@ -104,28 +104,35 @@ describe('decide', () => {
   })
 
   test('a form changes neither what waits for confirmation nor what is confirmed: its own link confirms what it wants', () => {
-    const said = asked('reader', false, { choice: { ...SAYS_NOTHING, rhythm: 'weekly' } })
+    const said = asked('reader', false, { choice: { ...SAYS_NOTHING, frequency: 'weekly' } })
 
     expect(decide(said, standing('pending'), OFFER)).toMatchObject({
       kind: 'keep',
       ask: true,
-      wanted: { choice: { rhythm: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
+      wanted: { choice: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
     })
     expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
     const left = decide(said, standing('left'), OFFER)
-    expect(left).toMatchObject({ to: standing('pending'), wanted: { choice: { rhythm: 'weekly' }, topicIds: [1, 2] } })
+    expect(left).toMatchObject({
+      to: standing('pending'),
+      wanted: { choice: { frequency: 'weekly' }, topicIds: [1, 2] },
+    })
   })
 
   test('an instant reader has no hour, and gets the newsletter’s when there is one again', () => {
     const toInstant = decide(
-      asked('administrator', false, { choice: { ...SAYS_NOTHING, rhythm: 'instant' } }),
+      asked('administrator', false, { choice: { ...SAYS_NOTHING, frequency: 'instant' } }),
       standing('active'),
       OFFER,
     )
-    expect(toInstant).toMatchObject({ to: { choice: { rhythm: 'instant', hour: null, weekday: null } } })
+    expect(toInstant).toMatchObject({ to: { choice: { frequency: 'instant', hour: null, weekday: null } } })
 
-    const instant: Standing = { ...standing('active'), choice: { ...HOME, rhythm: 'instant', hour: null } }
-    const back = decide(asked('administrator', false, { choice: { ...SAYS_NOTHING, rhythm: 'daily' } }), instant, OFFER)
+    const instant: Standing = { ...standing('active'), choice: { ...HOME, frequency: 'instant', hour: null } }
+    const back = decide(
+      asked('administrator', false, { choice: { ...SAYS_NOTHING, frequency: 'daily' } }),
+      instant,
+      OFFER,
+    )
     expect(back).toMatchObject({ to: { choice: HOME } })
   })
 })

@@ -60,10 +60,10 @@ describe('a request', () => {
   })
 
   test('takes the choice that is made', async () => {
-    await ask(db, [tagblatt], NOON, choosing({ rhythm: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }))
+    await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }))
     const found = await db.execute(sql`
-      select c.rhythm, c.weekday, c.hour, c.zone from subscription s join cohort c on c.id = s.cohort_id`)
-    expect(found.rows).toEqual([{ rhythm: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }])
+      select c.frequency, c.weekday, c.hour, c.zone from subscription s join cohort c on c.id = s.cohort_id`)
+    expect(found.rows).toEqual([{ frequency: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }])
   })
 
   test('picks, in each newsletter, the topics it has', async () => {
@@ -78,11 +78,11 @@ describe('a request', () => {
 
   test('leaves the choice of another that is still pending, and gets a mail of its own where it wants something else', async () => {
     await ask(db, [tagblatt], NOON)
-    await ask(db, [tagblatt], NOON, choosing({ rhythm: 'weekly' }))
-    await ask(db, [tagblatt], NOON, choosing({ rhythm: 'weekly' }))
+    await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly' }))
+    await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly' }))
     const found = await db.execute(sql`
-      select c.rhythm from subscription s join cohort c on c.id = s.cohort_id`)
-    expect(found.rows).toEqual([{ rhythm: 'daily' }])
+      select c.frequency from subscription s join cohort c on c.id = s.cohort_id`)
+    expect(found.rows).toEqual([{ frequency: 'daily' }])
     expect(await mails(db)).toMatchObject([
       { dueAt: '2025-01-15T12:00:00Z', subscriptionIds: [1] },
       { dueAt: '2025-01-15T13:00:00Z', subscriptionIds: [1] },
@@ -128,7 +128,7 @@ describe('a reader who has confirmed', () => {
     )
     const before = await readRow(db, 1)
 
-    await ask(db, [tagblatt, zwei], NOON, { ...choosing({ rhythm: 'weekly' }), name: 'Mallory', locale: 'en' })
+    await ask(db, [tagblatt, zwei], NOON, { ...choosing({ frequency: 'weekly' }), name: 'Mallory', locale: 'en' })
 
     expect(await readRow(db, 1)).toEqual(before)
     expect(await readRow(db, 2)).toMatchObject({ state: 'pending' })
@@ -140,7 +140,7 @@ describe('a reader who has confirmed', () => {
   test('gets none for the one they have, and nothing is recorded', async () => {
     await join(db, [tagblatt], NOON)
     const before = await dump(db)
-    await ask(db, [tagblatt], NOON.add({ hours: 2 }), choosing({ rhythm: 'weekly' }))
+    await ask(db, [tagblatt], NOON.add({ hours: 2 }), choosing({ frequency: 'weekly' }))
     expect(await dump(db)).toBe(before)
   })
 })
@@ -170,7 +170,7 @@ describe('what is wrong is said beside its field, and nothing is kept', () => {
     ['an address with a null', { email: 'eva@example.com\0' }, 'email', 'invalid'],
     ['an endless address', { email: `${'e'.repeat(100_000)}@example.com` }, 'email', 'invalid'],
     ['an endless name', { name: 'n'.repeat(201) }, 'name', 'tooLong'],
-    ['a rhythm not offered', choosing({ rhythm: 'instant' }), 'rhythm', 'notOffered'],
+    ['a frequency not offered', choosing({ frequency: 'instant' }), 'frequency', 'notOffered'],
     ['a topic that is none', { topics: ['Sport', 'Gossip'] }, 'topics', 'unknown'],
     ['a topic that is hidden', { topics: ['Intern'] }, 'topics', 'unknown'],
     ['a topic of another newsletter', { topics: ['Reisen'] }, 'topics', 'unknown'],
@@ -178,7 +178,7 @@ describe('what is wrong is said beside its field, and nothing is kept', () => {
     await addTopics(tagblatt, 'Sport', 'Intern')
     await addTopics(zwei, 'Reisen')
     await db.execute(sql`update topic set hidden = true where name = 'Intern'`)
-    await db.execute(sql`update newsletter set rhythms = '{daily,weekly}'`)
+    await db.execute(sql`update newsletter set frequencies = '{daily,weekly}'`)
     const before = await dump(db)
 
     expect(await wrongOf(said)).toEqual([[field, problem]])
@@ -203,9 +203,9 @@ describe('what is wrong is said beside its field, and nothing is kept', () => {
     expect(await wrongOf({})).toEqual([['newsletter', 'unknown']])
   })
 
-  test('a rhythm must be one of every newsletter asked for', async () => {
-    await db.execute(sql`update newsletter set rhythms = '{daily}' where id = ${zwei.id}`)
-    expect(await ask(db, [tagblatt, zwei], NOON, choosing({ rhythm: 'weekly' }))).toMatchObject({ kind: 'wrong' })
+  test('a frequency must be one of every newsletter asked for', async () => {
+    await db.execute(sql`update newsletter set frequencies = '{daily}' where id = ${zwei.id}`)
+    expect(await ask(db, [tagblatt, zwei], NOON, choosing({ frequency: 'weekly' }))).toMatchObject({ kind: 'wrong' })
     expect(await count(db, 'subscription')).toBe(0)
   })
 

@@ -101,7 +101,7 @@ describe('while an edition is planned', () => {
     const { subscriptionId } = await subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON)
 
     await during(database, planned, () =>
-      subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ rhythm: 'monthly' })), NOON),
+      subscribe(db, wish(tagblatt, 'eva@example.com', choosing({ frequency: 'monthly' })), NOON),
     )
 
     expect(await readRow(db, subscriptionId)).toMatchObject({ own: 1, cohort: 0 })

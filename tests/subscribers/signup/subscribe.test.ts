@@ -56,7 +56,7 @@ describe('subscribe, someone new', () => {
     ])
   })
 
-  test('takes locale, rhythm, hour and zone of the newsletter, and all topics', async () => {
+  test('takes locale, frequency, hour and zone of the newsletter, and all topics', async () => {
     await add(CONFIRMED)
     const found = await db.execute(sql`
       select p.email, p.locale, p.format, c.home, s.topics
@@ -66,7 +66,7 @@ describe('subscribe, someone new', () => {
 
   test('keeps what they choose; topics appear by themselves, one for each name however it is written', async () => {
     const { subscriptionId } = await add({
-      ...choosing({ rhythm: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }),
+      ...choosing({ frequency: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }),
       topics: ['Politik', ' politik', 'Küche'],
       name: 'Eva',
       locale: 'en',
@@ -76,8 +76,8 @@ describe('subscribe, someone new', () => {
 
     expect(await readRow(db, subscriptionId)).toMatchObject({ topics: [1, 2] })
     const found = await db.execute(sql`
-      select rhythm, weekday, hour, zone from cohort c join subscription s on s.cohort_id = c.id where s.id = ${subscriptionId}`)
-    expect(found.rows).toEqual([{ rhythm: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }])
+      select frequency, weekday, hour, zone from cohort c join subscription s on s.cohort_id = c.id where s.id = ${subscriptionId}`)
+    expect(found.rows).toEqual([{ frequency: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }])
     const topics = await db.execute(sql`select name from topic order by id`)
     expect(topics.rows.map((row) => row.name)).toEqual(['Küche', 'Politik', 'Sport'])
   })
@@ -96,9 +96,9 @@ describe('subscribe, someone new', () => {
     expect(await count(db, 'notice')).toBe(0)
   })
 
-  test('cannot have a rhythm that the newsletter does not offer', async () => {
-    await db.execute(sql`update newsletter set rhythms = '{daily}'`)
-    await expect(add(choosing({ rhythm: 'instant' }))).rejects.toMatchObject({ code: 'subscriber.rhythm' })
+  test('cannot have a frequency that the newsletter does not offer', async () => {
+    await db.execute(sql`update newsletter set frequencies = '{daily}'`)
+    await expect(add(choosing({ frequency: 'instant' }))).rejects.toMatchObject({ code: 'subscriber.frequency' })
     expect(await count(db, 'subscriber')).toBe(0)
   })
 })
@@ -118,7 +118,7 @@ describe('subscribe, someone known', () => {
     const before = await readRow(db, subscriptionId)
 
     const again = await add({
-      ...choosing({ rhythm: 'weekly' }),
+      ...choosing({ frequency: 'weekly' }),
       by: 'reader',
       topics: ['Sport'],
       name: 'Mallory',

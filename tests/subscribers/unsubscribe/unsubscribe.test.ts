@@ -178,7 +178,7 @@ describe('taking it back', () => {
   })
 
   test('of a reader in a cohort of their own choice stays there', async () => {
-    await ask(db, [drei], NOON, choosing({ rhythm: 'weekly' }))
+    await ask(db, [drei], NOON, choosing({ frequency: 'weekly' }))
     const row = await readRow(db, 3)
     await leaveAll(db, 3, NOON)
     expect(await readRow(db, 3)).toEqual({ ...row, state: 'left' })

@@ -19,7 +19,7 @@ describe('the form', () => {
       values (${world.newsletterId}, 'geheim', 'Geheim', true, ${NOON.toString()})`)
     const html = await (await site.get('/subscribe')).text()
     expect(html).toContain('<h1>Der Morgen abonnieren</h1>')
-    expect(html).toMatch(/name="rhythm" value="daily" checked/)
+    expect(html).toMatch(/name="frequency" value="daily" checked/)
     expect(html).toContain('<option value="7" selected>')
     expect(html).toContain('<option selected>Europe/Berlin</option>')
     expect(html).toContain('<option>Pacific/Kiritimati</option>')
@@ -37,11 +37,15 @@ describe('the form', () => {
     expect(one).toContain('type="hidden" name="newsletter" value="abend"')
   })
 
-  test('offers only the rhythms of the newsletter', async () => {
-    await db.update(newsletter).set({ rhythms: ['daily', 'weekly'] })
+  test('offers only the frequencies of the newsletter', async () => {
+    await db.update(newsletter).set({ frequencies: ['daily', 'weekly'] })
     const html = await (await site.get('/subscribe')).text()
-    expect([...html.matchAll(/name="rhythm" value="(\w+)"/g)].map((match) => match[1])).toEqual(['daily', 'weekly'])
-    const refused = await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net', rhythm: 'instant' })
+    expect([...html.matchAll(/name="frequency" value="(\w+)"/g)].map((match) => match[1])).toEqual(['daily', 'weekly'])
+    const refused = await site.post('/subscribe', {
+      newsletter: 'morgen',
+      email: 'lea@example.net',
+      frequency: 'instant',
+    })
     expect(refused.status).toBe(422)
     expect(textOf(await refused.text())).toContain('Diesen Rhythmus gibt es hier nicht.')
   })
@@ -63,7 +67,7 @@ describe('what is asked for', () => {
       email: ' Lea@Example.net ',
       name: 'Lea Ärmel',
       'topics[]': 'Kultur',
-      rhythm: 'weekly',
+      frequency: 'weekly',
       weekday: '3',
       hour: '18',
       timeZone: 'Asia/Kolkata',
@@ -74,10 +78,10 @@ describe('what is asked for', () => {
     expect(said).toContain('you will get Der Morgen')
     const [reader] = await db.select().from(subscriber)
     expect(reader).toMatchObject({ email: 'Lea@example.net', name: 'Lea Ärmel', locale: 'en' })
-    const chosen = await db.execute(sql`select s.state, c.rhythm, c.weekday, c.hour, c.zone, t.name
+    const chosen = await db.execute(sql`select s.state, c.frequency, c.weekday, c.hour, c.zone, t.name
       from subscription s join cohort c on c.id = s.cohort_id join topic t on t.id = any(s.topics)`)
     expect(chosen.rows).toEqual([
-      { state: 'pending', rhythm: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', name: 'Kultur' },
+      { state: 'pending', frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', name: 'Kultur' },
     ])
     expect(await db.select().from(notice)).toHaveLength(1)
     expect(site.woken).toEqual(['notice'])
@@ -153,7 +157,7 @@ describe('the answer says nothing about the address', () => {
   test('a confirmed reader loses nothing', async () => {
     await ask()
     await db.update(subscription).set({ state: 'active', confirmedAt: NOON })
-    await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net', rhythm: 'monthly' })
+    await site.post('/subscribe', { newsletter: 'morgen', email: 'lea@example.net', frequency: 'monthly' })
     const [kept] = await db.select().from(subscription).where(eq(subscription.state, 'active'))
     expect(kept?.confirmedAt).toEqual(NOON)
   })
