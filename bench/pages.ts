@@ -75,7 +75,7 @@ async function watchRate(editionId: number, onBegun: () => void): Promise<number
   let begun: { readonly atMs: number; readonly sent: number } | null = null
   for (;;) {
     const rows = await db.execute<{ sent: number }>(
-      sql`select coalesce(sum(sent), 0) as sent from share where edition_id = ${editionId}`,
+      sql`select coalesce(sum(sent), 0) as sent from batch where edition_id = ${editionId}`,
     )
     const now = { atMs: systemClock.monotonicMs(), sent: rows.rows[0]?.sent ?? 0 }
     if (begun === null && now.sent > 0) {

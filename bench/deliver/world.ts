@@ -37,7 +37,7 @@ export async function queueAgain(db: Database, { editionId }: BenchWorld): Promi
       first_tried_at = null, retry_at = null, final_at = null
     where edition_id = ${editionId}`)
   await db.execute(sql`
-    update share set due_at = now() - interval '1 minute', owner = null, lease_until = null, recalled_until = null,
+    update batch set due_at = now() - interval '1 minute', owner = null, lease_until = null, recalled_until = null,
       sending = 0, sent = 0, deferred = 0, failed = 0, suppressed = 0, skipped = 0
     where edition_id = ${editionId}`)
   await db.execute(sql`update edition set state = 'sending', finished_at = null where id = ${editionId}`)

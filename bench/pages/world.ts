@@ -27,7 +27,7 @@ export async function makePagesWorld(db: Database, readers: number, secret: stri
   const plan = () => planAnother(db, world, topics)
   const first = await plan()
   await db.execute(sql`update delivery set state = 'cancelled' where edition_id = ${first}`)
-  await db.execute(sql`update share set cancelled = to_seq - from_seq + 1 where edition_id = ${first}`)
+  await db.execute(sql`update batch set cancelled = to_seq - from_seq + 1 where edition_id = ${first}`)
   await db.execute(sql`update edition set state = 'finished' where id = ${first}`)
   return { plan, listPaths: async () => listPaths(db, own) }
 }

@@ -10,9 +10,9 @@ export type Sample = {
   readonly planned: number
   readonly sent: number
   readonly residentMb: number
-  /** Of deliveries and shares, as PostgreSQL's statistics have them. */
+  /** Of deliveries and batches, as PostgreSQL's statistics have them. */
   readonly deadRows: number
-  /** Deliveries and shares with their indexes. */
+  /** Deliveries and batches with their indexes. */
   readonly tableMb: number
 }
 
@@ -42,6 +42,6 @@ export async function watchSending(
 async function readTables(db: Database): Promise<Pick<Sample, 'deadRows' | 'tableMb'>> {
   const rows = await db.execute<Pick<Sample, 'deadRows' | 'tableMb'>>(sql`
     select sum(n_dead_tup)::bigint as "deadRows", round(sum(pg_total_relation_size(relid)) / 1e6)::bigint as "tableMb"
-    from pg_stat_user_tables where relname ~ '^(delivery_[0-9]+|share)$'`)
+    from pg_stat_user_tables where relname ~ '^(delivery_[0-9]+|batch)$'`)
   return rows.rows[0] ?? { deadRows: 0, tableMb: 0 }
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { desc, eq } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { share } from '../db/schema/batch.ts'
+import { batch } from '../db/schema/batch.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { DOUBT } from '../delivery/results/rejection-limit.ts'
@@ -33,7 +33,7 @@ export function registerEdition(program: Command, context: CommandContext): void
   group
     .command('show')
     .argument('<id>', ID, readId)
-    .description('state, slot, counts by state and why, when it goes on, shares')
+    .description('state, slot, counts by state and why, when it goes on, batches')
     .action((id: number) => context.withDatabase((db) => show(db, context, id)))
   group
     .command('pause')
@@ -105,20 +105,20 @@ async function show(db: Database, context: CommandContext, id: number): Promise<
       todo: '"courant edition list" shows them.',
     })
   const counts = await countEdition(db, found.id)
-  const shares = await db.select().from(share).where(eq(share.editionId, found.id)).orderBy(share.id).limit(10_000)
+  const batches = await db.select().from(batch).where(eq(batch.editionId, found.id)).orderBy(batch.id).limit(10_000)
   const reasons = await reasonsOf(db, found.id)
   // One that is paused or held goes on when it is told to.
-  const nextDueAt = found.state === 'sending' ? earliest(shares.map(({ dueAt }) => dueAt)) : null
+  const nextDueAt = found.state === 'sending' ? earliest(batches.map(({ dueAt }) => dueAt)) : null
   const lines = Object.entries(counts).filter(([, count]) => count > 0)
   const text = [
     `Edition ${found.id} of ${found.newsletter}: ${found.state}${found.reason === null ? '' : ` (${found.reason})`}`,
-    `${found.articles} articles in ${found.variants} variants, ${shares.length} shares`,
+    `${found.articles} articles in ${found.variants} variants, ${batches.length} batches`,
     ...lines.map(([state, count]) => `  ${state} ${count}`),
     ...reasons.map(sayReason),
     ...(nextDueAt === null ? [] : [`next due ${nextDueAt}`]),
     ...(isInDoubt(found) ? [askWhether(found.id)] : []),
   ].join('\n')
-  context.print({ ...found, counts, reasons, nextDueAt, shares: shares.map(({ editionId: _, ...row }) => row) }, text)
+  context.print({ ...found, counts, reasons, nextDueAt, batches: batches.map(({ editionId: _, ...row }) => row) }, text)
 }
 
 const isInDoubt = ({ state, reason }: { state: string; reason: string | null }) =>

@@ -5,18 +5,18 @@ import { GIVE_UP_HOURS } from './outcome/next-attempt.ts'
 
 /**
  * After the clock was set back: what the wrong clock put off until later than anything is ever put off is due at once:
- * deferred deliveries with their shares, and notices.
+ * deferred deliveries with their batches, and notices.
  */
 export async function advanceRetries(tx: Database, now: Temporal.Instant): Promise<void> {
   const at = sql`${now.toString()}::timestamptz`
   const latest = now.add({ hours: GIVE_UP_HOURS }).toString()
   await tx.execute(sql`
     with locked as (
-      select s.id from share s join edition e on e.id = s.edition_id
+      select s.id from batch s join edition e on e.id = s.edition_id
       where e.state in ('planning', 'sending', 'paused', 'held') and s.due_at > ${latest}
       order by s.id for update of s
     ), late as (
-      update share s set due_at = ${at} from locked where s.id = locked.id
+      update batch s set due_at = ${at} from locked where s.id = locked.id
       returning s.edition_id, s.from_seq, s.to_seq
     )
     update delivery d set retry_at = ${at} from late

@@ -39,8 +39,8 @@ type ClaimedRow = {
 }
 
 /**
- * Moves up to `most` due deliveries of the share to `sending`, counts them on the share, and joins in how each reader
- * stands at this moment: one statement. Nothing when the lease was lost, the planner wants the share
+ * Moves up to `most` due deliveries of the batch to `sending`, counts them on the batch, and joins in how each reader
+ * stands at this moment: one statement. Nothing when the lease was lost, the planner wants the batch
  * back, or the edition is not sending any more.
  */
 export async function claimDue(
@@ -57,8 +57,8 @@ export async function claimDue(
   // of them would be read for each claim, 100 ms instead of 2 at 20,000 (`npm run bench -- pages`).
   const rows = await db.execute<ClaimedRow>(sql`/* prepared claim */
     with held as (
-      select s.id from share s join edition e on e.id = s.edition_id
-      where s.id = ${lease.shareId} and s.token = ${lease.token} and e.state = 'sending'
+      select s.id from batch s join edition e on e.id = s.edition_id
+      where s.id = ${lease.batchId} and s.token = ${lease.token} and e.state = 'sending'
         and (s.recalled_until is null or s.recalled_until <= ${at})
       for update of s
     ), due as (
@@ -73,7 +73,7 @@ export async function claimDue(
       where d.edition_id = ${lease.editionId} and d.seq = any (array(select seq from due))
       returning d.seq, d.variant_id, d.subscription_id, d.attempts, d.ambiguous
     ), counted as (
-      update share s set
+      update batch s set
         sending = s.sending + (select count(*) from due),
         deferred = s.deferred - (select count(*) from due where state = 'deferred')
       from held where s.id = held.id

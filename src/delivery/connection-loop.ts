@@ -107,7 +107,7 @@ async function passOn(lane: Lane, line: Line, claimed: Claimed, begun: Begun): P
   await lane.supply.giveBack(claimed)
 }
 
-/** Ends the content of the message begun, once it is certain that its reader may get it and that its share is held. */
+/** Ends the content of the message begun, once it is certain that its reader may get it and that its batch is held. */
 async function finish(
   lane: Lane,
   line: Line,

@@ -3,7 +3,7 @@ import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import type { Trouble } from './circuit-breaker.ts'
-import { endLease, type Lease, leaseShare } from './lease.ts'
+import { endLease, type Lease, leaseBatch } from './lease.ts'
 
 /** A relay that takes nothing is tried again after this long. */
 const RELAY_WAIT_MINUTES = 5
@@ -21,15 +21,15 @@ export async function deferRest(
 ): Promise<void> {
   const now = clock.now()
   for (;;) {
-    const lease = await retryTransient(clock, () => leaseShare(db, owner, editionId, now))
+    const lease = await retryTransient(clock, () => leaseBatch(db, owner, editionId, now))
     if (lease === null) return
-    await retryTransient(clock, () => deferShare(db, lease, trouble, now))
+    await retryTransient(clock, () => deferBatch(db, lease, trouble, now))
     await retryTransient(clock, () => endLease(db, lease, [], now))
   }
 }
 
 /** Nothing happens when the lease was lost, so it is safe to repeat. */
-async function deferShare(
+async function deferBatch(
   db: Database,
   lease: Lease,
   { reason, reply }: Trouble,
@@ -38,14 +38,14 @@ async function deferShare(
   const retryAt = now.add({ minutes: RELAY_WAIT_MINUTES }).toString()
   await db.execute(sql`
       with held as (
-        select id from share where id = ${lease.shareId} and token = ${lease.token} for update
+        select id from batch where id = ${lease.batchId} and token = ${lease.token} for update
       ), due as (
         select d.seq, d.state from delivery d
         where d.edition_id = ${lease.editionId} and d.seq between ${lease.fromSeq} and ${lease.toSeq}
           and exists (select from held)
           and (d.state = 'queued' or d.state = 'deferred' and d.retry_at <= ${now.toString()})
       ), counted as (
-        update share s set deferred = s.deferred + (select count(*) from due where state = 'queued')
+        update batch s set deferred = s.deferred + (select count(*) from due where state = 'queued')
         from held where s.id = held.id
       )
       update delivery d set state = 'deferred', retry_at = ${retryAt}, reason = ${reason}, reply = ${reply}

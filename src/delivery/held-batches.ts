@@ -4,10 +4,10 @@ import { retryTransient } from '../db/transient.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Claimed } from './claim.ts'
-import { endLease, extendLeases, HEARTBEAT_MS, LEASE_SECONDS, type Lease, leaseShare, MARGIN_MS } from './lease.ts'
+import { endLease, extendLeases, HEARTBEAT_MS, LEASE_SECONDS, type Lease, leaseBatch, MARGIN_MS } from './lease.ts'
 
-/** A leased share and what of it is in this worker's hands. */
-export type HeldShare = {
+/** A leased batch and what of it is in this worker's hands. */
+export type HeldBatch = {
   readonly lease: Lease
   /** Deliveries claimed and neither recorded nor given back. */
   open: number
@@ -22,9 +22,9 @@ export type HeldShare = {
 /** A database that is away for longer ends the sending; the leases run out by themselves. */
 export const DATABASE_AWAY_MS = LEASE_SECONDS * 1000
 
-/** The shares one worker holds: leases them, keeps the leases alive until `close`, and gives them back. */
-export class HeldShares {
-  readonly #held = new Map<number, HeldShare>()
+/** The batches one worker holds: leases them, keeps the leases alive until `close`, and gives them back. */
+export class HeldBatches {
+  readonly #held = new Map<number, HeldBatch>()
   readonly #closing = new AbortController()
   readonly #heartbeat: Promise<void>
   readonly #db: Database
@@ -40,19 +40,19 @@ export class HeldShares {
     this.#heartbeat = this.#beat()
   }
 
-  /** Leases the next due share, or null when there is none. */
-  async take(editionId: number | null): Promise<HeldShare | null> {
+  /** Leases the next due batch, or null when there is none. */
+  async take(editionId: number | null): Promise<HeldBatch | null> {
     const askedMs = this.#clock.monotonicMs()
-    const lease = await leaseShare(this.#db, this.#owner, editionId, this.#clock.now())
+    const lease = await leaseBatch(this.#db, this.#owner, editionId, this.#clock.now())
     if (lease === null) return null
-    const held: HeldShare = {
+    const held: HeldBatch = {
       lease,
       open: 0,
       drained: false,
       validUntilMs: validFrom(askedMs),
       unrecorded: new Set(),
     }
-    this.#held.set(lease.shareId, held)
+    this.#held.set(lease.batchId, held)
     return held
   }
 
@@ -75,8 +75,8 @@ export class HeldShares {
     await this.endIfDone(held)
   }
 
-  /** Gives the share back once nothing more of it is due and nobody has any of it in hands. */
-  async endIfDone(held: HeldShare): Promise<void> {
+  /** Gives the batch back once nothing more of it is due and nobody has any of it in hands. */
+  async endIfDone(held: HeldBatch): Promise<void> {
     if (held.drained && held.open <= 0) await this.#end(held)
   }
 
@@ -87,19 +87,19 @@ export class HeldShares {
     for (const held of [...this.#held.values()]) await this.#end(held)
   }
 
-  #find({ shareId, token }: Lease): HeldShare | null {
-    const held = this.#held.get(shareId)
+  #find({ batchId, token }: Lease): HeldBatch | null {
+    const held = this.#held.get(batchId)
     return held?.lease.token === token ? held : null
   }
 
-  async #end({ lease, unrecorded }: HeldShare): Promise<void> {
-    const { shareId } = lease
-    this.#held.delete(shareId)
+  async #end({ lease, unrecorded }: HeldBatch): Promise<void> {
+    const { batchId } = lease
+    this.#held.delete(batchId)
     try {
       const end = () => endLease(this.#db, lease, [...unrecorded], this.#clock.now())
       await retryTransient(this.#clock, end, { forMs: DATABASE_AWAY_MS })
     } catch (error) {
-      this.#log.warn({ shareId, reason: reasonOf(error) }, 'share.not_returned')
+      this.#log.warn({ batchId, reason: reasonOf(error) }, 'batch.not_returned')
     }
   }
 
@@ -123,7 +123,7 @@ export class HeldShares {
     const askedMs = this.#clock.monotonicMs()
     const leases = asked.map(({ lease }) => lease)
     const still = await extendLeases(this.#db, leases, this.#clock.now())
-    for (const held of asked) held.validUntilMs = still.has(held.lease.shareId) ? validFrom(askedMs) : 0
+    for (const held of asked) held.validUntilMs = still.has(held.lease.batchId) ? validFrom(askedMs) : 0
   }
 }
 

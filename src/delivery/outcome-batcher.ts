@@ -10,7 +10,7 @@ import type { Result } from './results/write-results.ts'
 /** Takes outcomes and answers when they are committed: those of all connections share a commit. */
 export type Ledger = {
   /**
-   * Resolves once the outcome is committed, or refused because the share was taken over. A commit that fails is repeated for
+   * Resolves once the outcome is committed, or refused because the batch was taken over. A commit that fails is repeated for
    * as long as the process lives, so that nothing a relay has accepted is forgotten; fails only when the sending was stopped
    * and a lease's time has passed since. `onStuck` is told when it has failed several times.
    */

@@ -3,17 +3,17 @@ import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import type { Logger } from '../log.ts'
 import { type Claimed, claimDue, type Refusal } from './claim.ts'
-import { DATABASE_AWAY_MS, type HeldShare, HeldShares } from './held-batches.ts'
+import { DATABASE_AWAY_MS, type HeldBatch, HeldBatches } from './held-batches.ts'
 import { type Allowed, ReaderCheck } from './reader-check.ts'
 
-/** Hands claimed deliveries to connections, one share after another, and keeps the leases alive. */
+/** Hands claimed deliveries to connections, one batch after another, and keeps the leases alive. */
 export type Supply = {
   /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
   /** Why its reader may get nothing, or null, as far as is known. */
   readonly refusalOf: (claimed: Claimed) => Promise<Refusal | null>
   /**
-   * Ends its message by `act`, at once, if at this moment its reader may get it, its share is still this worker's, and the
+   * Ends its message by `act`, at once, if at this moment its reader may get it, its batch is still this worker's, and the
    * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
    */
   readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<Allowed<T | null>>
@@ -37,8 +37,8 @@ export function openSupply(
   signal: AbortSignal,
   log: Logger,
 ): Supply {
-  const shares = new HeldShares(db, owner, clock, log)
-  const claims = new Claims(db, shares, editionId, clock, signal)
+  const batches = new HeldBatches(db, owner, clock, log)
+  const claims = new Claims(db, batches, editionId, clock, signal)
   const check = new ReaderCheck(db, clock, log, () => claims.ready)
   claims.onClaimed = (claimed, askedMs) => check.note(claimed, askedMs)
 
@@ -65,41 +65,41 @@ export function openSupply(
     refusalOf: (claimed) => check.refusalOf(claimed),
     endIfAllowed: (claimed, act) =>
       check.ifAllowed(claimed, () => {
-        if (signal.aborted || !shares.holds(claimed.lease)) return null
-        shares.begin(claimed)
+        if (signal.aborted || !batches.holds(claimed.lease)) return null
+        batches.begin(claimed)
         return act()
       }),
-    done: (claimed) => shares.settle(claimed),
+    done: (claimed) => batches.settle(claimed),
     giveBack: async (claimed) => {
-      if (signal.aborted || !shares.holds(claimed.lease)) await shares.settle(claimed)
+      if (signal.aborted || !batches.holds(claimed.lease)) await batches.settle(claimed)
       else claims.ready.unshift(claimed)
     },
     close: async () => {
       await claims.settled()
-      await shares.close()
+      await batches.close()
       check.close()
     },
   }
 }
 
-/** Claims deliveries ahead of need, of one share after another. */
+/** Claims deliveries ahead of need, of one batch after another. */
 class Claims {
   /** Claimed and in nobody's hands, oldest first. */
   readonly ready: Claimed[] = []
   onClaimed: (claimed: readonly Claimed[], askedMs: number) => void = () => {}
   readonly #db: Database
-  readonly #shares: HeldShares
+  readonly #batches: HeldBatches
   readonly #editionId: number | null
   readonly #clock: Clock
   readonly #signal: AbortSignal
-  #current: HeldShare | null = null
+  #current: HeldBatch | null = null
   #refilling: Promise<void> | null = null
-  /** There was no share to lease when last asked. */
+  /** There was no batch to lease when last asked. */
   #isDry = false
 
-  constructor(db: Database, shares: HeldShares, editionId: number | null, clock: Clock, signal: AbortSignal) {
+  constructor(db: Database, batches: HeldBatches, editionId: number | null, clock: Clock, signal: AbortSignal) {
     this.#db = db
-    this.#shares = shares
+    this.#batches = batches
     this.#editionId = editionId
     this.#clock = clock
     this.#signal = signal
@@ -137,22 +137,22 @@ class Claims {
     return started
   }
 
-  /** Claims another chunk, of the next share where one has nothing due any more or its lease is lost. */
+  /** Claims another chunk, of the next batch where one has nothing due any more or its lease is lost. */
   async #refill(): Promise<void> {
     while (!this.#signal.aborted) {
-      this.#current ??= await this.#repeat(() => this.#shares.take(this.#editionId))
+      this.#current ??= await this.#repeat(() => this.#batches.take(this.#editionId))
       const current = this.#current
       this.#isDry = current === null
       if (current === null) return
-      const claimed = this.#shares.holds(current.lease) ? await this.#repeat(() => this.#claim(current)) : []
+      const claimed = this.#batches.holds(current.lease) ? await this.#repeat(() => this.#claim(current)) : []
       if (claimed.length > 0) return
       current.drained = true
       this.#current = null
-      await this.#shares.endIfDone(current)
+      await this.#batches.endIfDone(current)
     }
   }
 
-  async #claim(current: HeldShare): Promise<readonly Claimed[]> {
+  async #claim(current: HeldBatch): Promise<readonly Claimed[]> {
     const askedMs = this.#clock.monotonicMs()
     const claimed = await claimDue(this.#db, current.lease, CHUNK, this.#clock.now())
     this.onClaimed(claimed, askedMs)

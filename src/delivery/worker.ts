@@ -40,7 +40,7 @@ type Sending = {
   readonly signal?: AbortSignal
 }
 
-/** Compiled variants a worker keeps, at about 100 KB each; shares are ordered by variant, so a few do. */
+/** Compiled variants a worker keeps, at about 100 KB each; batches are ordered by variant, so a few do. */
 const VARIANTS_KEPT = 8
 const LOOK_AGAIN_MS = 500
 

@@ -83,9 +83,9 @@ export async function openSending(
 ): Promise<PlannedEdition> {
   const rows = await db.execute<EditionRow>(sql`
     update edition set
-      state = case when exists (select from share where edition_id = edition.id and due_at is not null)
+      state = case when exists (select from batch where edition_id = edition.id and due_at is not null)
         then 'sending' else 'finished' end,
-      finished_at = case when exists (select from share where edition_id = edition.id and due_at is not null)
+      finished_at = case when exists (select from batch where edition_id = edition.id and due_at is not null)
         then null else ${now.toString()}::timestamptz end,
       planned_at = ${now.toString()},
       home = exists (select from variant where edition_id = edition.id and home),
@@ -157,7 +157,7 @@ export async function openAbandoned(db: Database, before: Temporal.Instant, now:
 }
 
 /**
- * Finishes each edition that is sending and has no share that is due any more: of all newsletters, of one, or one edition
+ * Finishes each edition that is sending and has no batch that is due any more: of all newsletters, of one, or one edition
  * alone.
  */
 export async function finishEditions(
@@ -172,7 +172,7 @@ export async function finishEditions(
     update edition e set state = 'finished', finished_at = ${now.toString()}
     where state = 'sending' and (${editionId}::bigint is null or id = ${editionId})
       and (${newsletterId}::bigint is null or newsletter_id = ${newsletterId})
-      and not exists (select from share where edition_id = e.id and due_at is not null)`)
+      and not exists (select from batch where edition_id = e.id and due_at is not null)`)
 }
 
 function read(row: EditionRow | undefined): PlannedEdition | null {

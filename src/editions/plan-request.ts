@@ -13,14 +13,14 @@ export type PlanOrder = {
   readonly slot: Slot | null
   readonly key: string | null
   readonly onlySubscriptionId: number | null
-  /** How long to wait for workers that are asked to give shares back. */
+  /** How long to wait for workers that are asked to give batches back. */
   readonly waitMs: number
 }
 
 /** An order for a slot. */
 export type SlotOrder = PlanOrder & { readonly cohortIds: readonly number[]; readonly slot: Slot }
 
-/** A worker gives a share back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
+/** A worker gives a batch back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_MS = 60_000
 /** A slot has the next tick to try again. */
 const SLOT_WAIT_MS = 20_000

@@ -80,12 +80,12 @@ async function findSending(db: Database): Promise<readonly number[]> {
   return rows.rows.map(({ id }) => id)
 }
 
-/** The sums of the editions' shares. */
+/** The sums of the editions' batches. */
 async function readStanding(db: Database, editionIds: readonly number[]): Promise<Standing> {
   const rows = await db.execute<Standing>(sql`
     select coalesce(sum(sent), 0) as sent, coalesce(sum(failed), 0) as failed, coalesce(sum(suppressed), 0) as suppressed,
       coalesce(sum(skipped), 0) as skipped,
       coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as open
-    from share where edition_id = any(${`{${editionIds.join(',')}}`}::bigint[])`)
+    from batch where edition_id = any(${`{${editionIds.join(',')}}`}::bigint[])`)
   return rows.rows[0] ?? { sent: 0, failed: 0, suppressed: 0, skipped: 0, open: 0 }
 }

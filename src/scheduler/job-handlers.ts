@@ -2,7 +2,7 @@ import { unlessStopped } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
 import type { WorkerPools } from '../db/pools.ts'
-import { hasDueShare } from '../delivery/lease.ts'
+import { hasDueBatch } from '../delivery/lease.ts'
 import { sendNotices } from '../delivery/notices/send-notices.ts'
 import { finishEditions } from '../editions/editions.ts'
 import { reasonOf } from '../errors.ts'
@@ -41,8 +41,8 @@ function listLooks(
       await sendNotices(sending, work.sender, clock, signal)
     },
     deliver: async () => {
-      // A wake-up wakes one worker; that one wakes the next as long as there is a share for it.
-      if (await hasDueShare(sending, clock.now())) await jobs.wake('deliver')
+      // A wake-up wakes one worker; that one wakes the next as long as there is a batch for it.
+      if (await hasDueBatch(sending, clock.now())) await jobs.wake('deliver')
       await deliverDue(sending, work, clock, signal)
     },
   }

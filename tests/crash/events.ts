@@ -141,7 +141,7 @@ async function loseRelay(scene: Scene, backAfterMs: number | null): Promise<void
   await endRound(scene, round)
 }
 
-/** Three workers are sending; one hangs until its lease is long over and the others have its share. Its late dots and commits are refused. */
+/** Three workers are sending; one hangs until its lease is long over and the others have its batch. Its late dots and commits are refused. */
 async function stopWorker(scene: Scene): Promise<void> {
   const { stage, shiftMs } = scene
   const round = await beginRound(scene, 'hand', NOBODY)
@@ -151,7 +151,7 @@ async function stopWorker(scene: Scene): Promise<void> {
   const hanging = start(0)
   await firstTaken(scene, round, 0)
   const others = [start(1), start(2)]
-  // The third may find no share left: it waits for one all the same.
+  // The third may find no batch left: it waits for one all the same.
   await Promise.race([firstTaken(scene, round, 1), firstTaken(scene, round, 2)])
   const disarm = onceAtSomeDot(scene, round, 'worker stopped', 0, 10, () => {
     hanging.process.kill('SIGSTOP')

@@ -21,7 +21,7 @@ const PLANNING: Partial<Record<StatementName, number>> = {
   'find edition': 1,
   'read slices': 1,
   'lock cohorts': 3,
-  'lock shares': 3,
+  'lock batches': 3,
   'read bound': 1,
   'read audience': 3,
   select: 9,
@@ -29,14 +29,14 @@ const PLANNING: Partial<Record<StatementName, number>> = {
   'write variants': 3,
   'freeze articles': 3,
   'write deliveries': 3,
-  'write shares': 3,
+  'write batches': 3,
   supersede: 3,
   'move watermarks': 9,
   'move due times': 3,
   'open sending': 1,
 }
 
-/** Not in every sending: a dead worker's share must be taken over, a relay must be gone, a server must be stopped. */
+/** Not in every sending: a dead worker's batch must be taken over, a relay must be gone, a server must be stopped. */
 const RARE: readonly StatementName[] = ['requeue', 'defer', 'recheck']
 
 /** A fault point, and whether it is met while planning. */

@@ -46,7 +46,7 @@ export function judge(standing: Standing, calls: readonly Call[], expected: Expe
     broken.push(...judgeDelivery(row, byDelivery.get(keyOf(row.edition_id, row.seq)) ?? []))
   for (const edition of standing.editions) broken.push(...judgeEdition(edition, standing, expected))
   const repeatedAfter = countRepeated(byDelivery.values(), expected.cutCalls, broken)
-  broken.push(...standing.badShares.map(({ id, what }) => `share ${id}: ${what}`))
+  broken.push(...standing.badBatches.map(({ id, what }) => `batch ${id}: ${what}`))
   broken.push(...standing.badMarks.map(({ what }) => what))
   const repeated = [...byDelivery.values()].reduce((sum, all) => sum + all.length - 1, 0)
   return { broken, repeated, repeatedAfter }
@@ -94,7 +94,7 @@ function judgeEdition(edition: EditionRow, { deliveries }: Standing, expected: E
   const planned = edition.id < expected.fromEditionId ? own.length : expected.planned
   if (own.length !== planned || readers !== own.length)
     broken.push(`${name} has ${own.length} deliveries to ${readers} readers instead of ${planned}`)
-  if (edition.rows !== edition.ranged) broken.push(`${name}: ${edition.rows} rows, but shares over ${edition.ranged}`)
+  if (edition.rows !== edition.ranged) broken.push(`${name}: ${edition.rows} rows, but batches over ${edition.ranged}`)
   const open = own.filter(({ state }) => ['queued', 'sending', 'deferred'].includes(state))
   const unexpected = open.filter(({ state, email }) => state !== 'deferred' || !expected.putOff.has(email))
   if (unexpected.length > 0)

@@ -13,12 +13,12 @@ type Moment = (typeof MOMENTS)[number]
 /** The fault points that need something to happen first, each at each of its moments. */
 export const RARE_EVENTS: readonly Event[] = MOMENTS.flatMap((moment): Event[] => [
   {
-    name: `killed ${moment} taking over a dead worker's share`,
+    name: `killed ${moment} taking over a dead worker's batch`,
     engines: BOTH,
     play: (scene) => takeOver(scene, moment),
   },
   { name: `killed ${moment} looking at readers again`, engines: BOTH, play: (scene) => lookAgain(scene, moment) },
-  { name: `killed ${moment} giving shares back at a stop`, engines: BOTH, play: (scene) => giveBack(scene, moment) },
+  { name: `killed ${moment} giving batches back at a stop`, engines: BOTH, play: (scene) => giveBack(scene, moment) },
   { name: `killed ${moment} deferring what no relay takes`, engines: BOTH, play: (scene) => defer(scene, moment) },
 ])
 

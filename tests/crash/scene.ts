@@ -10,7 +10,7 @@ import { readStanding } from './standing.ts'
 import type { Cut, Order, Run } from './strike.ts'
 import { run } from './strike.ts'
 
-/** What all rounds of a stage share: the moved clock, and the count. */
+/** What all rounds of a stage batch: the moved clock, and the count. */
 export type Scene = {
   readonly stage: Stage
   readonly dice: Dice
@@ -144,7 +144,7 @@ export async function isOver(scene: Scene, round: Round): Promise<boolean> {
   return scene.stage.look(async (db) => {
     const found = await db.execute<{ editions: number; unready: number; due: number }>(sql`
       select count(*) as editions, count(*) filter (where e.state in ('planning', 'paused', 'held')) as unready,
-        (select count(*) from share where due_at <= ${atOf(scene)}) as due
+        (select count(*) from batch where due_at <= ${atOf(scene)}) as due
       from edition e where e.id >= ${round.fromEditionId}`)
     const { editions = 0, unready = 0, due = 0 } = found.rows[0] ?? {}
     const cohorts = await db.execute(sql`select from cohort where next_due_at <= ${atOf(scene)}`)
@@ -215,7 +215,7 @@ export async function endScene(scene: Scene): Promise<void> {
       union all
       select 'edition ' || id || ' is ' || state from edition where state <> 'finished'
       union all
-      select 'share ' || id || ' is due' from share where due_at is not null
+      select 'batch ' || id || ' is due' from batch where due_at is not null
       limit 10`),
   )
   if (open.rows.length > 0) throw new BrokenPromise(open.rows.map(({ what }) => what).join('\n  '))

@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
 
-/** An edition by its rows and by its shares. */
+/** An edition by its rows and by its batches. */
 export type EditionRow = {
   readonly id: number
   readonly public_id: string
   readonly nonce: Buffer
   readonly state: string
-  /** Deliveries in all, and the sum of the shares' ranges. */
+  /** Deliveries in all, and the sum of the batches' ranges. */
   readonly rows: number
   readonly ranged: number
 }
@@ -25,8 +25,8 @@ export type DeliveryRow = {
 export type Standing = {
   readonly editions: readonly EditionRow[]
   readonly deliveries: readonly DeliveryRow[]
-  /** Shares whose counters do not equal their rows, whose rows nobody will take up, or which a dead worker keeps. */
-  readonly badShares: readonly { readonly id: number; readonly what: string }[]
+  /** Batches whose counters do not equal their rows, whose rows nobody will take up, or which a dead worker keeps. */
+  readonly badBatches: readonly { readonly id: number; readonly what: string }[]
   /** Cohorts that have not seen the last entry, readers who have an own watermark though they got everything. */
   readonly badMarks: readonly { readonly what: string }[]
 }
@@ -36,7 +36,7 @@ export async function readStanding(db: Database, at: string): Promise<Standing> 
   const editions = await db.execute<EditionRow>(sql`
     select e.id, e.public_id, e.nonce, e.state,
       (select count(*) from delivery d where d.edition_id = e.id) as rows,
-      (select coalesce(sum(to_seq - from_seq + 1), 0) from share s where s.edition_id = e.id) as ranged
+      (select coalesce(sum(to_seq - from_seq + 1), 0) from batch s where s.edition_id = e.id) as ranged
     from edition e order by e.id`)
   const deliveries = await db.execute<DeliveryRow>(sql`
     select d.edition_id, d.seq, p.email, d.state, d.ambiguous
@@ -45,7 +45,7 @@ export async function readStanding(db: Database, at: string): Promise<Standing> 
   return {
     editions: editions.rows,
     deliveries: deliveries.rows,
-    badShares: await readBadShares(db, at),
+    badBatches: await readBadBatches(db, at),
     badMarks: await readBadMarks(db),
   }
 }
@@ -54,7 +54,7 @@ export async function readStanding(db: Database, at: string): Promise<Standing> 
  * Of every edition there is. What is queued or being sent must be due (a dead worker's lease ends within 15 s, a planner's
  * recall within 60 s), what is deferred must be due by the time it shows.
  */
-async function readBadShares(db: Database, at: string): Promise<Standing['badShares']> {
+async function readBadBatches(db: Database, at: string): Promise<Standing['badBatches']> {
   const found = await db.execute<{ id: number; what: string }>(sql`
     with counted as (
       select s.id, count(d.seq) as rows,
@@ -65,7 +65,7 @@ async function readBadShares(db: Database, at: string): Promise<Standing['badSha
         count(*) filter (where d.state = 'cancelled') as cancelled,
         min(d.retry_at) filter (where d.state = 'deferred') as retry_at,
         count(*) filter (where d.state = 'deferred' and d.retry_at is null) as unshown
-      from share s left join delivery d on d.edition_id = s.edition_id and d.seq between s.from_seq and s.to_seq
+      from batch s left join delivery d on d.edition_id = s.edition_id and d.seq between s.from_seq and s.to_seq
       group by s.id
     )
     select s.id, concat_ws(', ',
@@ -84,7 +84,7 @@ async function readBadShares(db: Database, at: string): Promise<Standing['badSha
         then 'all is final, and it is due all the same' end,
       case when s.lease_until > ${at}::timestamptz + interval '15 s' then 'leased too long' end,
       case when s.recalled_until > ${at}::timestamptz + interval '60 s' then 'recalled too long' end) as what
-    from share s join counted c on c.id = s.id`)
+    from batch s join counted c on c.id = s.id`)
   return found.rows.filter(({ what }) => what !== '')
 }
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { type Claimed, claimDue } from '../../src/delivery/claim.ts'
-import { leaseShare } from '../../src/delivery/lease.ts'
+import { leaseBatch } from '../../src/delivery/lease.ts'
 import { FRESH_MS, ReaderCheck } from '../../src/delivery/reader-check.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -17,7 +17,7 @@ async function claimTwo(): Promise<readonly [Claimed, Claimed]> {
   await world.addReaders(2)
   await world.addArticles(1)
   const clock = handClock(NOON)
-  const lease = await leaseShare(db, 'worker', await planByHand(db, world, clock), clock.now())
+  const lease = await leaseBatch(db, 'worker', await planByHand(db, world, clock), clock.now())
   const [one, other] = lease === null ? [] : await claimDue(db, lease, 2, clock.now())
   if (one === undefined || other === undefined) throw new Error('nothing is due')
   return [one, other]

@@ -46,7 +46,7 @@ test('statements grow with chunks of readers, not with readers', { timeout: 60_0
   expect(many.counts.sent).toBe(600)
   expect(many.variants).toBeLessThanOrEqual(6)
   expect(many.planning).toBe(few.planning)
-  // Twelve chunks of 50 instead of two, and two shares instead of one.
+  // Twelve chunks of 50 instead of two, and two batches instead of one.
   expect(many.sending - few.sending).toBeLessThanOrEqual(24)
   // An acknowledgement is committed before its connection goes on: most of ten connections share a commit.
   expect(many.acknowledging).toBeLessThan(600 / 4)

@@ -64,7 +64,7 @@ describe('a stop', () => {
     const smtp = await sink()
     const sender = await senderTo(`${smtp.url}?connections=2`)
     const stopping = new AbortController()
-    // Both connections have begun one more when it comes: their shares have nothing else due.
+    // Both connections have begun one more when it comes: their batches have nothing else due.
     const stopped = hookStatements(pool, async (text, run) => {
       const answer = await run()
       if (text.includes('prepared account')) stopping.abort()

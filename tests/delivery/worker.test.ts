@@ -4,7 +4,7 @@ import PostalMime from 'postal-mime'
 import { describe, expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
 import { claimDue } from '../../src/delivery/claim.ts'
-import { leaseShare } from '../../src/delivery/lease.ts'
+import { leaseBatch } from '../../src/delivery/lease.ts'
 import { accountResults } from '../../src/delivery/results/record-results.ts'
 import { sendDue, sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
@@ -94,7 +94,7 @@ describe('sending', () => {
     expect(suppressed.rows).toEqual([{ reason: 'bounced', evidence: expect.stringContaining('no such user') }])
     expect(await countEdition(db, edition)).toMatchObject({ planned: 4, sent: 1, deferred: 1, failed: 2 })
     const state = await db.execute(
-      sql`select e.state, s.due_at > now() - interval '1000 years' as due from edition e join share s on s.edition_id = e.id`,
+      sql`select e.state, s.due_at > now() - interval '1000 years' as due from edition e join batch s on s.edition_id = e.id`,
     )
     expect(state.rows).toEqual([{ state: 'sending', due: true }])
   })
@@ -183,15 +183,15 @@ describe('a message that hangs in the relay', () => {
   })
 })
 
-describe('a share taken over', () => {
+describe('a batch taken over', () => {
   test('queues again what its dead worker had claimed, and takes that one’s word only for what nobody has begun again', async () => {
     const edition = await plan(10)
-    const dead = await leaseShare(db, 'dead', null, NOON)
+    const dead = await leaseBatch(db, 'dead', null, NOON)
     if (dead === null) throw new Error('nothing was leased')
     const claimed = await claimDue(db, dead, 4, NOON)
     expect(claimed).toHaveLength(4)
-    expect(await leaseShare(db, 'early', null, NOON.add({ seconds: 14 }))).toBeNull()
-    const next = await leaseShare(db, 'next', null, NOON.add({ seconds: 16 }))
+    expect(await leaseBatch(db, 'early', null, NOON.add({ seconds: 14 }))).toBeNull()
+    const next = await leaseBatch(db, 'next', null, NOON.add({ seconds: 16 }))
     expect(await states()).toEqual([{ state: 'queued', n: 10 }])
     if (next === null) throw new Error('nothing was leased')
     expect(next.token).toBeGreaterThan(dead.token)
@@ -219,7 +219,7 @@ describe('a share taken over', () => {
 
   test('an outcome written twice is counted once', async () => {
     const edition = await plan(2)
-    const lease = await leaseShare(db, 'worker', null, NOON)
+    const lease = await leaseBatch(db, 'worker', null, NOON)
     if (lease === null) throw new Error('nothing was leased')
     const claimed = await claimDue(db, lease, 2, NOON)
     const outcome = {
@@ -243,7 +243,7 @@ describe('a stop', () => {
   const attempts = async () =>
     (await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2 order by 1`)).rows
   const leases = async () =>
-    (await db.execute(sql`select count(owner) as held, sum(sending) as sending from share`)).rows
+    (await db.execute(sql`select count(owner) as held, sum(sending) as sending from batch`)).rows
 
   test('finishes what is on the wire, gives the rest back untried, and the next send reaches each reader once', async () => {
     const edition = await plan(60)

@@ -27,6 +27,6 @@ export async function takeIds(db: Database, last: number): Promise<void> {
 /** As if all that is planned had been sent, and its editions had finished at `at`. */
 export async function endAll(db: Database, at: Temporal.Instant): Promise<void> {
   await db.execute(sql`update delivery set state = 'sent', final_at = ${at.toString()}`)
-  await db.execute(sql`update share set sent = to_seq - from_seq + 1, due_at = null`)
+  await db.execute(sql`update batch set sent = to_seq - from_seq + 1, due_at = null`)
   await finishEditions(db, {}, at)
 }

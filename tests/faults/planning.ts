@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Clock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { claimDue } from '../../src/delivery/claim.ts'
-import { leaseShare } from '../../src/delivery/lease.ts'
+import { leaseBatch } from '../../src/delivery/lease.ts'
 import { rehearsePlan } from '../../src/editions/plan/dry-run.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
 import { orderByHand } from '../../src/editions/plan-request.ts'
@@ -11,7 +11,7 @@ import { sendAll } from '../scheduler/tagblatt.ts'
 import { planByHand } from '../support/planned.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 import { addArticles } from './articles.ts'
-import { judgeEntries, judgeShares } from './promises.ts'
+import { judgeBatches, judgeEntries } from './promises.ts'
 import { PAST_LEASE, type Scenario } from './scenario.ts'
 import type { System } from './system.ts'
 
@@ -46,11 +46,11 @@ const prepareWorld = ({ db, rowsOf }: System) =>
 
 /** A worker has claimed a few deliveries, and its lease lasts for another two seconds: it is waited for. */
 async function claimSome(db: Database, editionId: number, { now }: Clock): Promise<void> {
-  const lease = await leaseShare(db, 'another worker', editionId, now())
+  const lease = await leaseBatch(db, 'another worker', editionId, now())
   if (lease === null) throw new Error('there is nothing to lease')
   await claimDue(db, lease, 2, now())
   await db.execute(
-    sql`update share set lease_until = ${now().toString()}::timestamptz + interval '2 s' where id = ${lease.shareId}`,
+    sql`update batch set lease_until = ${now().toString()}::timestamptz + interval '2 s' where id = ${lease.batchId}`,
   )
 }
 
@@ -80,7 +80,7 @@ const planningByHand: Scenario = {
         // Those in doubt are planned once their first edition is sent.
         for (const next of [left ? planNext : plan, planNext]) {
           await next()
-          broken.push(...(await judgeShares(system)))
+          broken.push(...(await judgeBatches(system)))
           await sendAll(db)
         }
         return [...broken, ...(await judgeEntries(db, ALL_READERS, FIRST_ARTICLES + MORE_ARTICLES))]
@@ -126,7 +126,7 @@ const planningSlots: Scenario = {
         for (const later of [PAST_LEASE, { hours: 16 }, { hours: 8 }]) {
           clock.skip(later)
           await plan()
-          broken.push(...(await judgeShares(system)))
+          broken.push(...(await judgeBatches(system)))
           await sendAll(db)
         }
         broken.push(...(await judgeSlots(db)))
@@ -178,7 +178,7 @@ async function dumpPlan(db: Database): Promise<string> {
   const found = await db.execute(sql`
     select (select jsonb_agg(to_jsonb(e) order by e.id) from edition e) as editions,
       (select jsonb_agg(to_jsonb(d) order by d.edition_id, d.seq) from delivery d) as deliveries,
-      (select jsonb_agg(to_jsonb(s) order by s.id) from share s) as shares,
+      (select jsonb_agg(to_jsonb(s) order by s.id) from batch s) as batches,
       (select jsonb_agg(to_jsonb(c) order by c.id) from cohort c) as cohorts`)
   return JSON.stringify(found.rows)
 }

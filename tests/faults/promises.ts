@@ -36,13 +36,13 @@ export async function judgeDeliveries(
   return [...judge(standing, calls, expected).broken, ...judgeArticles(calls, wanted)]
 }
 
-/** The shares' counters and ranges are those of their deliveries. */
-export async function judgeShares({ db, clock }: System): Promise<readonly string[]> {
-  const { badShares, editions } = await readStanding(db, clock.now().toString())
+/** The batches' counters and ranges are those of their deliveries. */
+export async function judgeBatches({ db, clock }: System): Promise<readonly string[]> {
+  const { badBatches, editions } = await readStanding(db, clock.now().toString())
   return [
-    ...badShares.map(({ id, what }) => `share ${id}: ${what}`),
+    ...badBatches.map(({ id, what }) => `batch ${id}: ${what}`),
     ...editions.flatMap(({ id, rows, ranged }) =>
-      rows === ranged ? [] : [`edition ${id}: ${rows} rows, but shares over ${ranged}`],
+      rows === ranged ? [] : [`edition ${id}: ${rows} rows, but batches over ${ranged}`],
     ),
   ]
 }

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { claimDue } from '../../src/delivery/claim.ts'
-import { hasDueShare, leaseShare } from '../../src/delivery/lease.ts'
+import { hasDueBatch, leaseBatch } from '../../src/delivery/lease.ts'
 import { sendEdition } from '../../src/delivery/worker.ts'
 import { deliverDue } from '../../src/scheduler/deliver-due.ts'
 import { planByHand } from '../support/planned.ts'
@@ -41,7 +41,7 @@ export async function prepareSending({ db, relay, clock, rowsOf }: System): Prom
     await db.execute(sql`
       update subscription set state = 'left'
       where subscriber_id = (select id from subscriber where email = ${address(UNSUBSCRIBED)})`)
-    const lease = await leaseShare(db, 'a dead worker', editionId, noon.now())
+    const lease = await leaseBatch(db, 'a dead worker', editionId, noon.now())
     if (lease !== null) await claimDue(db, lease, 2, noon.now())
     return { newsletterId, editionId }
   })
@@ -121,6 +121,6 @@ export const SENDING: readonly Scenario[] = [
   ),
   scenario('sending an edition to a relay that is gone', sendAll, ({ relay }) => relay.fall()),
   scenario('delivering all that is due', async ({ db, sender, clock }, _, signal) => {
-    if (await hasDueShare(db, clock.now())) await deliverDue(db, { sender }, clock, signal)
+    if (await hasDueBatch(db, clock.now())) await deliverDue(db, { sender }, clock, signal)
   }),
 ]

@@ -205,7 +205,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   await planDue(db, WORK, handClock(ahead))
   const later = ahead.add({ minutes: 30 }).toString()
   await db.execute(sql`update delivery set state = 'deferred', retry_at = ${later}`)
-  await db.execute(sql`update share set due_at = ${later}, deferred = 1`)
+  await db.execute(sql`update batch set due_at = ${later}, deferred = 1`)
   const choice = { frequency: null, weekday: null, hour: null, zone: null }
   const wish = {
     newsletterId: tagblatt.id,
@@ -222,9 +222,9 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   await keepHouse(db, silent, handClock(at(now)))
   const waiting = await db.execute(sql`
     select (select bool_and(retry_at <= ${now}) from delivery where state = 'deferred') as deliveries,
-      (select bool_and(due_at <= ${now}) from share where due_at is not null) as shares,
+      (select bool_and(due_at <= ${now}) from batch where due_at is not null) as batches,
       (select bool_and(due_at <= ${now}) from notice) as notices, (select bool_and(at <= ${now}) from opt_in) as asked`)
-  expect(waiting.rows).toEqual([{ deliveries: true, shares: true, notices: true, asked: true }])
+  expect(waiting.rows).toEqual([{ deliveries: true, batches: true, notices: true, asked: true }])
 })
 
 test('times in which no scheduler ran are remembered, and not for ever', async () => {

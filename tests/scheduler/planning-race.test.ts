@@ -222,11 +222,11 @@ describe('a newsletter that cannot be planned', () => {
     return { stuck, other }
   }
 
-  test('because a worker keeps a share waits for the next tick, and the others do not', async () => {
+  test('because a worker keeps a batch waits for the next tick, and the others do not', async () => {
     const { stuck } = await addTwo()
     await planAt(TUESDAY_SLOT)
     await db.execute(sql`
-      update share set lease_until = ${'2026-05-06T06:00:00Z'}
+      update batch set lease_until = ${'2026-05-06T06:00:00Z'}
       where edition_id in (select id from edition where newsletter_id = ${stuck.id})`)
     for (const id of [stuck.id, stuck.id + 1]) await addEntry(db, { ...stuck, id }, at('2026-05-05T12:00:00Z'))
     let askedMs = 0
@@ -234,10 +234,10 @@ describe('a newsletter that cannot be planned', () => {
     const { planned, waiting } = await planDue(db, WORK, hurried)
     expect(planned.map(({ newsletter }) => newsletter)).toEqual(['anderes'])
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: expect.stringContaining('did not give') }])
-    const recalled = await db.execute(sql`select recalled_until from share where recalled_until is not null`)
+    const recalled = await db.execute(sql`select recalled_until from batch where recalled_until is not null`)
     expect(recalled.rows).toEqual([])
 
-    await db.execute(sql`update share set lease_until = null`)
+    await db.execute(sql`update batch set lease_until = null`)
     expect((await planAt('2026-05-06T05:01:00Z')).planned.map(({ newsletter }) => newsletter)).toEqual(['tagblatt'])
   })
 

@@ -118,6 +118,6 @@ export async function readReceived(db: Database, subscriptionId: number): Promis
 /** As if all that is open had been sent. */
 export async function sendAll(db: Database): Promise<void> {
   await db.execute(sql`update delivery set state = 'sent' where state in ('queued', 'deferred')`)
-  await db.execute(sql`update share set sent = to_seq - from_seq + 1 - superseded, due_at = null`)
+  await db.execute(sql`update batch set sent = to_seq - from_seq + 1 - superseded, due_at = null`)
   await db.execute(sql`update edition set state = 'finished' where state = 'sending'`)
 }

@@ -118,7 +118,7 @@ describe('a tick', () => {
     await tickAt(TUESDAY_SLOT, await workWith('smtp://127.0.0.1:1'))
     await db.execute(sql`update delivery set state = 'sending'`)
     await db.execute(sql`
-      update share set deferred = 0, sending = 1, owner = 'dead', token = token + 1, due_at = ${TUESDAY_SLOT},
+      update batch set deferred = 0, sending = 1, owner = 'dead', token = token + 1, due_at = ${TUESDAY_SLOT},
         lease_until = ${'2026-05-05T05:00:15Z'}`)
     expect(await tickAt('2026-05-05T05:00:10Z')).toMatchObject({ sent: 0, deferred: 1 })
     expect(await tickAt('2026-05-05T05:01:00Z')).toMatchObject({ sent: 1, deferred: 0 })

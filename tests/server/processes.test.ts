@@ -10,7 +10,7 @@ import { makeWorld } from '../support/world.ts'
 import { environmentOf, readStanding, type Serving, startServing, useDatabase } from './serving.ts'
 
 const onPostgres = process.env.COURANT_TEST_ENGINE === 'postgres'
-/** Three shares. */
+/** Three batches. */
 const READERS = 1200
 const CONNECTIONS = 4
 /** A dead worker's lease, and the tick after it. */
@@ -95,10 +95,10 @@ async function wakePlanning(url: string): Promise<void> {
   await opened.close()
 }
 
-/** The ids of the processes that hold a share. */
+/** The ids of the processes that hold a batch. */
 async function readOwners(url: string): Promise<ReadonlySet<string | undefined>> {
   const rows = await useDatabase(url, (db) =>
-    db.execute<{ owner: string }>(sql`select owner from share where owner is not null order by id`),
+    db.execute<{ owner: string }>(sql`select owner from batch where owner is not null order by id`),
   )
   return new Set(rows.rows.map(({ owner }) => owner.split(':')[1]))
 }

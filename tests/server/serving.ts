@@ -83,12 +83,12 @@ export async function useDatabase<T>(databaseUrl: string, use: (db: Database) =>
   }
 }
 
-/** How many deliveries stand in each state, and how many shares somebody still holds. */
+/** How many deliveries stand in each state, and how many batches somebody still holds. */
 export async function readStanding(databaseUrl: string): Promise<Readonly<Record<string, number>>> {
   return useDatabase(databaseUrl, async (db) => {
     const states = await db.execute<{ state: string; n: number }>(
       sql`select state, count(*) as n from delivery group by 1
-        union all select 'held', count(owner) from share`,
+        union all select 'held', count(owner) from batch`,
     )
     return Object.fromEntries(states.rows.map(({ state, n }) => [state, n]))
   })

@@ -128,7 +128,7 @@ function chooseTrap(dice: Dice, most: number, does: Trap['does']): Trap {
   return { at, when, on, does, code, times: dice.chance(60) ? 1 : 1 + dice.below(on === null ? 3 : 7) }
 }
 
-/** Statements in the middle of a sending: a notice or a delivery is claimed, a variant read, an outcome written, a share given back. */
+/** Statements in the middle of a sending: a notice or a delivery is claimed, a variant read, an outcome written, a batch given back. */
 const MOMENTS = [
   'update notice n set',
   'claimed as (',

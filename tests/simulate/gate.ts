@@ -35,7 +35,7 @@ const MS_A_STATEMENT = 1
 /** Nobody came to a statement for so long, of the machine's time: who is not asleep waits for something that takes time. */
 const QUIET_MS = 20
 /**
- * Who waits for another's shares asks again every 50 ms of the machine's time; here more goes by meanwhile, and most while
+ * Who waits for another's batches asks again every 50 ms of the machine's time; here more goes by meanwhile, and most while
  * somebody stands still whose lease must run out first.
  */
 const isWaiting = (text: string) => /set recalled_until = \$|'being cancelled'/.test(text)

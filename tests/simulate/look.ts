@@ -63,7 +63,7 @@ export type Look = {
   /** Of editions that were not over when last looked at, and newer ones. */
   readonly deliveries: readonly Delivery[]
   readonly newsletters: readonly Newsletter[]
-  /** What does not add up: shares by their ids, editions by the difference of rows and ranges. */
+  /** What does not add up: batches by their ids, editions by the difference of rows and ranges. */
   readonly wrong: readonly string[]
   readonly notices: number
 }
@@ -111,10 +111,10 @@ export async function lookAt(db: Database, open: readonly number[], after: numbe
   return look
 }
 
-/** Each share's counters are its deliveries by state, and each edition's deliveries are its shares' ranges. */
+/** Each batch's counters are its deliveries by state, and each edition's deliveries are its batches' ranges. */
 const misCounted = (mine: Mine) => sql`
-  select 'share ' || s.id || ' of edition ' || s.edition_id || ' does not add up' as say
-  from share s
+  select 'batch ' || s.id || ' of edition ' || s.edition_id || ' does not add up' as say
+  from batch s
   join lateral (
     select count(*) as planned, count(*) filter (where state = 'sending') as sending,
       count(*) filter (where state = 'sent') as sent, count(*) filter (where state = 'deferred') as deferred,
@@ -130,7 +130,7 @@ const misCounted = (mine: Mine) => sql`
       <> (s.to_seq - s.from_seq + 1, s.sending, s.sent, s.deferred, s.failed, s.skipped, s.suppressed, s.superseded, s.cancelled)
     or (s.due_at is null and d.open > 0) or (s.due_at is not null and d.open = 0 and s.lease_until is null))
   union all
-  select 'edition ' || r.edition_id || ' has ' || r.rows || ' deliveries and shares for ' || coalesce(t.ranges, 0)
+  select 'edition ' || r.edition_id || ' has ' || r.rows || ' deliveries and batches for ' || coalesce(t.ranges, 0)
   from (select edition_id, count(*) as rows from delivery d where ${mine('d')} group by edition_id) r
-  left join (select edition_id, sum(to_seq - from_seq + 1) as ranges from share group by edition_id) t using (edition_id)
+  left join (select edition_id, sum(to_seq - from_seq + 1) as ranges from batch group by edition_id) t using (edition_id)
   where r.rows <> coalesce(t.ranges, 0)`

@@ -48,7 +48,7 @@ export function chooseScene(dice: Dice): Scene {
   return { startMs, newsletters: dice.chance(25) ? 2 : 1, choices, addresses }
 }
 
-/** What all simulated processes share: made once. */
+/** What all simulated processes batch: made once. */
 export type Properties = { readonly templates: Templates; readonly keys: LinkKeys }
 
 export async function loadProperties(): Promise<Properties> {

@@ -1,7 +1,7 @@
 /** Who only passes work on to the database, or repeats it, names no place. */
 const PASSING_ON = /\/src\/db\/|\/(overtaken|brief)\.ts$/
 
-/** The function of the product that is running, with its file: `leaseShare (send/lease.ts)`. */
+/** The function of the product that is running, with its file: `leaseBatch (send/lease.ts)`. */
 export function codeSite(): string {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 40

@@ -7,8 +7,8 @@ import { edition } from './edition.ts'
  * A range of one edition's deliveries: what a worker leases. Its counters add up to the range:
  * queued = to_seq − from_seq + 1 − the other counters, and is therefore no column.
  */
-export const share = pgTable(
-  'share',
+export const batch = pgTable(
+  'batch',
   {
     id: id(),
     editionId: bigNumber()
@@ -34,10 +34,10 @@ export const share = pgTable(
     cancelled: integer().notNull().default(0),
   },
   (table) => [
-    index('share_edition').on(table.editionId),
-    check('share_range', sql`${table.fromSeq} <= ${table.toSeq}`),
+    index('batch_edition').on(table.editionId),
+    check('batch_range', sql`${table.fromSeq} <= ${table.toSeq}`),
     check(
-      'share_counters',
+      'batch_counters',
       sql`least(${table.sending}, ${table.sent}, ${table.deferred}, ${table.failed}, ${table.suppressed}, ${table.skipped}, ${table.superseded}, ${table.cancelled}) >= 0
       and ${table.sending} + ${table.sent} + ${table.deferred} + ${table.failed} + ${table.suppressed} + ${table.skipped} + ${table.superseded} + ${table.cancelled} <= ${table.toSeq} - ${table.fromSeq} + 1`,
     ),

@@ -8,7 +8,7 @@ import { bigNumber, instant } from './columns.ts'
  */
 export const delivery = pgTable('delivery', {
   editionId: bigNumber().notNull(),
-  /** Position in the edition, ordered by variant; shares are ranges of it. */
+  /** Position in the edition, ordered by variant; batches are ranges of it. */
   seq: integer().notNull(),
   variantId: bigNumber().notNull(),
   subscriptionId: bigNumber().notNull(),

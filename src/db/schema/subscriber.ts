@@ -68,7 +68,7 @@ export const suppression = pgTable(
     retriedAt: instant(),
     /** The delivery that was refused for good, and how many outcomes its edition had before it. */
     editionId: bigNumber(),
-    shareId: bigNumber(),
+    batchId: bigNumber(),
     seq: integer(),
     outcomes: integer(),
   },

@@ -14,7 +14,7 @@ export async function announceDoubt(db: Database, log: Logger, editionIds: reado
   const paused = await db.execute<Paused>(sql`
     select e.id as "editionId", n.slug as newsletter, sum(s.sent)::integer as sent, sum(s.failed)::integer as failed,
       sum(s.to_seq - s.from_seq + 1 - s.sent - s.failed - s.suppressed - s.skipped - s.superseded - s.cancelled)::integer as unsent
-    from edition e join newsletter n on n.id = e.newsletter_id join share s on s.edition_id = e.id
+    from edition e join newsletter n on n.id = e.newsletter_id join batch s on s.edition_id = e.id
     where e.id = any(${`{${editionIds.join(',')}}`}::bigint[]) and e.state = 'paused' and starts_with(e.reason, ${DOUBT})
     group by e.id, n.slug order by e.id`)
   for (const one of paused.rows) log.warn({ ...one, why: 'too many refusals for good' }, 'edition.paused')

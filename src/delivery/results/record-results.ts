@@ -13,8 +13,8 @@ import {
 } from './write-results.ts'
 
 /**
- * Writes outcomes of one edition and counts them on their shares: shares first, in id order and by token, so that a worker
- * whose share was taken over is refused; then the deliveries. Whoever ends without being sent gets the watermark back,
+ * Writes outcomes of one edition and counts them on their batches: batches first, in id order and by token, so that a worker
+ * whose batch was taken over is refused; then the deliveries. Whoever ends without being sent gets the watermark back,
  * and a mailbox that is gone is suppressed, unless too many are (`findDoubt`). Returns the results that were refused; of these what a relay has accepted is
  * recorded all the same where nobody has begun it again.
  */
@@ -53,25 +53,25 @@ async function writeWithEnds(
 async function recordLate(db: Database, accepted: readonly Result[], now: Temporal.Instant): Promise<void> {
   const editionId = accepted[0]?.claimed.lease.editionId ?? 0
   const rows = accepted.map(({ claimed, outcome }) => {
-    return { share_id: claimed.lease.shareId, seq: claimed.seq, reply: outcome.reply }
+    return { batch_id: claimed.lease.batchId, seq: claimed.seq, reply: outcome.reply }
   })
-  const shareIds = `{${[...new Set(rows.map((row) => row.share_id))].join(',')}}`
+  const batchIds = `{${[...new Set(rows.map((row) => row.batch_id))].join(',')}}`
   await db.execute(sql`
     with result as (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (share_id bigint, seq integer, reply text)
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (batch_id bigint, seq integer, reply text)
     ), held as (
-      select s.id from share s where s.id = any(${shareIds}::bigint[]) order by s.id for update
+      select s.id from batch s where s.id = any(${batchIds}::bigint[]) order by s.id for update
     ), waiting as (
-      select d.seq, d.state, r.share_id, r.reply from result r join held h on h.id = r.share_id
+      select d.seq, d.state, r.batch_id, r.reply from result r join held h on h.id = r.batch_id
       join delivery d on d.edition_id = ${editionId} and d.seq = r.seq and d.state in ('queued', 'deferred') and d.ambiguous
     ), written as (
       update delivery d set state = 'sent', reason = null, reply = w.reply, retry_at = null, final_at = ${now.toString()}
       from waiting w where d.edition_id = ${editionId} and d.seq = w.seq
     )
-    update share s set sent = s.sent + c.sent, deferred = s.deferred - c.deferred
+    update batch s set sent = s.sent + c.sent, deferred = s.deferred - c.deferred
     from (
-      select share_id, count(*)::integer as sent, (count(*) filter (where state = 'deferred'))::integer as deferred
-      from waiting group by share_id
+      select batch_id, count(*)::integer as sent, (count(*) filter (where state = 'deferred'))::integer as deferred
+      from waiting group by batch_id
     ) c
-    where s.id = any(${shareIds}::bigint[]) and s.id = c.share_id`)
+    where s.id = any(${batchIds}::bigint[]) and s.id = c.batch_id`)
 }

@@ -6,7 +6,7 @@ import type { Result } from './write-results.ts'
 export type Refused = {
   readonly id: number
   readonly seq: number
-  readonly shareId: number
+  readonly batchId: number
   readonly domain: string
   readonly outcomes: number
 }
@@ -24,7 +24,7 @@ export const WINDOW = 1_000
 export const MOST_REFUSED = Math.max(20, 0.02 * WINDOW)
 /** Of one domain so many are needed, and more than half of its outcomes. */
 const DOMAIN_REFUSED = 20
-/** Refusals further back belong to no moment; where one domain was refused last, so many shares are counted. */
+/** Refusals further back belong to no moment; where one domain was refused last, so many batches are counted. */
 const LOOKED_AT = 500
 const SHARES_COUNTED = 4
 
@@ -32,10 +32,10 @@ const SHARES_COUNTED = 4
 export async function readHeard(db: Database, editionId: number): Promise<Heard> {
   const sums = await db.execute<{ outcomes: number; believes: boolean }>(sql`
     select e.believes_refusals as believes,
-      (select coalesce(sum(s.sent + s.failed), 0)::integer from share s where s.edition_id = e.id) as outcomes
+      (select coalesce(sum(s.sent + s.failed), 0)::integer from batch s where s.edition_id = e.id) as outcomes
     from edition e where e.id = ${editionId}`)
   const rows = await db.execute<Refused>(sql`
-    select id, seq, share_id as "shareId", lower(split_part(email, '@', 2)) as domain, outcomes
+    select id, seq, batch_id as "batchId", lower(split_part(email, '@', 2)) as domain, outcomes
     from suppression where edition_id = ${editionId} order by id desc limit ${LOOKED_AT}`)
   return { ...(sums.rows[0] ?? { outcomes: 0, believes: false }), refused: rows.rows }
 }
@@ -58,10 +58,10 @@ export async function findDoubt(
     const earlier = heard.refused.filter((one) => one.domain === domain)
     const its = hard.filter((one) => domainOf(one) === domain)
     if (earlier.length + its.length < DOMAIN_REFUSED) continue
-    const shareIds = [
-      ...new Set([...its.map(({ claimed }) => claimed.lease.shareId), ...earlier.map((e) => e.shareId)]),
+    const batchIds = [
+      ...new Set([...its.map(({ claimed }) => claimed.lease.batchId), ...earlier.map((e) => e.batchId)]),
     ]
-    const counted = await countDomain(db, editionId, domain, shareIds.slice(0, SHARES_COUNTED))
+    const counted = await countDomain(db, editionId, domain, batchIds.slice(0, SHARES_COUNTED))
     const all = counted.outcomes + results.filter((one) => isOutcome(one) && domainOf(one) === domain).length
     const of = counted.refused + its.length
     if (of * 2 > all) return { reason: say(`${of} of ${all} messages to ${domain}`, its), earlier }
@@ -69,20 +69,20 @@ export async function findDoubt(
   return null
 }
 
-/** What became of messages to a domain in these shares. */
+/** What became of messages to a domain in these batches. */
 async function countDomain(
   db: Database,
   editionId: number,
   domain: string,
-  shareIds: readonly number[],
+  batchIds: readonly number[],
 ): Promise<{ readonly outcomes: number; readonly refused: number }> {
   const rows = await db.execute<{ outcomes: number; refused: number }>(sql`
     select count(*)::integer as outcomes, count(x.id)::integer as refused
-    from share s
+    from batch s
     join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state in ('sent', 'failed')
     join subscriber p on p.id = d.subscriber_id and lower(split_part(p.email, '@', 2)) = ${domain}
     left join suppression x on x.email_hash = p.email_hash and x.edition_id = ${editionId}
-    where s.id = any(${`{${shareIds.join(',')}}`}::bigint[]) and s.edition_id = ${editionId}`)
+    where s.id = any(${`{${batchIds.join(',')}}`}::bigint[]) and s.edition_id = ${editionId}`)
   return rows.rows[0] ?? { outcomes: 0, refused: 0 }
 }
 

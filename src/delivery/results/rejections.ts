@@ -11,7 +11,7 @@ class Overtaken extends Error {}
 /**
  * Writes outcomes of one edition with refusals for good among them. Within the bounds their addresses are suppressed; the one
  * that is one too many takes the others of its suspicion back and pauses the edition, and those that come after it wait with
- * it. Counted in the database while edition and shares are locked, so that it holds across workers and crashes.
+ * it. Counted in the database while edition and batches are locked, so that it holds across workers and crashes.
  */
 export async function writeRefusals(
   db: Database,
@@ -42,10 +42,10 @@ async function writeInTurn(
   )
   const readers = subscriptionsOf(results.filter(({ outcome }) => isUnsent(outcome)))
   await lockCohortsOf(tx, [...readers, ...(await readSubscriptions(tx, editionId, earlier))])
-  const open = await lockShares(
+  const open = await lockBatches(
     tx,
     results,
-    earlier.map(({ shareId }) => shareId),
+    earlier.map(({ batchId }) => batchId),
   )
   const isInDoubt = await lockEdition(tx, editionId)
   const mine = results.filter((result) => open.has(result.claimed.seq))
@@ -100,7 +100,7 @@ async function lockSuppressions(tx: Database, ids: readonly number[]): Promise<v
     await tx.execute(sql`select from suppression where id = any(${listOf(ids)}::bigint[]) order by id for update`)
 }
 
-/** What is still this worker's: its shares of these results, and the deliveries of theirs that are still `sending`. */
+/** What is still this worker's: its batches of these results, and the deliveries of theirs that are still `sending`. */
 class Open {
   readonly held: ReadonlySet<number>
   readonly #seqs: ReadonlySet<number>
@@ -115,23 +115,23 @@ class Open {
   }
 }
 
-/** Locks the shares of the results and those of `others`, all in id order. */
-async function lockShares(tx: Database, results: readonly Result[], others: readonly number[]): Promise<Open> {
-  const ids = [...new Set([...results.map(({ claimed }) => claimed.lease.shareId), ...others])]
-  const shares = await tx.execute<{ id: number; token: number }>(sql`
-    select id, token from share where id = any(${listOf(ids)}::bigint[]) order by id for update`)
-  const tokens = new Map(shares.rows.map(({ id, token }) => [id, token]))
-  const mine = results.filter(({ claimed: { lease } }) => tokens.get(lease.shareId) === lease.token)
+/** Locks the batches of the results and those of `others`, all in id order. */
+async function lockBatches(tx: Database, results: readonly Result[], others: readonly number[]): Promise<Open> {
+  const ids = [...new Set([...results.map(({ claimed }) => claimed.lease.batchId), ...others])]
+  const batches = await tx.execute<{ id: number; token: number }>(sql`
+    select id, token from batch where id = any(${listOf(ids)}::bigint[]) order by id for update`)
+  const tokens = new Map(batches.rows.map(({ id, token }) => [id, token]))
+  const mine = results.filter(({ claimed: { lease } }) => tokens.get(lease.batchId) === lease.token)
   const seqs = await tx.execute<{ seq: number }>(sql`
     select seq from delivery
     where edition_id = ${results[0]?.claimed.lease.editionId ?? 0} and state = 'sending'
       and seq = any(${listOf(mine.map(({ claimed }) => claimed.seq))}::integer[])`)
-  const held = new Set(mine.map(({ claimed }) => claimed.lease.shareId))
+  const held = new Set(mine.map(({ claimed }) => claimed.lease.batchId))
   return new Open(held, new Set(seqs.rows.map(({ seq }) => seq)))
 }
 
 /**
- * Whether it is paused for its refusals. Locked behind the shares, as planning locks it: of two workers with refusals of one
+ * Whether it is paused for its refusals. Locked behind the batches, as planning locks it: of two workers with refusals of one
  * edition the second counts the first's.
  */
 async function lockEdition(tx: Database, editionId: number): Promise<boolean> {
@@ -150,15 +150,15 @@ async function suppressGone(
   if (gone.length === 0) return
   const rows = gone.map(({ claimed, outcome }) => ({
     id: claimed.subscriptionId,
-    shareId: claimed.lease.shareId,
+    batchId: claimed.lease.batchId,
     seq: claimed.seq,
     reply: outcome.reply,
   }))
   await tx.execute(sql`
-    insert into suppression (email_hash, email, reason, evidence, created_at, edition_id, share_id, seq, outcomes)
+    insert into suppression (email_hash, email, reason, evidence, created_at, edition_id, batch_id, seq, outcomes)
     select p.email_hash, p.email, 'bounced', g.reply, ${now.toString()}::timestamptz, ${gone[0]?.claimed.lease.editionId ?? 0}::bigint,
-      g."shareId", g.seq, ${outcomes}::integer
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as g (id bigint, "shareId" bigint, seq integer, reply text)
+      g."batchId", g.seq, ${outcomes}::integer
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as g (id bigint, "batchId" bigint, seq integer, reply text)
     join subscription s on s.id = g.id
     join subscriber p on p.id = s.subscriber_id
     order by p.id

@@ -14,7 +14,7 @@ export function doubt(outcome: Outcome): Outcome {
 /**
  * Takes suppressions of an edition's deliveries back and queues these deliveries again, with the watermarks their readers had
  * meanwhile. Where a reader's watermark has changed since, the delivery stays failed: its articles come with the next edition.
- * The caller holds the suppressions, the cohorts and the shares.
+ * The caller holds the suppressions, the cohorts and the batches.
  */
 export async function takeBack(
   tx: Database,
@@ -33,10 +33,10 @@ export async function takeBack(
         and s.seen_entry_id = d.start_entry_id
       returning d.seq, d.subscription_id
     ), counted as (
-      update share s set failed = s.failed - c.reopened, due_at = least(s.due_at, ${now.toString()}::timestamptz)
+      update batch s set failed = s.failed - c.reopened, due_at = least(s.due_at, ${now.toString()}::timestamptz)
       from (
         select g.id, count(*)::integer as reopened
-        from reopened r join share g on g.edition_id = ${editionId} and r.seq between g.from_seq and g.to_seq
+        from reopened r join batch g on g.edition_id = ${editionId} and r.seq between g.from_seq and g.to_seq
         group by g.id
       ) c
       where s.id = c.id

@@ -17,7 +17,7 @@ export async function writeEnds(
   const held = await writeResults(tx, results, now)
   await giveBack(
     tx,
-    ended.filter(({ claimed }) => held.has(claimed.lease.shareId)),
+    ended.filter(({ claimed }) => held.has(claimed.lease.batchId)),
   )
   return refusedOf(results, held)
 }
@@ -25,13 +25,13 @@ export async function writeEnds(
 /** Whether it ends without the reader having got it. */
 export const isUnsent = (outcome: Outcome) => ['failed', 'suppressed', 'skipped'].includes(outcome.state)
 
-/** The results whose shares are not held. */
+/** The results whose batches are not held. */
 export function refusedOf(results: readonly Result[], held: ReadonlySet<number>): readonly Result[] {
-  return results.filter(({ claimed }) => !held.has(claimed.lease.shareId))
+  return results.filter(({ claimed }) => !held.has(claimed.lease.batchId))
 }
 
 /**
- * One statement; returns the ids of the shares that were still the worker's. Counts only what was still `sending`, so
+ * One statement; returns the ids of the batches that were still the worker's. Counts only what was still `sending`, so
  * that repeating it after a lost answer to COMMIT changes nothing.
  */
 export async function writeResults(
@@ -42,7 +42,7 @@ export async function writeResults(
   const first = results[0]
   if (first === undefined) return new Set()
   const rows = results.map(({ claimed, outcome }) => ({
-    share_id: claimed.lease.shareId,
+    batch_id: claimed.lease.batchId,
     token: claimed.lease.token,
     seq: claimed.seq,
     state: outcome.state,
@@ -52,39 +52,39 @@ export async function writeResults(
     ambiguous: outcome.ambiguous,
     untried: outcome.untried,
   }))
-  // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all shares there ever were.
-  const shareIds = `{${[...new Set(rows.map((row) => row.share_id))].join(',')}}`
+  // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all batches there ever were.
+  const batchIds = `{${[...new Set(rows.map((row) => row.batch_id))].join(',')}}`
   const held = await db.execute<{ id: number }>(sql`/* prepared account */
     with result as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
-        (share_id bigint, token integer, seq integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,
+        (batch_id bigint, token integer, seq integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,
          untried boolean)
     ), held as (
-      select s.id from share s
-      where s.id = any(${shareIds}::bigint[]) and (s.id, s.token) in (select share_id, token from result)
+      select s.id from batch s
+      where s.id = any(${batchIds}::bigint[]) and (s.id, s.token) in (select batch_id, token from result)
       order by s.id for update
     ), written as (
       update delivery d set
         state = r.state, reason = r.reason, reply = r.reply, retry_at = r.retry_at, ambiguous = d.ambiguous or r.ambiguous,
         attempts = d.attempts - case when r.untried then 1 else 0 end,
         final_at = case when r.state in ('queued', 'deferred') then null else ${now.toString()}::timestamptz end
-      from result r join held h on h.id = r.share_id
+      from result r join held h on h.id = r.batch_id
       where d.edition_id = ${first.claimed.lease.editionId} and d.seq = r.seq and d.state = 'sending'
-      returning r.share_id, r.state
+      returning r.batch_id, r.state
     ), counted as (
-      update share s set
+      update batch s set
         sending = s.sending - c.claimed, sent = s.sent + c.sent, deferred = s.deferred + c.deferred,
         failed = s.failed + c.failed, suppressed = s.suppressed + c.suppressed, skipped = s.skipped + c.skipped
       from (
-        select share_id, count(*) as claimed,
+        select batch_id, count(*) as claimed,
           count(*) filter (where state = 'sent') as sent,
           count(*) filter (where state = 'deferred') as deferred,
           count(*) filter (where state = 'failed') as failed,
           count(*) filter (where state = 'suppressed') as suppressed,
           count(*) filter (where state = 'skipped') as skipped
-        from written group by share_id
+        from written group by batch_id
       ) c
-      where s.id = any(${shareIds}::bigint[]) and s.id = c.share_id
+      where s.id = any(${batchIds}::bigint[]) and s.id = c.batch_id
     )
     select id from held`)
   return new Set(held.rows.map((row) => row.id))

@@ -22,7 +22,7 @@ type Step = 'more' | 'busy' | 'done'
  * come with the next edition. It is paused first and worked off in slices: cut short, it stays paused, and cancelling
  * goes on where it stopped.
  *
- * @throws CourantError `edition.unknown`, `edition.state`, `edition.busy` when a worker does not give its share back.
+ * @throws CourantError `edition.unknown`, `edition.state`, `edition.busy` when a worker does not give its batch back.
  */
 export async function cancelEdition(db: Database, editionId: number, clock: Clock): Promise<void> {
   const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
@@ -53,20 +53,20 @@ async function cancelSlice(
   now: Temporal.Instant,
 ): Promise<Step> {
   await lockCohorts(tx, newsletterId)
-  const shares = await tx.execute<{ id: number; leased: boolean; sending: number }>(sql`
-    select id, coalesce(lease_until > ${now.toString()}, false) as leased, sending from share
+  const batches = await tx.execute<{ id: number; leased: boolean; sending: number }>(sql`
+    select id, coalesce(lease_until > ${now.toString()}, false) as leased, sending from batch
     where edition_id = ${editionId} and due_at is not null order by id limit ${SHARES_A_SLICE} for update`)
-  if (shares.rows.some(({ leased }) => leased)) return 'busy'
-  if (shares.rows.length === 0) {
+  if (batches.rows.some(({ leased }) => leased)) return 'busy'
+  if (batches.rows.length === 0) {
     await closeEdition(tx, editionId, newsletterId, now)
     return 'done'
   }
-  const stale = shares.rows.filter(({ sending }) => sending > 0).map(({ id }) => id)
+  const stale = batches.rows.filter(({ sending }) => sending > 0).map(({ id }) => id)
   if (stale.length > 0) await requeueSending(tx, editionId, stale)
-  await cancelShares(
+  await cancelBatches(
     tx,
     editionId,
-    shares.rows.map(({ id }) => id),
+    batches.rows.map(({ id }) => id),
     now,
   )
   return 'more'
@@ -79,26 +79,26 @@ export async function lockCohorts(tx: Database, newsletterId: number): Promise<v
 }
 
 /** Their open deliveries end, are counted, and give the watermarks back as the readers' own: the lower one wins. */
-async function cancelShares(
+async function cancelBatches(
   tx: Database,
   editionId: number,
-  shareIds: readonly number[],
+  batchIds: readonly number[],
   now: Temporal.Instant,
 ): Promise<void> {
-  const ids = sql`any(${`{${shareIds.join(',')}}`}::bigint[])`
+  const ids = sql`any(${`{${batchIds.join(',')}}`}::bigint[])`
   await tx.execute(sql`
     with open as (
-      select s.id as share_id, d.seq, d.state, d.subscription_id, d.start_entry_id
-      from share s join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq
+      select s.id as batch_id, d.seq, d.state, d.subscription_id, d.start_entry_id
+      from batch s join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq
       where s.id = ${ids} and d.state in ('queued', 'deferred')
     ), ended as (
       update delivery d set state = 'cancelled', reason = ${REASON}, retry_at = null, final_at = ${now.toString()}
       from open o where d.edition_id = ${editionId} and d.seq = o.seq
     ), counted as (
-      update share s set due_at = null, recalled_until = null, cancelled = s.cancelled + c.ended, deferred = s.deferred - c.deferred
+      update batch s set due_at = null, recalled_until = null, cancelled = s.cancelled + c.ended, deferred = s.deferred - c.deferred
       from (
         select g.id, count(o.seq)::integer as ended, (count(*) filter (where o.state = 'deferred'))::integer as deferred
-        from share g left join open o on o.share_id = g.id where g.id = ${ids} group by g.id
+        from batch g left join open o on o.batch_id = g.id where g.id = ${ids} group by g.id
       ) c
       where s.id = c.id
     )
@@ -122,6 +122,6 @@ async function closeEdition(
 const busy = (editionId: number) =>
   new CourantError('edition.busy', {
     what: `Edition ${editionId} is paused, and not cancelled yet.`,
-    why: 'A worker did not give its share back within a minute.',
+    why: 'A worker did not give its batch back within a minute.',
     todo: `Run "courant edition cancel ${editionId}" again.`,
   })

@@ -11,7 +11,7 @@ export async function giveHomeBack(tx: Database, editionId: number, newsletterId
     select min(entry.id) - 1 as start
     from variant v, unnest(v.entry_ids) as entry (id)
     where v.edition_id = ${editionId} and v.home
-      and not exists (select from share s where s.edition_id = ${editionId} and s.sent > 0)
+      and not exists (select from batch s where s.edition_id = ${editionId} and s.sent > 0)
       and not exists (
         select from edition l join variant h on h.edition_id = l.id and h.home
         where l.newsletter_id = ${newsletterId} and l.id > ${editionId} and l.state not in ('cancelled', 'missed'))`)

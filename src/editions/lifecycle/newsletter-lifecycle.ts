@@ -50,7 +50,7 @@ export async function readStake(db: Database, slug: string): Promise<Stake> {
   const found = await db.execute<{ readers: number; unsent: number }>(sql`
     select (select count(*) from subscription where newsletter_id = ${newsletter.id} and state <> 'left') as readers,
       coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as unsent
-    from share where edition_id in (
+    from batch where edition_id in (
       select id from edition where newsletter_id = ${newsletter.id} and state in ('planning', 'sending', 'paused', 'held'))`)
   return { newsletter, ...(found.rows[0] ?? { readers: 0, unsent: 0 }) }
 }

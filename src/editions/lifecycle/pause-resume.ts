@@ -54,7 +54,7 @@ export async function resumeEdition(
 
 /** Resumes these editions `e` of newsletters that are not paused themselves; returns their ids. */
 export async function resumeEditions(db: Database, which: SQL, now: Temporal.Instant): Promise<readonly number[]> {
-  const open = sql`exists (select from share s where s.edition_id = e.id and s.due_at is not null)`
+  const open = sql`exists (select from batch s where s.edition_id = e.id and s.due_at is not null)`
   const moved = await db.execute<{ id: number }>(sql`
     update edition e set
       state = case when ${open} then 'sending' else 'finished' end,

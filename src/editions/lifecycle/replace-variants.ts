@@ -48,16 +48,16 @@ export async function replaceVariants(tx: Database, affected: Affected): Promise
 }
 
 /**
- * Moves the open deliveries of these shares to the new variants. Those without an article left are skipped, counted,
- * and give their watermarks back. The newsletter's cohorts and open shares must be locked.
+ * Moves the open deliveries of these batches to the new variants. Those without an article left are skipped, counted,
+ * and give their watermarks back. The newsletter's cohorts and open batches must be locked.
  */
-export async function withdrawShares(
+export async function withdrawBatches(
   tx: Database,
   affected: Affected,
-  shareIds: readonly number[],
+  batchIds: readonly number[],
   now: Temporal.Instant,
 ): Promise<{ readonly moved: number; readonly skipped: number }> {
-  if (shareIds.length === 0) return { moved: 0, skipped: 0 }
+  if (batchIds.length === 0) return { moved: 0, skipped: 0 }
   const done = await tx.execute<{ moved: number; skipped: number }>(sql`
     with replaced as (
       select o.id as old_id, n.id as new_id
@@ -65,11 +65,11 @@ export async function withdrawShares(
       left join variant n on n.edition_id = o.edition_id and n.locale = o.locale and n.format = o.format
         and n.entries_hash = o.hash and cardinality(o.ids) > 0
     ), open as (
-      select s.id as share_id, d.edition_id, d.seq, d.state, d.subscription_id, d.start_entry_id, r.new_id
-      from share s
+      select s.id as batch_id, d.edition_id, d.seq, d.state, d.subscription_id, d.start_entry_id, r.new_id
+      from batch s
       join delivery d on d.edition_id = s.edition_id and d.seq between s.from_seq and s.to_seq
       join replaced r on r.old_id = d.variant_id
-      where s.id = ${listed(shareIds)} and d.edition_id = ${listed(affected.editionIds)} and d.state in ('queued', 'deferred')
+      where s.id = ${listed(batchIds)} and d.edition_id = ${listed(affected.editionIds)} and d.state in ('queued', 'deferred')
     ), moved as (
       update delivery d set variant_id = o.new_id
       from open o where d.edition_id = o.edition_id and d.seq = o.seq and o.new_id is not null
@@ -77,14 +77,14 @@ export async function withdrawShares(
       update delivery d set state = 'skipped', reason = ${REASON}, retry_at = null, final_at = ${now.toString()}
       from open o where d.edition_id = o.edition_id and d.seq = o.seq and o.new_id is null
     ), counted as (
-      update share s set skipped = s.skipped + c.ended, deferred = s.deferred - c.deferred,
+      update batch s set skipped = s.skipped + c.ended, deferred = s.deferred - c.deferred,
         due_at = case when s.sent + s.failed + s.suppressed + s.skipped + s.superseded + s.cancelled + c.ended
           > s.to_seq - s.from_seq then null else s.due_at end
       from (
-        select share_id, count(*)::integer as ended, (count(*) filter (where state = 'deferred'))::integer as deferred
-        from open where new_id is null group by share_id
+        select batch_id, count(*)::integer as ended, (count(*) filter (where state = 'deferred'))::integer as deferred
+        from open where new_id is null group by batch_id
       ) c
-      where s.id = c.share_id
+      where s.id = c.batch_id
     ), given as (
       update subscription s set seen_entry_id = least(coalesce(s.seen_entry_id, c.seen_entry_id), o.start_entry_id)
       from open o, cohort c where o.new_id is null and s.id = o.subscription_id and c.id = s.cohort_id

@@ -5,9 +5,9 @@ import type { Database } from '../../db/client.ts'
 import { retryTransient } from '../../db/transient.ts'
 import { CourantError } from '../../errors.ts'
 import { finishEditions } from '../editions.ts'
-import { lockOpenShares, recallShares, releaseRecall } from '../recall.ts'
+import { lockOpenBatches, recallBatches, releaseRecall } from '../recall.ts'
 import { lockCohorts } from './cancel.ts'
-import { clearArchive, clearEditions, replaceVariants, withdrawShares } from './replace-variants.ts'
+import { clearArchive, clearEditions, replaceVariants, withdrawBatches } from './replace-variants.ts'
 
 /**
  * What hiding articles did: `moved` readers get the rest of their selection, `skipped` ones have nothing left; both are
@@ -20,7 +20,7 @@ export type Withdrawn = {
   readonly skipped: number
 }
 
-/** A worker gives its shares back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
+/** A worker gives its batches back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_FOR_SHARES_MS = 60_000
 const ASK_AGAIN_MS = 50
 /** Of 500 deliveries each: a transaction holds the newsletter's cohorts, and nobody is to wait long for one. */
@@ -31,7 +31,7 @@ const SHARES_A_SLICE = 40
  * a selection without them, or nothing when nothing is left. Who has them already keeps them. What fails for a reason that
  * may pass is repeated; cut short, it goes on when it is called again.
  *
- * @throws CourantError `article.unknown`, `edition.busy` when a worker does not give its shares back.
+ * @throws CourantError `article.unknown`, `edition.busy` when a worker does not give its batches back.
  */
 export async function withdrawArticles(
   db: Database,
@@ -70,7 +70,7 @@ async function findPlanned(
 type Part = Omit<Withdrawn, 'articles'>
 
 /**
- * Slice by slice, while the workers wait: nobody leases a share of the newsletter before the last is done. Where no
+ * Slice by slice, while the workers wait: nobody leases a batch of the newsletter before the last is done. Where no
  * open edition has the entries, nobody is disturbed.
  */
 async function withdrawFrom(
@@ -86,8 +86,8 @@ async function withdrawFrom(
   let after = 0
   try {
     for (;;) {
-      if (recalled) await repeat(() => recallShares(db, newsletterId, clock.now()))
-      const order = { newsletterId, entryIds, afterShareId: after, recalled }
+      if (recalled) await repeat(() => recallBatches(db, newsletterId, clock.now()))
+      const order = { newsletterId, entryIds, afterBatchId: after, recalled }
       const step = await repeat(() => db.transaction((tx) => withdrawSlice(tx, order, clock.now())))
       if (step === 'recall') recalled = true
       else if (step === 'busy') {
@@ -106,35 +106,35 @@ async function withdrawFrom(
   }
 }
 
-/** From which shares on, and whether the workers have been asked to wait. */
+/** From which batches on, and whether the workers have been asked to wait. */
 type Order = {
   readonly newsletterId: number
   readonly entryIds: readonly number[]
-  readonly afterShareId: number
+  readonly afterBatchId: number
   readonly recalled: boolean
 }
 
-/** `last`: the slice's last share; null when all are done. */
+/** `last`: the slice's last batch; null when all are done. */
 type Slice = Part & { readonly last: number | null }
 
 async function withdrawSlice(
   tx: Database,
-  { newsletterId, entryIds, afterShareId, recalled }: Order,
+  { newsletterId, entryIds, afterBatchId, recalled }: Order,
   now: Temporal.Instant,
 ): Promise<Slice | 'recall' | 'busy'> {
   await lockCohorts(tx, newsletterId)
   const editions = await findEditions(tx, newsletterId, entryIds)
   if (editions.length === 0) return { editions, moved: 0, skipped: 0, last: null }
   if (!recalled) return 'recall'
-  if (!(await lockOpenShares(tx, newsletterId, now))) return 'busy'
+  if (!(await lockOpenBatches(tx, newsletterId, now))) return 'busy'
   const affected = { editionIds: editions, entryIds, homeOnly: false }
   await replaceVariants(tx, affected)
-  const shares = await tx.execute<{ id: number }>(sql`
-    select id from share
-    where edition_id = any(${`{${editions.join(',')}}`}::bigint[]) and due_at is not null and id > ${afterShareId}
+  const batches = await tx.execute<{ id: number }>(sql`
+    select id from batch
+    where edition_id = any(${`{${editions.join(',')}}`}::bigint[]) and due_at is not null and id > ${afterBatchId}
     order by id limit ${SHARES_A_SLICE}`)
-  const ids = shares.rows.map(({ id }) => id)
-  const counts = await withdrawShares(tx, affected, ids, now)
+  const ids = batches.rows.map(({ id }) => id)
+  const counts = await withdrawBatches(tx, affected, ids, now)
   if (ids.length === SHARES_A_SLICE) return { editions, ...counts, last: ids.at(-1) ?? null }
   await clearEditions(tx, affected)
   return { editions, ...counts, last: null }
@@ -158,6 +158,6 @@ async function findEditions(
 const busy = () =>
   new CourantError('edition.busy', {
     what: 'The article is hidden, but an edition with it is still being sent.',
-    why: 'A worker did not give its shares back within a minute.',
+    why: 'A worker did not give its batches back within a minute.',
     todo: 'Run the command again; "courant edition list" shows what is being sent.',
   })

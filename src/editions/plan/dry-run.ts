@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { nameEdition, type Plan } from '../editions.ts'
 import type { PlanOrder } from '../plan-request.ts'
-import { lockOpenShares } from '../recall.ts'
+import { lockOpenBatches } from '../recall.ts'
 import { type Counts, countContents, countEdition, NONE } from '../reports/counts.ts'
 import { readSlices } from './audience.ts'
 import { writeSlice } from './plan.ts'
@@ -25,7 +25,7 @@ export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock)
       const names = nameEdition()
       let plan: Plan = { edition: null, created: false }
       for (const slice of await readSlices(tx, order)) {
-        await lockOpenShares(tx, order.newsletterId, clock.now())
+        await lockOpenBatches(tx, order.newsletterId, clock.now())
         plan = await writeSlice(tx, order, names, slice, plan, clock.now())
         await tx.execute(sql`drop table planned_open, planned_reader, planned_group, planned_match, planned_selection`)
       }

@@ -19,7 +19,7 @@ import {
   reopenPlanning,
 } from '../editions.ts'
 import type { PlanOrder } from '../plan-request.ts'
-import { lockOpenShares, recallShares, releaseRecall } from '../recall.ts'
+import { lockOpenBatches, recallBatches, releaseRecall } from '../recall.ts'
 import { readAudience, readSlices, readSpan, type Slice } from './audience.ts'
 import { lockCohorts, moveDueTimes } from './due-times.ts'
 import { guidePlanner } from './planner-options.ts'
@@ -29,13 +29,13 @@ import { writeDeliveries } from './write-deliveries.ts'
 const ASK_AGAIN_MS = 50
 
 /**
- * Plans an edition: selects for every reader what is new to them and writes edition, variants, deliveries and shares,
+ * Plans an edition: selects for every reader what is new to them and writes edition, variants, deliveries and batches,
  * slice by slice, each a transaction that also moves the watermarks and, for a slot, the due times. Planning again (after
  * a crash, with the same key, for a cohort that comes late to its slot) goes on where it stopped and adds only what is
  * missing. A slot whose edition was cancelled or missed is only passed: its articles come with the next. What fails for a
  * reason that may pass is repeated.
  *
- * @throws CourantError `plan.busy` when a worker does not give its shares back.
+ * @throws CourantError `plan.busy` when a worker does not give its batches back.
  */
 export async function planEdition(db: Database, order: PlanOrder, clock: Clock): Promise<Plan> {
   const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
@@ -59,7 +59,7 @@ export async function planEdition(db: Database, order: PlanOrder, clock: Clock):
   return { edition: await repeat(() => openSending(db, edition, clock.now())), created }
 }
 
-/** Shares are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
+/** Batches are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
 async function planSlice(
   db: Database,
   order: PlanOrder,
@@ -78,7 +78,7 @@ async function planSlice(
     if (planned !== 'busy') return planned
     if (clock.monotonicMs() - startMs > order.waitMs) throw busy()
     recall.asked = true
-    await retryTransient(clock, () => recallShares(db, order.newsletterId, clock.now()))
+    await retryTransient(clock, () => recallBatches(db, order.newsletterId, clock.now()))
     await clock.sleep(ASK_AGAIN_MS)
   }
 }
@@ -101,7 +101,7 @@ async function tryPlanning(
 ): Promise<Plan | 'busy'> {
   const locked = await lockCohorts(tx, order, slice.cohortIds)
   if (locked.cohorts.length === 0 || !(await isActive(tx, order.newsletterId))) return soFar
-  if (!(await lockOpenShares(tx, order.newsletterId, now))) return 'busy'
+  if (!(await lockOpenBatches(tx, order.newsletterId, now))) return 'busy'
   const plan = await writeSlice(tx, order, names, locked, soFar, now)
   if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
   return plan
@@ -171,6 +171,6 @@ async function readBound(tx: Database, newsletterId: number): Promise<number> {
 const busy = () =>
   new CourantError('plan.busy', {
     what: 'An earlier edition of this newsletter is still being sent.',
-    why: 'A worker did not give its share back in time.',
+    why: 'A worker did not give its batch back in time.',
     todo: 'Run the command again; "courant edition list" shows what is being sent.',
   })

@@ -6,7 +6,7 @@ import { lockCohorts, moveDueTimes } from './due-times.ts'
 
 /**
  * Moves those cohorts of a slot past it for which nothing is new: those nobody is in, but for the home, and those without
- * an entry above the watermark and without a reader who is behind it. No share is recalled for them. Returns the ids of the
+ * an entry above the watermark and without a reader who is behind it. No batch is recalled for them. Returns the ids of the
  * cohorts that are left to plan.
  */
 export async function passQuiet(db: Database, order: SlotOrder, clock: Clock): Promise<readonly number[]> {

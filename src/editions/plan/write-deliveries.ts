@@ -7,7 +7,7 @@ const DELIVERIES_A_SHARE = 500
 
 /**
  * Writes what `planned_selection` selected for the edition: variants, the frozen fields of their articles, one delivery
- * for each reader ordered by variant, the shares over them; and marks the unsent deliveries they take over as
+ * for each reader ordered by variant, the batches over them; and marks the unsent deliveries they take over as
  * superseded. Returns how many deliveries it wrote.
  */
 export async function writeDeliveries(tx: Database, editionId: number, now: Temporal.Instant): Promise<number> {
@@ -35,7 +35,7 @@ export async function writeDeliveries(tx: Database, editionId: number, now: Temp
     left join planned_open o on o.subscription_id = n.subscription_id and o.edition_id <> ${editionId}`)
   const count = written.rowCount ?? 0
   if (count === 0) return 0
-  await writeShares(tx, editionId, firstSeq, firstSeq + count - 1, now)
+  await writeBatches(tx, editionId, firstSeq, firstSeq + count - 1, now)
   await supersede(tx, editionId, firstSeq, now)
   return count
 }
@@ -71,7 +71,7 @@ async function freezeArticles(tx: Database, editionId: number): Promise<void> {
 
 async function readNextSeq(tx: Database, editionId: number): Promise<number> {
   const rows = await tx.execute<{ next: number }>(
-    sql`select coalesce(max(to_seq), 0) + 1 as next from share where edition_id = ${editionId}`,
+    sql`select coalesce(max(to_seq), 0) + 1 as next from batch where edition_id = ${editionId}`,
   )
   return rows.rows[0]?.next ?? 1
 }
@@ -83,8 +83,8 @@ const takingOver = (editionId: number) => sql`
     where edition_id = ${editionId} and subscriber_id = o.subscriber_id offset 0
   ) n`
 
-/** A share is due with the first of its deliveries; only of those that wait for another try has one to know when. */
-async function writeShares(
+/** A batch is due with the first of its deliveries; only of those that wait for another try has one to know when. */
+async function writeBatches(
   tx: Database,
   editionId: number,
   firstSeq: number,
@@ -99,7 +99,7 @@ async function writeShares(
       select n.seq, n.retry_at from planned_open o ${takingOver(editionId)}
       where n.seq >= ${firstSeq} and n.state = 'deferred'
     )
-    insert into share (edition_id, from_seq, to_seq, due_at, deferred)
+    insert into batch (edition_id, from_seq, to_seq, due_at, deferred)
     select ${editionId}, r.from_seq, r.to_seq,
       least(min(d.retry_at), case when count(d.seq) <= r.to_seq - r.from_seq then ${now.toString()}::timestamptz end),
       count(d.seq)
@@ -107,7 +107,7 @@ async function writeShares(
     group by r.from_seq, r.to_seq order by r.from_seq`)
 }
 
-/** A reader has at most one open delivery: the older ones end here, in their rows and in their shares' counters. */
+/** A reader has at most one open delivery: the older ones end here, in their rows and in their batches' counters. */
 async function supersede(tx: Database, editionId: number, firstSeq: number, now: Temporal.Instant): Promise<void> {
   await tx.execute(sql`
     with taken as (
@@ -118,14 +118,14 @@ async function supersede(tx: Database, editionId: number, firstSeq: number, now:
       update delivery d set state = 'superseded', retry_at = null, final_at = ${now.toString()}
       from taken t where d.edition_id = t.edition_id and d.seq = t.seq
     )
-    update share s set
+    update batch s set
       superseded = s.superseded + c.taken,
       deferred = s.deferred - c.deferred,
       due_at = case when s.sent + s.failed + s.suppressed + s.skipped + s.superseded + s.cancelled + c.taken
         > s.to_seq - s.from_seq then null else s.due_at end
     from (
       select s.id, count(*)::integer as taken, (count(*) filter (where t.state = 'deferred'))::integer as deferred
-      from taken t join share s on s.edition_id = t.edition_id and t.seq between s.from_seq and s.to_seq
+      from taken t join batch s on s.edition_id = t.edition_id and t.seq between s.from_seq and s.to_seq
       group by s.id
     ) c
     where s.id = c.id`)

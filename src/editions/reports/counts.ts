@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 
-/** An edition's deliveries by state: the sums of its shares' counters, so that nobody counts rows. */
+/** An edition's deliveries by state: the sums of its batches' counters, so that nobody counts rows. */
 export type Counts = {
   readonly planned: number
   readonly queued: number
@@ -15,14 +15,14 @@ export type Counts = {
   readonly cancelled: number
 }
 
-/** Adds up the shares of an edition. */
+/** Adds up the batches of an edition. */
 export async function countEdition(db: Database, editionId: number): Promise<Counts> {
   const rows = await db.execute<Omit<Counts, 'queued'>>(sql`
     select coalesce(sum(to_seq - from_seq + 1), 0) as planned, coalesce(sum(sending), 0) as sending,
       coalesce(sum(sent), 0) as sent, coalesce(sum(deferred), 0) as deferred, coalesce(sum(failed), 0) as failed,
       coalesce(sum(suppressed), 0) as suppressed, coalesce(sum(skipped), 0) as skipped,
       coalesce(sum(superseded), 0) as superseded, coalesce(sum(cancelled), 0) as cancelled
-    from share where edition_id = ${editionId}`)
+    from batch where edition_id = ${editionId}`)
   const sums = rows.rows[0] ?? NONE
   const { planned, ...states } = sums
   return { ...sums, queued: planned - Object.values(states).reduce((sum, count) => sum + count, 0) }

@@ -13,7 +13,7 @@ export const KEPT_DAYS = 180
 /**
  * Drops the oldest partition of `delivery` all of whose editions have been over for 180 days, and returns its name; null
  * when there is none, or it cannot be had at once. One a call, whole. Editions, their articles and the counters of their
- * shares stay.
+ * batches stay.
  */
 export async function dropOldPartition(db: Database, now: Temporal.Instant): Promise<string | null> {
   const endedBy = now.subtract({ hours: KEPT_DAYS * 24 })
@@ -26,7 +26,7 @@ export async function dropOldPartition(db: Database, now: Temporal.Instant): Pro
 }
 
 /**
- * The partition of the last id is still in use. Whether every delivery is final is asked of the shares, and only where the
+ * The partition of the last id is still in use. Whether every delivery is final is asked of the batches, and only where the
  * editions have not said no.
  */
 async function findOld(db: Database, endedBy: Temporal.Instant): Promise<number | null> {
@@ -37,7 +37,7 @@ async function findOld(db: Database, endedBy: Temporal.Instant): Promise<number 
     ) p
     where p.number < last_value / ${EDITIONS_A_PARTITION}::bigint and not exists (
       select from edition e where ${isIn(sql`p.number`)} and case when ${isYoung(endedBy)} then true else exists (
-        select from share s where s.edition_id = e.id and (s.due_at is not null
+        select from batch s where s.edition_id = e.id and (s.due_at is not null
           or s.sent + s.failed + s.suppressed + s.skipped + s.superseded + s.cancelled <= s.to_seq - s.from_seq)
       ) end
     )

@@ -20,7 +20,7 @@ export type Parts = {
   readonly html: string | null
 }
 
-/** A message encoded once: octets all readers share, and between them what is encoded for each. */
+/** A message encoded once: octets all readers batch, and between them what is encoded for each. */
 export type Compiled<S extends string> = Measure & {
   readonly pieces: readonly Piece<S>[]
   /** `encodeValue`, from memory where many readers have the same, a date or a sentence. */

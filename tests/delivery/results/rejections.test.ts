@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { type Claimed, claimDue } from '../../../src/delivery/claim.ts'
-import { leaseShare } from '../../../src/delivery/lease.ts'
+import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { readReply } from '../../../src/delivery/outcome/outcome.ts'
 import { accountResults } from '../../../src/delivery/results/record-results.ts'
 import type { Result } from '../../../src/delivery/results/write-results.ts'
@@ -177,7 +177,7 @@ describe('refusals that are committed', () => {
       return { claimed: one, outcome: readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON) }
     })
   const claimAll = async (edition: number) => {
-    const lease = await leaseShare(db, 'test', edition, NOON)
+    const lease = await leaseBatch(db, 'test', edition, NOON)
     return lease === null ? [] : claimDue(db, lease, 50, NOON)
   }
 
@@ -202,10 +202,10 @@ describe('refusals that are committed', () => {
     expect(await countEdition(db, edition)).toMatchObject({ queued: 30, failed: 0 })
   })
 
-  test('by a worker that lost its share do not count', async () => {
+  test('by a worker that lost its batch do not count', async () => {
     const { edition } = await planned(30)
     const results = refusals(await claimAll(edition))
-    await db.execute(sql`update share set token = token + 1`)
+    await db.execute(sql`update batch set token = token + 1`)
     expect(await accountResults(db, results, NOON)).toHaveLength(30)
     expect(await editionNow()).toEqual({ state: 'sending', reason: null })
     expect(await suppressions()).toBe(0)
@@ -219,7 +219,7 @@ describe('refusals that are committed', () => {
     await accountResults(db, results.slice(10), NOON)
     expect(await suppressions()).toBe(0)
     expect(await countEdition(db, edition)).toMatchObject({ queued: 20, failed: 10 })
-    await db.execute(sql`update share set lease_until = null, owner = null`)
+    await db.execute(sql`update batch set lease_until = null, owner = null`)
     const next = await planByHand(db, world, handClock(NOON.add({ minutes: 2 })))
     expect(await countEdition(db, next)).toMatchObject({ planned: 10 })
   })

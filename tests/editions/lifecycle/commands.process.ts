@@ -89,7 +89,7 @@ describe('before something that cannot be undone', () => {
 
   test('a person is asked with the numbers', async () => {
     expect(await sayCancelling(db, editionId)).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
-    await db.execute(sql`update share set to_seq = 12300, sent = 4120, cancelled = 0`)
+    await db.execute(sql`update batch set to_seq = 12300, sent = 4120, cancelled = 0`)
     const question = await sayCancelling(db, editionId)
     expect(question).toBe('Stop the send? 4,120 of 12,300 readers have it; 8,180 will not get it.')
     const asked = terminal('y\n')

@@ -125,10 +125,10 @@ async function sendOpen(play: Play): Promise<void> {
   for (const { id, state } of await editions()) if (state === 'sending') await sendEdition(db, sender, id, play.clock)
 }
 
-/** Of every edition and share: the counters are the deliveries, and planned is the sum of the states. */
+/** Of every edition and batch: the counters are the deliveries, and planned is the sum of the states. */
 async function expectCounts(): Promise<void> {
   const wrong = await db.execute(sql`
-    select s.id from share s
+    select s.id from batch s
     join lateral (
       select count(*) as planned, count(*) filter (where state = 'sending') as sending,
         count(*) filter (where state = 'sent') as sent, count(*) filter (where state = 'deferred') as deferred,

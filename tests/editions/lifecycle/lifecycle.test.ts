@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { clockFrom } from '../../../src/clock.ts'
 import { claimDue } from '../../../src/delivery/claim.ts'
-import { leaseShare } from '../../../src/delivery/lease.ts'
+import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { cancelEdition } from '../../../src/editions/lifecycle/cancel.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
@@ -112,7 +112,7 @@ describe('resuming', () => {
     const { edition } = await planned(1)
     await pauseEdition(db, edition)
     await db.execute(sql`update delivery set state = 'sent'`)
-    await db.execute(sql`update share set due_at = null, sent = 1`)
+    await db.execute(sql`update batch set due_at = null, sent = 1`)
     await resumeEdition(db, edition, NOON)
     expect(await readEdition(edition)).toMatchObject({ state: 'finished' })
   })
@@ -152,11 +152,11 @@ describe('cancelling', () => {
 
   test('ends deferred deliveries too, and what a dead worker had claimed', async () => {
     const { edition } = await planned(10)
-    const dead = await leaseShare(db, 'dead', null, NOON)
+    const dead = await leaseBatch(db, 'dead', null, NOON)
     if (dead === null) throw new Error('nothing was leased')
     await claimDue(db, dead, 4, NOON)
     await db.execute(sql`update delivery set state = 'deferred', retry_at = now() where seq > 8`)
-    await db.execute(sql`update share set deferred = 2`)
+    await db.execute(sql`update batch set deferred = 2`)
     await cancelEdition(db, edition, handClock(NOON.add({ seconds: 16 })))
     expect(await countEdition(db, edition)).toMatchObject({ planned: 10, cancelled: 10, deferred: 0, sending: 0 })
     const rows = await db.execute(sql`select state, retry_at, count(*) as n from delivery group by 1, 2`)
@@ -165,7 +165,7 @@ describe('cancelling', () => {
 
   test('waits for a living worker, a minute at most; the edition stays paused and can be cancelled again', async () => {
     const { edition } = await planned(10)
-    await leaseShare(db, 'alive', null, NOON)
+    await leaseBatch(db, 'alive', null, NOON)
     let asked = 0
     const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(cancelEdition(db, edition, impatient)).rejects.toMatchObject({ code: 'edition.busy' })
@@ -302,7 +302,7 @@ describe('planning, hiding, pausing and cancelling at once', () => {
       ])
     }
     const wrong = await db.execute(sql`
-      select s.id from share s join delivery d on d.edition_id = s.edition_id and d.seq between s.from_seq and s.to_seq
+      select s.id from batch s join delivery d on d.edition_id = s.edition_id and d.seq between s.from_seq and s.to_seq
       group by s.id having count(*) <> s.to_seq - s.from_seq + 1
         or count(*) filter (where d.state = 'cancelled') <> s.cancelled
         or count(*) filter (where d.state = 'superseded') <> s.superseded

@@ -126,7 +126,7 @@ describe('deleting a newsletter', () => {
   test('that is paused works, and one cut short can be deleted again', async () => {
     const { edition } = await planned()
     await pauseNewsletter(db, 'morgen')
-    await db.execute(sql`update share set lease_until = ${NOON.add({ seconds: 10 }).toString()}`)
+    await db.execute(sql`update batch set lease_until = ${NOON.add({ seconds: 10 }).toString()}`)
     let asked = 0
     const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(deleteNewsletter(db, 'morgen', impatient)).rejects.toMatchObject({ code: 'edition.busy' })

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { claimDue } from '../../../src/delivery/claim.ts'
-import { leaseShare } from '../../../src/delivery/lease.ts'
+import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
@@ -97,7 +97,7 @@ describe('hiding an article that is planned', () => {
     await world.addArticles(1)
     const edition = await plan(world)
     await db.execute(sql`update delivery set state = 'deferred', retry_at = now() where seq = 1`)
-    await db.execute(sql`update share set deferred = 1`)
+    await db.execute(sql`update batch set deferred = 1`)
     await hide(1)
     expect(await countEdition(db, edition)).toMatchObject({ planned: 2, skipped: 2, queued: 0, deferred: 0 })
     const rows = await db.execute(sql`select state, reason, retry_at from delivery group by 1, 2, 3`)
@@ -108,7 +108,7 @@ describe('hiding an article that is planned', () => {
     expect(await variants(next)).toMatchObject([{ entries: [late], readers: 2 }])
   })
 
-  test('ends a share of which a part was sent', async () => {
+  test('ends a batch of which a part was sent', async () => {
     const world = await makeWorld(db)
     await world.addReaders(3)
     await world.addArticles(1)
@@ -166,7 +166,7 @@ describe('hiding an article that is planned', () => {
     await world.addReaders(3)
     await world.addArticles(2)
     const edition = await plan(world)
-    const lease = await leaseShare(db, 'slow', null, NOON)
+    const lease = await leaseBatch(db, 'slow', null, NOON)
     if (lease === null) throw new Error('nothing was leased')
     await claimDue(db, lease, 1, NOON)
     let asked = 0

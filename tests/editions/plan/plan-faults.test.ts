@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
-import { leaseShare } from '../../../src/delivery/lease.ts'
+import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { sendEdition } from '../../../src/delivery/worker.ts'
 import { recordMissed } from '../../../src/editions/plan/missed.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { orderByHand, orderForSlot } from '../../../src/editions/plan-request.ts'
-import { recallShares } from '../../../src/editions/recall.ts'
+import { recallBatches } from '../../../src/editions/recall.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
@@ -77,17 +77,17 @@ describe('a plan whose commit is answered by a lost connection', () => {
   })
 })
 
-test('who waits for a recall writes each share once, not at every look', async () => {
+test('who waits for a recall writes each batch once, not at every look', async () => {
   const { world } = await makeDue()
   await planByHand(db, world)
-  await leaseShare(db, 'slow', null, NOON)
-  const written = async () => (await db.execute(sql`select xmin::text as by, recalled_until from share`)).rows
-  await recallShares(db, world.newsletterId, NOON)
+  await leaseBatch(db, 'slow', null, NOON)
+  const written = async () => (await db.execute(sql`select xmin::text as by, recalled_until from batch`)).rows
+  await recallBatches(db, world.newsletterId, NOON)
   const first = await written()
   for (let second = 1; second < 30; second += 1)
-    await recallShares(db, world.newsletterId, NOON.add({ seconds: second }))
+    await recallBatches(db, world.newsletterId, NOON.add({ seconds: second }))
   expect(await written()).toEqual(first)
-  await recallShares(db, world.newsletterId, NOON.add({ seconds: 31 }))
+  await recallBatches(db, world.newsletterId, NOON.add({ seconds: 31 }))
   expect(await written()).not.toEqual(first)
 })
 

@@ -116,11 +116,11 @@ describe('planning by hand', () => {
     await db.execute(
       sql`update delivery set state = 'deferred', attempts = 3, retry_at = ${NOON.add({ hours: 1 }).toString()}`,
     )
-    await db.execute(sql`update share set deferred = 1, due_at = ${NOON.add({ hours: 1 }).toString()}`)
+    await db.execute(sql`update batch set deferred = 1, due_at = ${NOON.add({ hours: 1 }).toString()}`)
     await world.addArticles(1)
     await planNow(world)
     const rows = await db.execute(sql`select d.state, d.attempts, s.deferred, s.superseded, s.due_at is null as ended
-      from delivery d join share s on s.edition_id = d.edition_id order by d.edition_id`)
+      from delivery d join batch s on s.edition_id = d.edition_id order by d.edition_id`)
     expect(rows.rows).toEqual([
       { state: 'superseded', attempts: 3, deferred: 0, superseded: 1, ended: true },
       { state: 'deferred', attempts: 3, deferred: 1, superseded: 0, ended: false },
@@ -142,9 +142,9 @@ describe('planning by hand', () => {
       sql`delete from delivery where subscription_id in (select id from subscription where cohort_id = ${other})`,
     )
     await db.execute(sql`update cohort set seen_entry_id = 0 where id = ${other}`)
-    await db.execute(sql`delete from share`)
+    await db.execute(sql`delete from batch`)
     await db.execute(
-      sql`insert into share (edition_id, from_seq, to_seq, due_at) select edition_id, 1, 2, now() from delivery limit 1`,
+      sql`insert into batch (edition_id, from_seq, to_seq, due_at) select edition_id, 1, 2, now() from delivery limit 1`,
     )
     await db.execute(sql`update delivery set seq = -seq`)
     await db.execute(

@@ -69,9 +69,9 @@ describe('a partition', () => {
     ...['planning', 'sending', 'paused', 'held'].map(
       (state) => [`one is ${state}`, sql`update edition set state = ${state}`] as const,
     ),
-    ['a share has something due', sql`update share set due_at = ${NOON.toString()}`],
-    ['a delivery is not final', sql`update share set sent = sent - 1`],
-    ['a delivery was never accounted for', sql`update share set sent = sent - 1, sending = 1`],
+    ['a batch has something due', sql`update batch set due_at = ${NOON.toString()}`],
+    ['a delivery is not final', sql`update batch set sent = sent - 1`],
+    ['a delivery was never accounted for', sql`update batch set sent = sent - 1, sending = 1`],
     ['its last id was the last that was taken', sql`select setval('edition_id_seq', 999)`],
   ]
   test.each(KEEPS)('is kept while %s', async (_, change) => {
