@@ -44,9 +44,9 @@ export function registerEdition(program: Command, context: CommandContext): void
     .command('resume')
     .argument('<id>', ID, readId)
     .description('go on with one that is paused, or held for a template that was mended; the server or a tick sends it')
-    .option('--believe-refusals', 'suppress whom a relay refuses for good, however many they are')
-    .action((id: number, options: { believeRefusals?: true }) =>
-      context.withDatabase((db) => resume(db, context, id, options.believeRefusals ?? false)),
+    .option('--accept-rejections', 'suppress whom a relay refuses for good, however many they are')
+    .action((id: number, options: { acceptRejections?: true }) =>
+      context.withDatabase((db) => resume(db, context, id, options.acceptRejections ?? false)),
     )
   group
     .command('cancel')
@@ -127,7 +127,7 @@ const isInDoubt = ({ state, reason }: { state: string; reason: string | null }) 
 /** What an operator is asked where too much was refused. */
 const askWhether = (id: number) =>
   `Was that the relay? Once it is well again, run "courant edition resume ${id}": they are tried again. ` +
-  `Are these mailboxes really gone? Then run "courant edition resume ${id} --believe-refusals".`
+  `Are these mailboxes really gone? Then run "courant edition resume ${id} --accept-rejections".`
 
 function sayReason(one: Reason): string {
   const doubt = one.ambiguous > 0 ? `, ${one.ambiguous} of them may have arrived` : ''
@@ -144,9 +144,9 @@ async function pause(db: Database, context: CommandContext, id: number): Promise
   await show(db, context, id)
 }
 
-async function resume(db: Database, context: CommandContext, id: number, believes: boolean): Promise<void> {
+async function resume(db: Database, context: CommandContext, id: number, accepts: boolean): Promise<void> {
   const { resumeEdition } = await import('../editions/lifecycle/pause-resume.ts')
-  await resumeEdition(db, id, context.clock.now(), believes)
+  await resumeEdition(db, id, context.clock.now(), accepts)
   await show(db, context, id)
 }
 

@@ -27,7 +27,7 @@ type AddOptions = {
   readonly format?: (typeof FORMATS)[number]
 }
 
-const STATES = ['pending', 'active', 'paused', 'left'] as const
+const STATES = ['pending', 'active', 'paused', 'unsubscribed'] as const
 const LOCALES = ['de', 'en'] as const
 const FORMATS = ['html', 'plain'] as const
 const LONGEST_TOPICS = 2_000

@@ -79,7 +79,7 @@ async function addMissing(tx: Database, placements: readonly Placement[], now: T
     group by w."newsletterId", w.frequency, w.weekday, w.hour, w.zone, w.count, w."startAt", w."dueAt"
     having coalesce(min(c.members), ${MOST_MEMBERS}) + w.count > ${MOST_MEMBERS}
     order by 1, 2, 5, 4, 3
-    on conflict on constraint cohort_choice do nothing`)
+    on conflict on constraint cohort_schedule do nothing`)
 }
 
 /** The first part with room for each placement; −1 where another transaction has just filled the last. */

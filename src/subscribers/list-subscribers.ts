@@ -119,7 +119,7 @@ async function readPage(db: Database, wanted: SQL | undefined) {
         topics: sql<string[]>`array(select name from topic where id = any(${subscription.topics}) order by name)`,
         createdAt: subscription.createdAt,
         confirmedAt: subscription.confirmedAt,
-        leftAt: subscription.leftAt,
+        unsubscribedAt: subscription.unsubscribedAt,
         pausedUntil: subscription.pausedUntil,
       },
     })

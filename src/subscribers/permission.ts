@@ -25,11 +25,11 @@ type Reasons = Readonly<Record<SubscriptionState, string | null>>
 
 /** Why nothing of this purpose goes to a subscription in this state; null where it may. */
 const REASONS: Readonly<Record<Purpose, Reasons>> = {
-  digest: { pending: 'unconfirmed', active: null, paused: 'paused', left: 'left' },
-  confirmation: { pending: null, active: 'confirmed', paused: 'confirmed', left: 'left' },
+  digest: { pending: 'unconfirmed', active: null, paused: 'paused', unsubscribed: 'unsubscribed' },
+  confirmation: { pending: null, active: 'confirmed', paused: 'confirmed', unsubscribed: 'unsubscribed' },
 }
 /** Who has confirmed is asked anew where the address bounced: confirming lifts the suppression. */
-const REASONS_RETRIED: Reasons = { pending: null, active: null, paused: null, left: 'left' }
+const REASONS_RETRIED: Reasons = { pending: null, active: null, paused: null, unsubscribed: 'unsubscribed' }
 
 /** Whether a mail may go out (DESIGN I3), and else the state and reason its row ends with. The one rule for every path. */
 export function mayMail({ purpose, subscriptionState, suppressed, retried = false }: MailQuestion): MailAnswer {

@@ -140,7 +140,7 @@ export async function changeSubscriptions(tx: Database, changing: readonly Chang
     update subscription s
     set state = w.state, cohort_id = w."cohortId", topics = w."topicIds",
       confirmed_at = coalesce(w."confirmedAt", s.confirmed_at),
-      left_at = case when w.state in ('left', 'pending') then s.left_at end,
+      unsubscribed_at = case when w.state in ('unsubscribed', 'pending') then s.unsubscribed_at end,
       seen_entry_id = case
         when w.state = 'active' and w."wasState" = 'active' then nullif(${reached}, new.seen_entry_id)
         when w.state = 'active' then

@@ -40,7 +40,7 @@ export async function rememberWithdrawals(
     where s.id = any(${`{${subscriptionIds.join(',')}}`}::bigint[])
     order by 1, 2
     on conflict (email_hash, newsletter_id) do update
-      set at = greatest(x.at, excluded.at), kind = case when x.kind = 'left' then x.kind else excluded.kind end`)
+      set at = greatest(x.at, excluded.at), kind = case when x.kind = 'unsubscribed' then x.kind else excluded.kind end`)
 }
 
 /** Forgets it of these subscriptions: their reader has consented anew, or takes the leaving back. */

@@ -56,7 +56,7 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
       const unsubscribeUrl = leaving.url()
       expect(new URL(unsubscribeUrl).pathname).toMatch(/^\/unsubscribe\//)
       await press(leaving, 'main button')
-      expect(await stateOf(demo, reader.email)).toBe('left')
+      expect(await stateOf(demo, reader.email)).toBe('unsubscribed')
       await press(leaving, 'main form[action*="undo"] button')
       expect(await stateOf(demo, reader.email)).toBe('active')
       await leaving.close()
@@ -66,7 +66,7 @@ describe.skipIf(skipped !== null)('a reader with a browser', () => {
         maxRedirects: 0,
       })
       expect([oneClick.status(), oneClick.headers()['set-cookie']]).toEqual([200, undefined])
-      expect(await stateOf(demo, reader.email)).toBe('left')
+      expect(await stateOf(demo, reader.email)).toBe('unsubscribed')
       await context.close()
     },
   )

@@ -42,7 +42,7 @@ describe('courant subscriber', () => {
       topics: ['a', 'b'],
       createdAt: NOON.toString(),
       confirmedAt: NOON.toString(),
-      leftAt: null,
+      unsubscribedAt: null,
       pausedUntil: null,
       // Friday, 18:00 in Kolkata.
       nextSlotAt: '2025-01-17T12:30:00Z',
@@ -87,7 +87,7 @@ describe('courant subscriber', () => {
     expect(await emails()).toEqual(['a@example.com', 'b@example.com'])
     expect(await emails('--newsletter', 'zwei')).toEqual(['b@example.com'])
     expect(await emails('--state', 'pending')).toEqual(['a@example.com'])
-    expect(await emails('--state', 'left')).toEqual([])
+    expect(await emails('--state', 'unsubscribed')).toEqual([])
     await expect(emails('--state', 'gone')).rejects.toMatchObject(wrongUsage)
     await expect(courant('subscriber', 'add', 'c@example.com')).rejects.toMatchObject({ code: 'newsletter.ambiguous' })
   })
@@ -123,10 +123,13 @@ describe('courant subscriber', () => {
     expect(results).toMatchObject([
       {
         subscriptions: [
-          { newsletter: 'tagblatt', state: 'left', leftAt: NOON.toString(), nextSlotAt: null },
+          { newsletter: 'tagblatt', state: 'unsubscribed', unsubscribedAt: NOON.toString(), nextSlotAt: null },
           { newsletter: 'zwei', state: 'active', frequency: 'daily', hour: 7, nextSlotAt: NEXT_SLOT.toString() },
         ],
-        consent: ['requested', 'confirmed', 'left', 'requested', 'confirmed'].map((action) => ({ action, ...shown })),
+        consent: ['requested', 'confirmed', 'unsubscribed', 'requested', 'confirmed'].map((action) => ({
+          action,
+          ...shown,
+        })),
       },
     ])
     expect(texts[0]?.split('\n').slice(0, 3)).toEqual([

@@ -60,7 +60,7 @@ describe.each([
     await smtp.received(1)
     // The second is begun, and claimed as one who may be mailed; this waits for whoever is just being mailed.
     const left = await db.execute<{ email: string }>(sql`
-      update subscription s set state = 'left' from subscriber p where p.id = s.subscriber_id
+      update subscription s set state = 'unsubscribed' from subscriber p where p.id = s.subscriber_id
         and s.id in (select subscription_id from delivery where seq > 2)
       returning p.email`)
     const before = smtp.messages.map(({ to }) => to)

@@ -60,7 +60,7 @@ describe('sending', () => {
 
   test('a reader who may not be mailed any more is skipped with the reason, and the counts add up', async () => {
     const edition = await plan(5)
-    await db.execute(sql`update subscription set state = 'left' where id = (select min(id) from subscription)`)
+    await db.execute(sql`update subscription set state = 'unsubscribed' where id = (select min(id) from subscription)`)
     await db.execute(sql`insert into suppression (email_hash, reason, created_at)
       select email_hash, 'complained', now() from subscriber where id = (select max(id) from subscriber)`)
     const smtp = await sink()
@@ -69,7 +69,7 @@ describe('sending', () => {
     expect(await countEdition(db, edition)).toMatchObject({ planned: 5, sent: 3, skipped: 1, suppressed: 1, queued: 0 })
     const reasons = await db.execute(sql`select state, reason from delivery where state <> 'sent' order by state`)
     expect(reasons.rows).toEqual([
-      { state: 'skipped', reason: 'left' },
+      { state: 'skipped', reason: 'unsubscribed' },
       { state: 'suppressed', reason: 'suppressed' },
     ])
   })

@@ -26,7 +26,7 @@ const confirming: Scenario = {
         run: async () => {
           left = await leaveAll(db, await firstOf(db), later(2))
         },
-        state: 'left',
+        state: 'unsubscribed',
       },
       // The page that shows the way back may have been lost with the answer: the link of the mail shows it again.
       {
@@ -86,7 +86,7 @@ async function judgeReader(db: Database, when: string): Promise<readonly string[
   const because: Readonly<Record<string, readonly string[]>> = {
     pending: ['requested'],
     active: ['confirmed', 'resumed', 'requested'],
-    left: ['left'],
+    left: ['unsubscribed'],
   }
   for (const { state, action } of found.rows)
     if (!because[state]?.includes(action ?? '')) broken.push(`${when}: a subscription is ${state} by ${action}`)

@@ -39,7 +39,7 @@ export async function prepareSending({ db, relay, clock, rowsOf }: System): Prom
     await addArticles(db, ARTICLES)
     const editionId = await planByHand(db, world, noon)
     await db.execute(sql`
-      update subscription set state = 'left'
+      update subscription set state = 'unsubscribed'
       where subscriber_id = (select id from subscriber where email = ${address(UNSUBSCRIBED)})`)
     const lease = await leaseBatch(db, 'a dead worker', editionId, noon.now())
     if (lease !== null) await claimDue(db, lease, 2, noon.now())

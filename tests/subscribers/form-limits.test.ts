@@ -112,7 +112,7 @@ describe('a form costs the same statements', () => {
     ['pending', () => ask(db, [tagblatt], NOON)],
     ['pending, and was mailed', () => askAndMail(db, [tagblatt])],
     ['confirmed', () => join(db, [tagblatt], NOON)],
-    ['left', () => join(db, [tagblatt], NOON).then(() => leaveOne(db, 1, NOON))],
+    ['unsubscribed', () => join(db, [tagblatt], NOON).then(() => leaveOne(db, 1, NOON))],
     ['declined', () => askAndMail(db, [tagblatt]).then(() => leaveOne(db, 1, NOON))],
     ['bounced', () => suppress(db, 'bounced', NOON)],
     ['bounced long ago', () => suppress(db, 'bounced', NOON.subtract({ hours: 900 }))],

@@ -4,7 +4,7 @@ import { mayMail, type Purpose, type SubscriptionState, whyNotMail } from '../..
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const PURPOSES: readonly Purpose[] = ['digest', 'confirmation']
-const STATES: readonly (SubscriptionState | null)[] = ['pending', 'active', 'paused', 'left', null]
+const STATES: readonly (SubscriptionState | null)[] = ['pending', 'active', 'paused', 'unsubscribed', null]
 const QUESTIONS = PURPOSES.flatMap((purpose) =>
   STATES.flatMap((subscriptionState) =>
     [false, true].flatMap((suppressed) =>
@@ -45,9 +45,9 @@ describe('mayMail', () => {
     expect(answer('confirmation', 'pending', true)).toEqual({ may: false, state: 'suppressed', reason: 'suppressed' })
     expect(answer('digest', 'pending')).toEqual({ may: false, state: 'skipped', reason: 'unconfirmed' })
     expect(answer('digest', 'paused')).toEqual({ may: false, state: 'skipped', reason: 'paused' })
-    expect(answer('digest', 'left')).toEqual({ may: false, state: 'skipped', reason: 'left' })
+    expect(answer('digest', 'unsubscribed')).toEqual({ may: false, state: 'skipped', reason: 'unsubscribed' })
     expect(answer('confirmation', 'active')).toEqual({ may: false, state: 'skipped', reason: 'confirmed' })
-    expect(answer('confirmation', 'left')).toEqual({ may: false, state: 'skipped', reason: 'left' })
+    expect(answer('confirmation', 'unsubscribed')).toEqual({ may: false, state: 'skipped', reason: 'unsubscribed' })
     expect(answer('digest', null)).toEqual({ may: false, state: 'skipped', reason: 'erased' })
   })
 })

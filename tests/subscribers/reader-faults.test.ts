@@ -40,11 +40,11 @@ describe.each([
   test('leaves once, and is undone once', async () => {
     await confirmMail(db, await askAndMail(db, [tagblatt]), NOON)
     const left = await leaveOne(faulty(), 1, NOON)
-    expect(left).toMatchObject({ state: 'left' })
-    expect(await readRow(db, 1)).toMatchObject({ state: 'left' })
+    expect(left).toMatchObject({ state: 'unsubscribed' })
+    expect(await readRow(db, 1)).toMatchObject({ state: 'unsubscribed' })
     expect(await undo(faulty(), left, NOON)).toMatchObject({ state: 'active' })
     expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
-    expect(await actions(db)).toEqual(['requested', 'confirmed', 'left', 'resumed'])
+    expect(await actions(db)).toEqual(['requested', 'confirmed', 'unsubscribed', 'resumed'])
   })
 })
 

@@ -33,7 +33,7 @@ describe('while an edition is planned', () => {
   test('who leaves has seen what was planned for them', async () => {
     await join(db, [tagblatt], NOON)
     await during(database, plan, () => leaveOne(db, 1, NOON))
-    expect(await readRow(db, 1)).toMatchObject({ state: 'left', own: 1, cohort: 1 })
+    expect(await readRow(db, 1)).toMatchObject({ state: 'unsubscribed', own: 1, cohort: 1 })
   })
 
   test('who takes their leaving back has not seen what was planned without them', async () => {
@@ -83,7 +83,7 @@ describe('at once', () => {
   test('leaving twice is one record', async () => {
     await join(db, [tagblatt], NOON)
     await eight(() => leaveOne(db, 1, NOON))
-    expect(await actions(db)).toEqual(['requested', 'confirmed', 'left'])
+    expect(await actions(db)).toEqual(['requested', 'confirmed', 'unsubscribed'])
   })
 
   test('confirming and dropping the same request ends in one of both', async () => {
@@ -92,7 +92,7 @@ describe('at once', () => {
       const mail = await askAndMail(db, [tagblatt], at)
       await Promise.all([confirmMail(db, mail, at), leaveOne(db, 1, at)])
       const { state } = await readRow(db, 1)
-      expect((await actions(db)).at(-1)).toBe(state === 'active' ? 'confirmed' : 'left')
+      expect((await actions(db)).at(-1)).toBe(state === 'active' ? 'confirmed' : 'unsubscribed')
       await leaveOne(db, 1, at)
     }
   })

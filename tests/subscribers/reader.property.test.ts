@@ -144,7 +144,7 @@ async function check(world: World, one: Action, before: readonly Row[], after: r
   for (const row of after) {
     const was = before.find(({ id }) => id === row.id)
     const wasActive = was?.state === 'active'
-    if (wasActive && row.state !== 'active') expect([one.kind, row.state]).toEqual(['leave', 'left'])
+    if (wasActive && row.state !== 'active') expect([one.kind, row.state]).toEqual(['leave', 'unsubscribed'])
     if (!wasActive && row.state === 'active') {
       expect(['confirm', 'join', 'undo']).toContain(one.kind)
       if (one.kind === 'confirm') expect(was?.state).toBe('pending')
@@ -153,11 +153,12 @@ async function check(world: World, one: Action, before: readonly Row[], after: r
     }
     const digest = mayMail({ purpose: 'digest', subscriptionState: row.state, suppressed: false }).may
     expect(digest).toBe(row.state === 'active' && isProven(row))
-    if (was?.state === 'left' && row.state !== 'left') expect(['ask', 'join', 'undo']).toContain(one.kind)
+    if (was?.state === 'unsubscribed' && row.state !== 'unsubscribed')
+      expect(['ask', 'join', 'undo']).toContain(one.kind)
   }
   for (const row of before)
     if (!after.some(({ id }) => id === row.id))
-      expect([one.kind, row.state]).toEqual(['tick', expect.stringMatching(/pending|left/)])
+      expect([one.kind, row.state]).toEqual(['tick', expect.stringMatching(/pending|unsubscribed/)])
 }
 
 /** The last word on record is the reader's yes. */

@@ -23,7 +23,7 @@ const tagblatt = await freshTagblatt(db)
 const add = (said: Partial<SubscribeRequest> = {}) => subscribe(db, wish(tagblatt, EVA, said), NOON)
 const leave = (id: number, seen: number | null = null) =>
   db.execute(
-    sql`update subscription set state = 'left', left_at = ${NOON.toString()}, seen_entry_id = ${seen}::bigint where id = ${id}`,
+    sql`update subscription set state = 'unsubscribed', unsubscribed_at = ${NOON.toString()}, seen_entry_id = ${seen}::bigint where id = ${id}`,
   )
 
 describe('subscribe and the watermark', () => {

@@ -64,7 +64,7 @@ describe('what is remembered of who did not want a newsletter', () => {
   test('goes with what takes it back: undoing, confirming anew, and proof that an administrator has', async () => {
     await join(db, [tagblatt], NOON)
     const left = await leaveOne(db, 1, NOON)
-    expect(await remembered()).toEqual(['left'])
+    expect(await remembered()).toEqual(['unsubscribed'])
     await undo(db, left, NOON)
     expect(await remembered()).toEqual([])
 
@@ -82,8 +82,8 @@ describe('what is remembered of who did not want a newsletter', () => {
     await leaveOne(db, 1, days(39))
     await ask(db, [tagblatt], days(38))
     await expireRequests(db, days(20))
-    expect(await states()).toEqual(['left'])
-    expect(await remembered()).toEqual(['left'])
+    expect(await states()).toEqual(['unsubscribed'])
+    expect(await remembered()).toEqual(['unsubscribed'])
   })
 
   test('does not keep a reader from asking by the form', async () => {

@@ -31,7 +31,7 @@ type ReaderChoice = {
   readonly locale?: 'de' | 'en'
   readonly format?: 'html' | 'plain'
   readonly cohortId?: number
-  readonly state?: 'pending' | 'active' | 'paused' | 'left'
+  readonly state?: 'pending' | 'active' | 'paused' | 'unsubscribed'
   readonly seenEntryId?: number | null
   readonly zone?: string
 }

@@ -22,7 +22,7 @@ export const edition = pgTable(
     state: text({ enum: ['planning', 'sending', 'paused', 'held', 'finished', 'cancelled', 'missed'] }).notNull(),
     reason: text(),
     /** The operator says that refusals for good are true, however many there are. */
-    believesRefusals: boolean().notNull().default(false),
+    acceptsRejections: boolean().notNull().default(false),
     home: boolean().notNull().default(false),
     /** Entries up to here were open to selection. */
     boundEntryId: bigNumber().notNull(),

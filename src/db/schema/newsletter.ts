@@ -95,7 +95,7 @@ export const cohort = pgTable(
     members: integer().notNull().default(0),
   },
   (table) => [
-    unique('cohort_choice')
+    unique('cohort_schedule')
       .on(table.newsletterId, table.frequency, table.weekday, table.hour, table.zone, table.part)
       .nullsNotDistinct(),
     index('cohort_due').on(table.nextDueAt),

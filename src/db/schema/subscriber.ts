@@ -27,7 +27,7 @@ export const subscription = pgTable(
     subscriberId: bigNumber()
       .notNull()
       .references(() => subscriber.id),
-    state: text({ enum: ['pending', 'active', 'paused', 'left'] }).notNull(),
+    state: text({ enum: ['pending', 'active', 'paused', 'unsubscribed'] }).notNull(),
     cohortId: bigNumber()
       .notNull()
       .references(() => cohort.id),
@@ -38,7 +38,7 @@ export const subscription = pgTable(
     /** Raised to make all links sent so far void. */
     tokenVersion: integer().notNull().default(1),
     confirmedAt: instant(),
-    leftAt: instant(),
+    unsubscribedAt: instant(),
     pausedUntil: instant(),
     createdAt: instant().notNull(),
   },
@@ -49,8 +49,11 @@ export const subscription = pgTable(
     index('subscription_unconfirmed')
       .on(table.id)
       .where(sql`${table.state} = 'pending' or ${table.confirmedAt} is null`),
-    check('subscription_state', sql`${table.state} in ('pending', 'active', 'paused', 'left')`),
-    check('subscription_confirmed', sql`${table.state} in ('pending', 'left') or ${table.confirmedAt} is not null`),
+    check('subscription_state', sql`${table.state} in ('pending', 'active', 'paused', 'unsubscribed')`),
+    check(
+      'subscription_confirmed',
+      sql`${table.state} in ('pending', 'unsubscribed') or ${table.confirmedAt} is not null`,
+    ),
   ],
 )
 
@@ -112,13 +115,13 @@ export const withdrawal = pgTable(
     newsletterId: bigNumber()
       .notNull()
       .references(() => newsletter.id),
-    /** `left` by the reader's own act, declining included; `ignored`: a request that nobody confirmed. */
-    kind: text({ enum: ['left', 'ignored'] }).notNull(),
+    /** `unsubscribed` by the reader's own act, declining included; `ignored`: a request that nobody confirmed. */
+    kind: text({ enum: ['unsubscribed', 'ignored'] }).notNull(),
     at: instant().notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.emailHash, table.newsletterId] }),
-    check('withdrawal_kind', sql`${table.kind} in ('left', 'ignored')`),
+    check('withdrawal_kind', sql`${table.kind} in ('unsubscribed', 'ignored')`),
   ],
 )
 
@@ -132,7 +135,7 @@ export const consentRecord = pgTable(
     newsletterId: bigNumber(),
     emailHash: bytes().notNull(),
     action: text({
-      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'left', 'imported', 'erased', 'lifted'],
+      enum: ['requested', 'confirmed', 'changed', 'paused', 'resumed', 'unsubscribed', 'imported', 'erased', 'lifted'],
     }).notNull(),
     /** The words of proof: what an importer or an administrator says, what the reader was shown. */
     evidence: text(),

@@ -113,7 +113,7 @@ export async function claimNotices(
     left join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
     left join newsletter w on w.id = s.newsletter_id
     left join cohort standing on standing.id = s.cohort_id
-    left join lateral jsonb_to_record(coalesce(c.payload -> 'choices' -> named.id, to_jsonb(standing)))
+    left join lateral jsonb_to_record(coalesce(c.payload -> 'preferences' -> named.id, to_jsonb(standing)))
       as k (frequency text, weekday smallint, hour smallint, zone text) on true
     order by c.due_at, c.id, named.place`)
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)

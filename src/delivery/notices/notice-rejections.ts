@@ -9,8 +9,8 @@ import type { ClaimedNotice } from './claim-notices.ts'
 /** A notice that was refused for good, and the suppression it ended with. */
 type Refused = { readonly id: number; readonly suppressionId: number }
 
-/** How the reason of one begins whose refusal the operator believed: it counts no more. */
-const BELIEVED = 'the refusal was believed'
+/** How the reason of one begins whose rejection the operator accepted: it counts no more. */
+const ACCEPTED = 'the rejection was accepted'
 /** Refusals further back belong to no moment: over the months more than twenty people mistype their address. */
 const MOMENT = { hours: 1 }
 /** A relay that is well again is found out by what it refused. */
@@ -52,15 +52,15 @@ export async function countDoubted(db: Database): Promise<number> {
 }
 
 /**
- * Lets the notices that wait for their refusals go on: tried again at once or, where the operator believes that the mailboxes
+ * Lets the notices that wait for their refusals go on: tried again at once or, where the operator accepts that the mailboxes
  * are gone, ended with a suppression each. Returns how many there were.
  */
-export async function resumeNotices(db: Database, now: Temporal.Instant, believes: boolean): Promise<number> {
+export async function resumeNotices(db: Database, now: Temporal.Instant, accepts: boolean): Promise<number> {
   const at = now.toString()
-  const resumed = believes
+  const resumed = accepts
     ? await db.execute(sql`
         with ended as (
-          update notice n set state = 'failed', reason = ${BELIEVED} || substr(n.reason, ${DOUBT.length + 1}::integer)
+          update notice n set state = 'failed', reason = ${ACCEPTED} || substr(n.reason, ${DOUBT.length + 1}::integer)
           where ${isWaiting} returning n.id, n.subscriber_id, n.reason
         ), gone as (
           insert into suppression (email_hash, email, reason, evidence, created_at)
@@ -86,7 +86,7 @@ async function readRefused(tx: Database, now: Temporal.Instant): Promise<readonl
     join subscriber p on p.id = n.subscriber_id
     join suppression x on x.email_hash = p.email_hash and x.reason = 'bounced' and x.edition_id is null
       and x.created_at >= greatest(n.created_at, ${now.subtract(MOMENT).toString()}::timestamptz)
-    where n.state = 'failed' and not starts_with(coalesce(n.reason, ''), ${BELIEVED})
+    where n.state = 'failed' and not starts_with(coalesce(n.reason, ''), ${ACCEPTED})
     order by n.id`)
   return rows.rows
 }

@@ -11,8 +11,8 @@ export type Refused = {
   readonly outcomes: number
 }
 
-/** What an edition's relays have said so far; `believes`: the operator says that it is true. */
-export type Heard = { readonly outcomes: number; readonly refused: readonly Refused[]; readonly believes: boolean }
+/** What an edition's relays have said so far; `accepts`: the operator says that it is true. */
+export type Heard = { readonly outcomes: number; readonly refused: readonly Refused[]; readonly accepts: boolean }
 
 /** More is refused for good than readers' mailboxes explain: what was heard, and which suppressions belong to it. */
 export type Doubt = { readonly reason: string; readonly earlier: readonly Refused[] }
@@ -30,14 +30,14 @@ const SHARES_COUNTED = 4
 
 /** The newest suppressions of an edition's deliveries, and how many outcomes it has. A few milliseconds at a million readers. */
 export async function readHeard(db: Database, editionId: number): Promise<Heard> {
-  const sums = await db.execute<{ outcomes: number; believes: boolean }>(sql`
-    select e.believes_refusals as believes,
+  const sums = await db.execute<{ outcomes: number; accepts: boolean }>(sql`
+    select e.accepts_rejections as accepts,
       (select coalesce(sum(s.sent + s.failed), 0)::integer from batch s where s.edition_id = e.id) as outcomes
     from edition e where e.id = ${editionId}`)
   const rows = await db.execute<Refused>(sql`
     select id, seq, batch_id as "batchId", lower(split_part(email, '@', 2)) as domain, outcomes
     from suppression where edition_id = ${editionId} order by id desc limit ${LOOKED_AT}`)
-  return { ...(sums.rows[0] ?? { outcomes: 0, believes: false }), refused: rows.rows }
+  return { ...(sums.rows[0] ?? { outcomes: 0, accepts: false }), refused: rows.rows }
 }
 
 /** Whether these refusals, the newest of an edition, are one too many beside what was heard before; null where they are not. */
@@ -48,7 +48,7 @@ export async function findDoubt(
   results: readonly Result[],
   hard: readonly Result[],
 ): Promise<Doubt | null> {
-  if (hard.length === 0 || heard.believes) return null
+  if (hard.length === 0 || heard.accepts) return null
   const outcomes = heard.outcomes + results.filter(isOutcome).length
   const recent = heard.refused.filter((one) => one.outcomes > outcomes - WINDOW)
   const refused = recent.length + hard.length

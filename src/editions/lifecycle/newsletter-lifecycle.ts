@@ -48,7 +48,7 @@ type Stake = { readonly newsletter: Newsletter; readonly readers: number; readon
 export async function readStake(db: Database, slug: string): Promise<Stake> {
   const newsletter = await findNewsletter(db, slug)
   const found = await db.execute<{ readers: number; unsent: number }>(sql`
-    select (select count(*) from subscription where newsletter_id = ${newsletter.id} and state <> 'left') as readers,
+    select (select count(*) from subscription where newsletter_id = ${newsletter.id} and state <> 'unsubscribed') as readers,
       coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as unsent
     from batch where edition_id in (
       select id from edition where newsletter_id = ${newsletter.id} and state in ('planning', 'sending', 'paused', 'held'))`)

@@ -33,7 +33,7 @@ export async function pauseEditions(db: Database, which: SQL, reason: string | n
 
 /**
  * Opens a paused edition to the workers again, or a held one whose template was mended; `finished` when nothing of it is left to
- * send. With `believes` refusals for good are believed from now on, however many readers they are about.
+ * send. With `accepts` refusals for good are believed from now on, however many readers they are about.
  *
  * @throws CourantError `edition.unknown`, `edition.state`, `newsletter.paused`.
  */
@@ -41,12 +41,12 @@ export async function resumeEdition(
   db: Database,
   editionId: number,
   now: Temporal.Instant,
-  believes = false,
+  accepts = false,
 ): Promise<void> {
   const moved = await db.transaction(async (tx) => {
     const resumed = await resumeEditions(tx, sql`e.id = ${editionId} and e.state in ('paused', 'held')`, now)
-    if (believes && resumed.length > 0)
-      await tx.execute(sql`update edition set believes_refusals = true where id = ${editionId}`)
+    if (accepts && resumed.length > 0)
+      await tx.execute(sql`update edition set accepts_rejections = true where id = ${editionId}`)
     return resumed
   })
   if (moved.length === 0) throw await refuseMove(db, editionId, 'resumed')

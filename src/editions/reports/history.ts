@@ -1,7 +1,7 @@
 import { desc, eq, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type DeliveryState, delivery } from '../../db/schema/delivery.ts'
+import { type DeliveryState, delivery } from '../../db/delivery.ts'
 import { edition } from '../../db/schema/edition.ts'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import { subscriber, subscription } from '../../db/schema/subscriber.ts'

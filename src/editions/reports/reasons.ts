@@ -1,6 +1,6 @@
 import { and, count, desc, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import { type DeliveryState, delivery } from '../../db/schema/delivery.ts'
+import { type DeliveryState, delivery } from '../../db/delivery.ts'
 
 /** Why deliveries of an edition stand as they do, in Courant's words. */
 export type Reason = {

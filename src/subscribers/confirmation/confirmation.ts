@@ -81,7 +81,7 @@ export async function readAsking(
   }
   const found = await db.execute<Row>(sql`
     select n.id as "noticeId", n.kind, p.id as "subscriberId", encode(p.email_hash, 'hex') as "emailHash", p.email,
-      p.locale, n.payload -> 'choices' as choices, ${isMailExpired(now)} as expired,
+      p.locale, n.payload -> 'preferences' as choices, ${isMailExpired(now)} as expired,
       ${isRetried(sql`p.email_hash`, sql`n.created_at`)} as retried,
       (select jsonb_agg(jsonb_build_object('id', s.id, 'state', s.state,
           'ended', coalesce(n.payload -> 'ended', '[]'::jsonb) @> to_jsonb(s.id) or ${isExpired(now)}) order by s.id)

@@ -44,7 +44,7 @@ type Expired = { readonly id: number; readonly subscriberId: number; readonly co
  * time. Requests that were dropped before they were confirmed go the same way.
  */
 async function lockExpired(tx: Database, now: Temporal.Instant): Promise<readonly Expired[]> {
-  const isOver = sql`(s.state = 'pending' or s.state = 'left' and s.confirmed_at is null) and ${isExpired(now)}`
+  const isOver = sql`(s.state = 'pending' or s.state = 'unsubscribed' and s.confirmed_at is null) and ${isExpired(now)}`
   const locked = await tx.execute<{ id: number }>(sql`
     select p.id from subscriber p
     where p.id in (select s.subscriber_id from subscription s where ${isOver} order by s.id limit ${MOST})
@@ -69,7 +69,7 @@ async function forgetEvidence(tx: Database, expired: readonly Expired[]): Promis
 
 async function leaveAgain(tx: Database, expired: readonly Expired[], now: Temporal.Instant): Promise<void> {
   await tx.execute(sql`
-    update subscription set state = 'left', left_at = coalesce(left_at, ${now.toString()})
+    update subscription set state = 'unsubscribed', unsubscribed_at = coalesce(unsubscribed_at, ${now.toString()})
     where id = any(${idsOf(expired)}::bigint[])`)
 }
 
@@ -81,7 +81,7 @@ async function forgetMails(tx: Database, expired: readonly Expired[]): Promise<v
     where n.subscriber_id = any(${readers}::bigint[]) and n.kind in ('confirmation', 'reminder')
       and not exists (
         select from subscription s
-        where s.subscriber_id = n.subscriber_id and s.state <> 'left' and n.payload -> 'subscriptionIds' @> to_jsonb(s.id))`)
+        where s.subscriber_id = n.subscriber_id and s.state <> 'unsubscribed' and n.payload -> 'subscriptionIds' @> to_jsonb(s.id))`)
 }
 
 async function forgetSubscribers(tx: Database, expired: readonly Expired[]): Promise<void> {

@@ -36,7 +36,9 @@ export async function queueOptIns(
   const rows = orders.flatMap(({ subscriberId, subscriptionIds, choices, isUrgent = false }) => {
     const dueAt = isUrgent ? now : findFirstAllowed(earlier.get(subscriberId) ?? [], now)
     if (dueAt === null) return []
-    return [{ subscriberId, payload: { subscriptionIds, choices }, nonce: makeNonce(), dueAt: dueAt.toString() }]
+    return [
+      { subscriberId, payload: { subscriptionIds, preferences: choices }, nonce: makeNonce(), dueAt: dueAt.toString() },
+    ]
   })
   await tx.execute(sql`
     insert into notice (kind, subscriber_id, payload, nonce, due_at, created_at)

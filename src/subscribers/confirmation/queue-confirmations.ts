@@ -96,7 +96,7 @@ async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Prom
   // Each reader's are looked up (`offset 0`): where statistics are old, as during a large import, all notices that wait would
   // be read for each reader, which takes 4 ms a reader with 40,000 of them.
   const found = await tx.execute<Row>(sql`
-    select n.id, n.subscriber_id, n.payload -> 'choices' as choices, n.state,
+    select n.id, n.subscriber_id, n.payload -> 'preferences' as choices, n.state,
       array(select named.id::bigint from jsonb_array_elements(n.payload -> 'subscriptionIds') as named (id)
         where not coalesce(n.payload -> 'ended', '[]'::jsonb) @> named.id) as ids
     from (select distinct "subscriberId" from jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)

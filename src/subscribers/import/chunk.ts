@@ -31,7 +31,7 @@ type ChunkReader = {
 const UNWANTED_ELSEWHERE = 'Another row of the file says that this reader is not to be mailed.'
 const REASONS: Readonly<Record<Refusal, string>> = {
   suppressed: 'Nothing is sent to this address: it bounced, complained, was erased or was blocked.',
-  left: 'This reader left the newsletter; they come back by subscribing themselves.',
+  unsubscribed: 'This reader left the newsletter; they come back by subscribing themselves.',
   frequency: FREQUENCY_NOT_OFFERED,
 }
 

@@ -33,7 +33,7 @@ export type Enrolment = {
 }
 
 /** Why a subscription is refused: the address is suppressed, its reader left, or the frequency is not offered. */
-export type Refusal = 'suppressed' | 'left' | 'frequency'
+export type Refusal = 'suppressed' | 'unsubscribed' | 'frequency'
 
 /** A wish to subscribe beside what stands, and what is to become of it; or why it is refused. */
 export type Candidate = {
@@ -73,7 +73,9 @@ export async function readCandidates(
   const decided = await decideAll(tx, admitted, now)
   return known.map((one) => {
     const reason = refusalOf(one)
-    return reason === null ? (decided.get(one) ?? { kind: 'refused', reason: 'left' }) : { kind: 'refused', reason }
+    return reason === null
+      ? (decided.get(one) ?? { kind: 'refused', reason: 'unsubscribed' })
+      : { kind: 'refused', reason }
   })
 }
 
@@ -82,7 +84,7 @@ export function refusalOf(known: Known): Refusal | null {
   const { enrolment, newsletter, suppressed, withdrawn } = known
   const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
   if (!isTaken) return 'suppressed'
-  if (withdrawn?.kind === 'left' && isOutdated(known)) return 'left'
+  if (withdrawn?.kind === 'unsubscribed' && isOutdated(known)) return 'unsubscribed'
   const { frequency } = enrolment.choice
   return frequency === null || newsletter.frequencies.includes(frequency) ? null : 'frequency'
 }

@@ -35,7 +35,7 @@ export type Step =
 
 /** The one rule of signing up, for every door: confirmed never goes back, and nobody becomes active without proof. */
 export function decide(asked: Asked, standing: Standing | null, offer: Offer): Step {
-  if (standing?.state === 'left' && asked.by === 'import') return { kind: 'refuse' }
+  if (standing?.state === 'unsubscribed' && asked.by === 'import') return { kind: 'refuse' }
   if (asked.by === 'reader') return decideForm(asked, standing, offer)
   const choice = completeChoice(asked.choice, standing?.choice ?? offer.home, offer.homeHour)
   const topicIds = asked.topicIds ?? standing?.topicIds ?? []
@@ -56,7 +56,7 @@ export function decide(asked: Asked, standing: Standing | null, offer: Offer): S
 function decideForm(asked: Asked, standing: Standing | null, offer: Offer): Step {
   if (standing !== null && isConfirmed(standing.state)) return { kind: 'keep', ask: asked.retry, wanted: null }
   // What a request says that waits may be another's word; what a reader had who left is their own.
-  const before = standing?.state === 'left' ? standing : null
+  const before = standing?.state === 'unsubscribed' ? standing : null
   const to = {
     state: 'pending' as const,
     choice: completeChoice(asked.choice, before?.choice ?? offer.home, offer.homeHour),

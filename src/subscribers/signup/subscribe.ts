@@ -49,8 +49,8 @@ function refusalError(reason: Refusal): CourantError {
         what: 'The newsletter does not offer this frequency.',
         todo: '"courant newsletter show" lists those it offers.',
       })
-    case 'left':
-      return new CourantError('subscriber.left', {
+    case 'unsubscribed':
+      return new CourantError('subscriber.unsubscribed', {
         what: 'This reader left the newsletter.',
         todo: 'They come back by subscribing themselves.',
       })

@@ -81,7 +81,7 @@ async function liftPage(tx: Database, span: Span, reason: string, now: Temporal.
       jsonb_build_object('by', 'administrator', 'suppression', x.reason, 'said', x.evidence), ${now.toString()}::timestamptz
     from suppression x
     left join subscriber p on p.email_hash = x.email_hash
-    left join subscription s on s.subscriber_id = p.id and s.state <> 'left'
+    left join subscription s on s.subscriber_id = p.id and s.state <> 'unsubscribed'
     where x.id = any(${ids}::bigint[])
     order by x.id, s.id`)
   await tx.execute(sql`delete from suppression where id = any(${ids}::bigint[])`)

@@ -38,7 +38,7 @@ export async function liftSuppression(
     const found = await lockSuppression(tx, hash, now)
     await tx.execute(sql`select from subscriber where email_key = ${emailKey} for no key update`)
     const all = await readSubscriptions(tx, emailKey)
-    const named = all.filter(({ state }) => state !== 'left')
+    const named = all.filter(({ state }) => state !== 'unsubscribed')
     if (named.length > 0) await askAnew(tx, hash, named, found, now)
     else await tx.execute(sql`delete from suppression where email_hash = decode(${hash}, 'hex')`)
     await recordLift(tx, hash, named.length > 0 ? named : all, { reason, from: found.reason }, now)

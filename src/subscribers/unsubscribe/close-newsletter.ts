@@ -28,15 +28,15 @@ async function leaveSlice(
   const left = await tx.execute<{ left: number; last: number | null }>(sql`
     with chosen as (
       select id from subscription
-      where newsletter_id = ${newsletterId} and subscriber_id > ${afterSubscriberId} and state <> 'left'
+      where newsletter_id = ${newsletterId} and subscriber_id > ${afterSubscriberId} and state <> 'unsubscribed'
       order by subscriber_id limit ${READERS_A_SLICE} for update
     ), gone as (
-      update subscription s set state = 'left', left_at = ${now.toString()}, paused_until = null
+      update subscription s set state = 'unsubscribed', unsubscribed_at = ${now.toString()}, paused_until = null
       from chosen where s.id = chosen.id
       returning s.id, s.subscriber_id
     ), proven as (
       insert into consent_record (subscriber_id, subscription_id, newsletter_id, email_hash, action, evidence, at)
-      select p.id, g.id, ${newsletterId}, p.email_hash, 'left', ${EVIDENCE}, ${now.toString()}
+      select p.id, g.id, ${newsletterId}, p.email_hash, 'unsubscribed', ${EVIDENCE}, ${now.toString()}
       from gone g join subscriber p on p.id = g.subscriber_id
       order by g.id
     )

@@ -45,7 +45,7 @@ export async function readLeaverBy(db: Database, wanted: SQL): Promise<Leaver | 
 export async function tellLeaving(db: Database, { subscriberId, ...leaver }: Leaver): Promise<Leaving> {
   const others = await readRows(
     db,
-    sql`s.subscriber_id = ${subscriberId} and s.id <> ${leaver.subscriptionId} and s.state <> 'left'
+    sql`s.subscriber_id = ${subscriberId} and s.id <> ${leaver.subscriptionId} and s.state <> 'unsubscribed'
       and l.state <> 'deleted'`,
   )
   return { ...leaver, others: others.map(({ slug, name }) => ({ slug, name })), undoToken: null }

@@ -44,7 +44,7 @@ export async function undoLeave(
       tx,
       restored.map(({ id }) => id),
     )
-    const details = { by: 'reader', undone: 'left' }
+    const details = { by: 'reader', undone: 'unsubscribed' }
     await recordConsent(
       tx,
       restored.map(({ id, was }) => ({
@@ -70,7 +70,7 @@ async function readAct(db: Database, keys: LinkKeys, token: string, now: Tempora
     db,
     sql`s.token_version = ${link.version} and s.id = (
       select r.subscription_id from consent_record r
-      where r.id = ${link.id} and r.action = 'left' and r.at >= ${now.toString()}::timestamptz - interval '1 hour')`,
+      where r.id = ${link.id} and r.action = 'unsubscribed' and r.at >= ${now.toString()}::timestamptz - interval '1 hour')`,
   )
   return leaver && { leaver, recordId: link.id }
 }
@@ -80,18 +80,18 @@ async function tellUndo(db: Database, keys: LinkKeys, { leaver, recordId }: Act,
   const leaving = await tellLeaving(db, leaver)
   if (leaving.state === 'pending') return null
   const undoToken = await makeUndoToken(db, keys, leaver.subscriptionId, sql<number>`${recordId}`, now)
-  return leaving.state === 'left' && undoToken === null ? null : { ...leaving, undoToken }
+  return leaving.state === 'unsubscribed' && undoToken === null ? null : { ...leaving, undoToken }
 }
 
 /** Their own watermarks hold what they had seen; where an active one has caught up with its cohort's, that will do. */
 async function restore(tx: Database, restored: readonly Undoable[], now: Temporal.Instant): Promise<void> {
   const written = await tx.execute(sql`
-    update subscription s set state = w.was, left_at = null,
+    update subscription s set state = w.was, unsubscribed_at = null,
       seen_entry_id = case when w.was = 'active' then nullif(s.seen_entry_id, c.seen_entry_id) else s.seen_entry_id end
     from jsonb_to_recordset(${JSON.stringify(restored)}::jsonb) as w (id bigint, "cohortId" bigint, was text)
     join cohort c on c.id = w."cohortId"
-    where s.id = w.id and s.state = 'left' and s.cohort_id = w."cohortId"
-      and s.left_at >= ${now.toString()}::timestamptz - interval '1 hour'
+    where s.id = w.id and s.state = 'unsubscribed' and s.cohort_id = w."cohortId"
+      and s.unsubscribed_at >= ${now.toString()}::timestamptz - interval '1 hour'
     returning s.id`)
   if (written.rows.length < restored.length) throw new Overtaken()
 }

@@ -37,15 +37,15 @@ export async function leave(
   const { subscriptionId, subscriberId } = before
   const wanted = all ? sql`s.subscriber_id = ${subscriberId}` : sql`s.id = ${subscriptionId}`
   const left = await settleInTransaction(db, async (tx) => {
-    const ended = await endSubscriptions(tx, sql`${wanted} and s.state <> 'left'`, now)
+    const ended = await endSubscriptions(tx, sql`${wanted} and s.state <> 'unsubscribed'`, now)
     await recordConsent(
       tx,
-      ended.map(({ id, was }) => leftEvent(id, evidence, { by: 'reader', from: was, all })),
+      ended.map(({ id, was }) => unsubscribedEvent(id, evidence, { by: 'reader', from: was, all })),
       now,
     )
     const ids = ended.map(({ id }) => id)
     await endRequests(tx, ids)
-    await rememberWithdrawals(tx, ids, 'left', now)
+    await rememberWithdrawals(tx, ids, 'unsubscribed', now)
     return ended
   })
   const after = await readLeaver(db, keys, token)
@@ -66,7 +66,7 @@ async function endSubscriptions(tx: Database, wanted: SQL, now: Temporal.Instant
     with was as (
       select s.id, s.state from subscription s where ${wanted} and s.cohort_id = ${cohorts} order by s.id for update
     )
-    update subscription s set state = 'left', left_at = ${now.toString()},
+    update subscription s set state = 'unsubscribed', unsubscribed_at = ${now.toString()},
       seen_entry_id = case when s.confirmed_at is not null then coalesce(s.seen_entry_id, c.seen_entry_id) end
     from was, cohort c
     where s.id = was.id and c.id = s.cohort_id
@@ -76,6 +76,6 @@ async function endSubscriptions(tx: Database, wanted: SQL, now: Temporal.Instant
   return ended.rows
 }
 
-function leftEvent(subscriptionId: number, evidence: Evidence, details: ConsentEvent['details']): ConsentEvent {
-  return { subscriptionId, action: 'left', evidence, details }
+function unsubscribedEvent(subscriptionId: number, evidence: Evidence, details: ConsentEvent['details']): ConsentEvent {
+  return { subscriptionId, action: 'unsubscribed', evidence, details }
 }

@@ -25,12 +25,12 @@ export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
 
 function shownTo({ newsletter, email }: Leaving): Shown {
   const values = { name: newsletter.name, address: shortenAddress(email) }
-  return { sentence: 'undo.sentence', button: 'left.undoButton', values }
+  return { sentence: 'undo.sentence', button: 'unsubscribed.undoButton', values }
 }
 
 async function show(site: Site, c: SiteContext, found: Leaving): Promise<Response> {
   const language = languageOf(c, found.locale)
-  const template = found.state === 'left' ? 'undo' : 'undone'
+  const template = found.state === 'unsubscribed' ? 'undo' : 'undone'
   const names = [found.newsletter, ...found.others].map(({ name }) => name)
   return showPage(site, c, language, {
     template,
@@ -39,7 +39,7 @@ async function show(site: Site, c: SiteContext, found: Leaving): Promise<Respons
     look: await lookOf(site, found.newsletter.slug),
     address: found.email,
     view:
-      found.state === 'left'
+      found.state === 'unsubscribed'
         ? { sentence: sayShown(shownTo(found), language.locale) }
         : { names: sayList(names, language.locale), address: shortenAddress(found.email) },
   })

@@ -20,7 +20,7 @@ export function routeUnsubscribe(app: Hono<SiteEnv>, site: Site): void {
   app.get('/unsubscribe/:token', async (c) => {
     const found = await readLeaving(site.db, site.linkKeys, c.req.param('token'))
     if (found === null) return showProblem(site, c, 404, 'unsubscribe')
-    return found.state === 'left' ? showLeft(site, c, found, []) : showQuestion(site, c, found)
+    return found.state === 'unsubscribed' ? showUnsubscribed(site, c, found, []) : showQuestion(site, c, found)
   })
   app.post('/unsubscribe/:token', async (c) => {
     const reading = await readForm(c)
@@ -50,7 +50,7 @@ async function leaveByButton(site: Site, c: SiteContext, token: string, all: boo
   const evidence = evidenceOf(site, c, all ? allShown(before, locale) : oneShown(before), locale)
   const after = await leave(site.db, site.linkKeys, token, { all }, evidence, site.clock.now())
   if (after === null) return showProblem(site, c, 404, 'unsubscribe')
-  return showLeft(site, c, after, all ? namesOf(before.others) : [])
+  return showUnsubscribed(site, c, after, all ? namesOf(before.others) : [])
 }
 
 const namesOf = (newsletters: Leaving['others']) => newsletters.map(({ name }) => name)
@@ -62,7 +62,7 @@ function oneShown({ newsletter, email }: Leaving): Shown {
 
 function allShown({ others }: Leaving, locale: Locale): Shown {
   const values = { names: sayList(namesOf(others), locale) }
-  return { sentence: 'left.allSentence', button: 'left.allButton', values }
+  return { sentence: 'unsubscribed.allSentence', button: 'unsubscribed.allButton', values }
 }
 
 async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise<Response> {
@@ -79,13 +79,18 @@ async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise
 }
 
 /** What was left, and the ways on: back within the hour, or out of all others; `more` names what went with it. */
-async function showLeft(site: Site, c: SiteContext, found: Leaving, more: readonly string[]): Promise<Response> {
+async function showUnsubscribed(
+  site: Site,
+  c: SiteContext,
+  found: Leaving,
+  more: readonly string[],
+): Promise<Response> {
   const language = languageOf(c, found.locale)
   const { locale } = language
   const names = [found.newsletter.name, ...more]
   return showPage(site, c, language, {
-    template: 'left',
-    title: phrase(locale, 'pages.left.title'),
+    template: 'unsubscribed',
+    title: phrase(locale, 'pages.unsubscribed.title'),
     newsletters: names,
     look: await lookOf(site, found.newsletter.slug),
     address: found.email,

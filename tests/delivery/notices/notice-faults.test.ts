@@ -112,15 +112,15 @@ describe('a recipient whose relay takes its time', () => {
     expect(await delivering).toMatchObject({ notices: 1, sent: 3, trouble: null })
   })
 
-  const LEAVES = sql`update subscription set state = 'left'`
+  const LEAVES = sql`update subscription set state = 'unsubscribed'`
   const CONFIRMS = sql`update subscription set state = 'active', confirmed_at = ${NOON.toString()}`
   const SUPPRESSED = sql`insert into suppression (email_hash, reason, created_at)
     select email_hash, 'complained', ${NOON.toString()} from subscriber`
   test.each([
-    ['who leaves', 'confirmation', LEAVES, 'left'],
+    ['who leaves', 'confirmation', LEAVES, 'unsubscribed'],
     ['who confirms', 'confirmation', CONFIRMS, 'confirmed'],
     ['who is suppressed', 'confirmation', SUPPRESSED, 'suppressed'],
-    ['who leaves', 'reminder', LEAVES, 'left'],
+    ['who leaves', 'reminder', LEAVES, 'unsubscribed'],
     ['who confirms', 'reminder', CONFIRMS, 'confirmed'],
     ['who is suppressed', 'reminder', SUPPRESSED, 'suppressed'],
   ] as const)('and %s meanwhile gets no %s any more', async (_, kind, change, reason) => {
@@ -145,7 +145,7 @@ describe('a recipient whose relay takes its time', () => {
     const clock = handClock(NOON)
     const sending = sendNotices(db, await senderTo(relay.url), clock)
     await relay.held
-    await db.execute(sql`update subscription set state = 'left' where newsletter_id = ${world.newsletterId}`)
+    await db.execute(sql`update subscription set state = 'unsubscribed' where newsletter_id = ${world.newsletterId}`)
     clock.advance({ seconds: 2 })
     relay.letGo()
     expect(await sending).toBe(1)

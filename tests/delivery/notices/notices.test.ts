@@ -55,7 +55,7 @@ describe('a notice', () => {
     await ask()
     const choice = { frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
     await db.execute(sql`
-      update notice set payload = payload || jsonb_build_object('choices',
+      update notice set payload = payload || jsonb_build_object('preferences',
         jsonb_build_object(payload -> 'subscriptionIds' ->> 0, ${JSON.stringify(choice)}::jsonb))`)
     const smtp = await sink()
     await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
@@ -96,7 +96,7 @@ describe('a notice', () => {
     await db.execute(sql`update newsletter set name = 'Fort', state = 'deleted' where id = ${gone.newsletterId}`)
     await db.execute(sql`update newsletter set name = 'Verlassen' where id = ${left.newsletterId}`)
     await ask(1, [evening, gone, left, world])
-    await db.execute(sql`update subscription set state = 'left' where newsletter_id = ${left.newsletterId}`)
+    await db.execute(sql`update subscription set state = 'unsubscribed' where newsletter_id = ${left.newsletterId}`)
     const smtp = await sink()
     await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
     const { text, html, from } = await PostalMime.parse(smtp.messages[0]?.raw ?? '')
@@ -113,7 +113,7 @@ describe('a notice', () => {
   test('nothing goes to who confirmed, left or is suppressed in the meantime: it is skipped with the reason', async () => {
     await ask(4)
     await db.execute(sql`update subscription set state = 'active', confirmed_at = ${NOON.toString()} where id = 1`)
-    await db.execute(sql`update subscription set state = 'left' where id = 2`)
+    await db.execute(sql`update subscription set state = 'unsubscribed' where id = 2`)
     await db.execute(sql`insert into suppression (email_hash, reason, created_at)
       select email_hash, 'complained', ${NOON.toString()} from subscriber where email like 'neu2@%'`)
     const smtp = await sink()
@@ -121,7 +121,7 @@ describe('a notice', () => {
     expect(smtp.messages.map((message) => message.to)).toEqual(['neu3@leser.example'])
     expect(await notices()).toMatchObject([
       { state: 'skipped', reason: 'confirmed' },
-      { state: 'skipped', reason: 'left' },
+      { state: 'skipped', reason: 'unsubscribed' },
       { state: 'skipped', reason: 'suppressed' },
       { state: 'sent' },
     ])

@@ -90,7 +90,7 @@ describe('deleting a newsletter', () => {
   test('cancels what is being sent, lets its readers leave with evidence, and leaves other newsletters alone', async () => {
     const { world, edition } = await planned()
     await world.addReaders(2, { state: 'pending' })
-    await world.addReaders(1, { state: 'left' })
+    await world.addReaders(1, { state: 'unsubscribed' })
     const other = await planned('abend')
     expect(await readStake(db, 'morgen')).toMatchObject({ readers: 5, unsent: 3 })
     expect(await deleteNewsletter(db, 'morgen', clock)).toMatchObject({ editions: [edition], readers: 5 })
@@ -100,14 +100,20 @@ describe('deleting a newsletter', () => {
     ])
     expect(await countEdition(db, edition)).toMatchObject({ planned: 3, cancelled: 3 })
     expect(await subscriptions()).toEqual([
-      { newsletter: world.newsletterId, state: 'left', n: 6 },
+      { newsletter: world.newsletterId, state: 'unsubscribed', n: 6 },
       { newsletter: other.world.newsletterId, state: 'active', n: 3 },
     ])
     const records = await db.execute(sql`
       select action, evidence, count(*) as n, count(subscriber_id) as subscribers, bool_and(newsletter_id = ${world.newsletterId}) as its
       from consent_record group by 1, 2`)
     expect(records.rows).toEqual([
-      { action: 'left', evidence: 'The newsletter was deleted by its publisher.', n: 5, subscribers: 5, its: true },
+      {
+        action: 'unsubscribed',
+        evidence: 'The newsletter was deleted by its publisher.',
+        n: 5,
+        subscribers: 5,
+        its: true,
+      },
     ])
   })
 
@@ -134,6 +140,6 @@ describe('deleting a newsletter', () => {
     expect(await subscriptions()).toMatchObject([{ state: 'active', n: 3 }])
     await deleteNewsletter(db, 'morgen', handClock(NOON.add({ minutes: 1 })))
     expect(await countEdition(db, edition)).toMatchObject({ cancelled: 3 })
-    expect(await subscriptions()).toMatchObject([{ state: 'left', n: 3 }])
+    expect(await subscriptions()).toMatchObject([{ state: 'unsubscribed', n: 3 }])
   })
 })

@@ -68,7 +68,7 @@ describe('planning by hand', () => {
     await world.addArticles(1)
     await world.addReaders(1, { state: 'pending' })
     await world.addReaders(1, { state: 'paused', seenEntryId: 0 })
-    await world.addReaders(1, { state: 'left' })
+    await world.addReaders(1, { state: 'unsubscribed' })
     const [suppressed] = await world.addReaders(1)
     await db.execute(sql`insert into suppression (email_hash, reason, created_at)
       select p.email_hash, 'manual', now() from subscription s join subscriber p on p.id = s.subscriber_id where s.id = ${suppressed ?? 0}`)

@@ -83,7 +83,7 @@ describe('the page of a confirmation link', () => {
     await db.execute(sql`update newsletter set state = 'deleted'`)
     expect(await confirmMail(db, other, NOON.add({ hours: 2 }))).toBeNull()
     expect((await db.execute(sql`select state from subscription order by id`)).rows).toEqual([
-      { state: 'left' },
+      { state: 'unsubscribed' },
       { state: 'pending' },
     ])
   })
@@ -175,7 +175,7 @@ describe('confirming', () => {
     await leaveOne(db, 1, NOON)
   }
   test.each([
-    ['left', confirmAndLeave],
+    ['unsubscribed', confirmAndLeave],
     ['declined', () => leaveOne(db, 1, NOON)],
   ])('by the link of a request that ended does nothing where somebody asks anew: %s', async (_, end) => {
     const mail = await askAndMail(db, [tagblatt])
@@ -230,6 +230,6 @@ describe('confirming', () => {
     await confirmMail(db, mail, NOON)
     await leaveOne(db, 1, NOON)
     expect(await confirmMail(db, mail, NOON)).toBeNull()
-    expect(await readRow(db, 1)).toMatchObject({ state: 'left' })
+    expect(await readRow(db, 1)).toMatchObject({ state: 'unsubscribed' })
   })
 })

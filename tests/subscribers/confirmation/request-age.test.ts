@@ -147,14 +147,17 @@ describe('a request nobody confirms', () => {
     await addEntries(db, tagblatt, [NOON, NOON])
     await moveWatermarks(db, tagblatt)
     await leaveOne(db, 1, hours(1))
-    const { left_at: leftAt } = (await db.execute(sql`select left_at from subscription`)).rows[0] ?? {}
+    const { unsubscribed_at: unsubscribedAt } =
+      (await db.execute(sql`select unsubscribed_at from subscription`)).rows[0] ?? {}
     await askAndMail(db, [tagblatt], hours(2))
 
     expect(await expireRequests(db, days(9))).toBe(1)
 
-    expect(await readRow(db, 1)).toMatchObject({ state: 'left', own: 2 })
-    expect((await db.execute(sql`select left_at from subscription`)).rows).toEqual([{ left_at: leftAt }])
-    expect(await actions(db)).toEqual(['requested', 'confirmed', 'left'])
+    expect(await readRow(db, 1)).toMatchObject({ state: 'unsubscribed', own: 2 })
+    expect((await db.execute(sql`select unsubscribed_at from subscription`)).rows).toEqual([
+      { unsubscribed_at: unsubscribedAt },
+    ])
+    expect(await actions(db)).toEqual(['requested', 'confirmed', 'unsubscribed'])
     expect(await expireRequests(db, days(10))).toBe(0)
   })
 

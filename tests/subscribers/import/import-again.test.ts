@@ -33,8 +33,8 @@ describe('importSubscribers, of who is known', () => {
     expect(await count(db, 'topic')).toBe(1)
   })
 
-  test('never raises consent: who is pending, paused, left or suppressed stays so', async () => {
-    for (const name of ['active', 'paused', 'left'])
+  test('never raises consent: who is pending, paused, unsubscribed or suppressed stays so', async () => {
+    for (const name of ['active', 'paused', 'unsubscribed'])
       await subscribe(db, wish(tagblatt, `${name}@example.com`, { confirmed: EVIDENCE }), NOON)
     await subscribe(db, wish(tagblatt, 'pending@example.com'), NOON)
     await db.execute(sql`
@@ -44,7 +44,7 @@ describe('importSubscribers, of who is known', () => {
       sql`insert into suppression (email_hash, reason, created_at) values (${hash}, 'erased', ${NOON.toString()})`,
     )
 
-    const rows = ['active', 'paused', 'left', 'pending', 'suppressed'].map(
+    const rows = ['active', 'paused', 'unsubscribed', 'pending', 'suppressed'].map(
       (name) => `${name}@example.com,Sport,Neu,${PROOF}`,
     )
     const result = await importText(`email,topics,name,confirmedAt,evidence\n${rows.join('\n')}\n`)
@@ -53,12 +53,12 @@ describe('importSubscribers, of who is known', () => {
     expect(await readAll(db)).toMatchObject([
       { email: 'active@example.com', state: 'active', topics: ['Sport'], name: 'Neu' },
       { email: 'paused@example.com', state: 'paused', topics: ['Sport'], name: 'Neu' },
-      { email: 'left@example.com', state: 'left', topics: [], name: null },
+      { email: 'unsubscribed@example.com', state: 'unsubscribed', topics: [], name: null },
       { email: 'pending@example.com', state: 'pending', topics: ['Sport'], name: 'Neu' },
     ])
     expect(readRejects(result)).toEqual([
       'line,reason,email,topics,name,confirmedAt,evidence',
-      `4,This reader left the newsletter; they come back by subscribing themselves.,left@example.com,Sport,Neu,${PROOF}`,
+      `4,This reader left the newsletter; they come back by subscribing themselves.,unsubscribed@example.com,Sport,Neu,${PROOF}`,
       `6,"Nothing is sent to this address: it bounced, complained, was erased or was blocked.",suppressed@example.com,Sport,Neu,${PROOF}`,
     ])
   })

@@ -47,20 +47,20 @@ describe('the number said before an import', () => {
     expect(await count(db, 'subscriber')).toBe(0)
   })
 
-  test('counts nobody who is known, left, suppressed, or has had all the mails they may get for now', async () => {
-    for (const name of ['active', 'left', 'pending']) {
+  test('counts nobody who is known, unsubscribed, suppressed, or has had all the mails they may get for now', async () => {
+    for (const name of ['active', 'unsubscribed', 'pending']) {
       const confirmed = name === 'pending' ? null : EVIDENCE
       await subscribe(db, wish(tagblatt, `${name}@x.example`, { confirmed }), NOON)
     }
-    await db.execute(sql`update subscription s set state = 'left' from subscriber p where p.id = s.subscriber_id
-      and p.email = 'left@x.example'`)
+    await db.execute(sql`update subscription s set state = 'unsubscribed' from subscriber p where p.id = s.subscriber_id
+      and p.email = 'unsubscribed@x.example'`)
     await suppress(db, 'bounced', NOON, 'bounced@x.example')
     await db.execute(sql`insert into opt_in (email_hash, at)
       select (select email_hash from subscriber where email = 'pending@x.example'), ${NOON.toString()}::timestamptz + n * interval '1 hour'
       from generate_series(1, 4) as n`)
     await db.execute(sql`delete from notice`)
 
-    const rows = ['active', 'left', 'pending', 'bounced', 'new'].map((name) => `${name}@x.example`)
+    const rows = ['active', 'unsubscribed', 'pending', 'bounced', 'new'].map((name) => `${name}@x.example`)
     const forecast = await foretell(`email\n${rows.join('\n')}\n`)
     expect(forecast).toMatchObject({ rows: 5, added: 0, pending: 1, known: 2, rejected: 2, asked: 1 })
   })

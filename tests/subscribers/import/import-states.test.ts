@@ -66,10 +66,10 @@ describe('a row of an export', () => {
     ['foo', 'UNSUBSCRIBED'],
     ['foo', 'opted-out'],
     // Courant itself
-    ['state', 'left'],
+    ['state', 'unsubscribed'],
     ['state', 'unsubscribed'],
     ['state', 'paused'],
-    ['leftAt', '2025-01-01T00:00:00Z'],
+    ['unsubscribedAt', '2025-01-01T00:00:00Z'],
     // nobody knows
     ['status', 'VIP'],
   ])('is not mailed where %s says %j', (column, cell) => {
@@ -180,7 +180,7 @@ describe('an import of readers with states', () => {
   })
 
   test('takes nobody who left or paused out of a list of its own into another installation', async () => {
-    const states = ['pending', 'active', 'paused', 'left']
+    const states = ['pending', 'active', 'paused', 'unsubscribed']
     const rows = states.map((state) => `${state}@x.example,tagblatt,${state},${PROOF}`)
     const text = `email,newsletter,state,confirmedAt,evidence\n${rows.join('\n')}\n`
     expect(await importText(text)).toMatchObject({ rows: 4, added: 1, pending: 1, rejected: 2 })

@@ -47,12 +47,12 @@ describe('decide', () => {
     ['reader', false, 'paused', 'keep'],
     ['administrator', true, 'paused', 'keep'],
     ['import', true, 'paused', 'keep'],
-    ['reader', false, 'left', 'change pending'],
-    ['reader', true, 'left', 'change pending'],
-    ['administrator', false, 'left', 'change pending'],
-    ['administrator', true, 'left', 'change active'],
-    ['import', false, 'left', 'refuse'],
-    ['import', true, 'left', 'refuse'],
+    ['reader', false, 'unsubscribed', 'change pending'],
+    ['reader', true, 'unsubscribed', 'change pending'],
+    ['administrator', false, 'unsubscribed', 'change pending'],
+    ['administrator', true, 'unsubscribed', 'change active'],
+    ['import', false, 'unsubscribed', 'refuse'],
+    ['import', true, 'unsubscribed', 'refuse'],
   ])('%s, evidence %s, standing %s: %s', (by, evidence, state, expected) => {
     expect(outcome(by, evidence, state)).toBe(expected)
   })
@@ -62,7 +62,7 @@ describe('decide', () => {
       fc.property(
         fc.constantFrom<Asker>('reader', 'administrator', 'import'),
         fc.boolean(),
-        fc.constantFrom<SubscriptionState | null>('pending', 'active', 'paused', 'left', null),
+        fc.constantFrom<SubscriptionState | null>('pending', 'active', 'paused', 'unsubscribed', null),
         fc.record({
           frequency: fc.constantFrom(null, 'instant', 'daily', 'weekly'),
           weekday: fc.constantFrom(null, 1, 7),
@@ -86,7 +86,7 @@ describe('decide', () => {
     expect(decide(asked('reader', false), null, OFFER)).toMatchObject({ ask: true })
     expect(decide(asked('import', false), null, OFFER)).toMatchObject({ ask: true })
     expect(decide(asked('reader', false), standing('pending'), OFFER)).toMatchObject({ ask: true })
-    expect(decide(asked('reader', false), standing('left'), OFFER)).toMatchObject({ ask: true })
+    expect(decide(asked('reader', false), standing('unsubscribed'), OFFER)).toMatchObject({ ask: true })
     expect(decide(asked('import', false), standing('pending'), OFFER)).toMatchObject({ ask: false })
     expect(decide(asked('import', false, { neverAsked: true }), standing('pending'), OFFER)).toMatchObject({
       ask: true,
@@ -112,7 +112,7 @@ describe('decide', () => {
       wanted: { choice: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
     })
     expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
-    const left = decide(said, standing('left'), OFFER)
+    const left = decide(said, standing('unsubscribed'), OFFER)
     expect(left).toMatchObject({
       to: standing('pending'),
       wanted: { choice: { frequency: 'weekly' }, topicIds: [1, 2] },

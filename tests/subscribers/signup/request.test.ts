@@ -99,7 +99,7 @@ describe('the answer is the same', () => {
       'who is paused',
       () => join(db, [tagblatt], NOON).then(() => db.execute(sql`update subscription set state = 'paused'`)),
     ],
-    ['who left', () => join(db, [tagblatt], NOON).then(() => leaveOne(db, 1, NOON))],
+    ['who unsubscribed', () => join(db, [tagblatt], NOON).then(() => leaveOne(db, 1, NOON))],
     ['who bounced', () => suppress(db, 'bounced', NOON)],
     ['who bounced long ago', () => suppress(db, 'bounced', NOON.subtract({ hours: 24 * 30 }))],
     ['who complained', () => suppress(db, 'complained', NOON)],
@@ -155,7 +155,7 @@ describe('a reader who left and asks again', () => {
     const [again] = await sendMails(db, NOON.add({ hours: 1 }))
     await confirmMail(db, again ?? 0, NOON.add({ hours: 1 }))
     expect(await readRow(db, 1)).toMatchObject({ state: 'active' })
-    expect(await actions(db)).toEqual(['requested', 'confirmed', 'left', 'requested', 'confirmed'])
+    expect(await actions(db)).toEqual(['requested', 'confirmed', 'unsubscribed', 'requested', 'confirmed'])
   })
 })
 

@@ -126,7 +126,7 @@ describe('while the reader leaves', () => {
   const leaves = (subscriptionId: number) => async (tx: Database) => {
     await tx.execute(sql`select id from cohort where id = 1 for share`)
     await tx.execute(
-      sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${subscriptionId}`,
+      sql`update subscription set state = 'unsubscribed', unsubscribed_at = ${NOON.toString()} where id = ${subscriptionId}`,
     )
   }
 
@@ -147,8 +147,8 @@ describe('while the reader leaves', () => {
     const row = { ...wish(tagblatt, '', { ...CONFIRMED, topics: ['Sport'], by: 'import' }), address: 'eva@example.com' }
 
     expect(await during(database, leaves(subscriptionId), () => enrol(db, [row], NOON))).toEqual([
-      { kind: 'refused', reason: 'left' },
+      { kind: 'refused', reason: 'unsubscribed' },
     ])
-    expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'left', topics: [] })
+    expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'unsubscribed', topics: [] })
   })
 })

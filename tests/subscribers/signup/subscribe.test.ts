@@ -17,7 +17,7 @@ const add = (said: Partial<SubscribeRequest> = {}, email = EVA) => subscribe(db,
 const notices = async () =>
   (await db.execute(sql`select kind, payload, state, due_at at time zone 'UTC' as due_at from notice order by id`)).rows
 const leave = (id: number) =>
-  db.execute(sql`update subscription set state = 'left', left_at = ${NOON.toString()} where id = ${id}`)
+  db.execute(sql`update subscription set state = 'unsubscribed', unsubscribed_at = ${NOON.toString()} where id = ${id}`)
 
 describe('subscribe, someone new', () => {
   test('without proof is pending, asked to confirm, and recorded as requested', async () => {
@@ -28,7 +28,7 @@ describe('subscribe, someone new', () => {
     expect(await notices()).toEqual([
       {
         kind: 'confirmation',
-        payload: { subscriptionIds: [subscriptionId], choices: {} },
+        payload: { subscriptionIds: [subscriptionId], preferences: {} },
         state: 'queued',
         due_at: expect.stringMatching(/^2025-01-15 12:00/),
       },

@@ -55,10 +55,10 @@ describe('leaving', () => {
   test('ends this one subscription at once, with evidence, and a second time changes nothing', async () => {
     const left = await leaveOne(db, 1, NOON)
 
-    expect(left).toMatchObject({ state: 'left', others: [{ slug: 'zwei' }], undoToken: expect.any(String) })
-    expect(await states()).toEqual(['left', 'active'])
+    expect(left).toMatchObject({ state: 'unsubscribed', others: [{ slug: 'zwei' }], undoToken: expect.any(String) })
+    expect(await states()).toEqual(['unsubscribed', 'active'])
     const found = await db.execute(sql`
-      select evidence, text_version, ip, details from consent_record where action = 'left'`)
+      select evidence, text_version, ip, details from consent_record where action = 'unsubscribed'`)
     const details = { by: 'reader', from: 'active', all: false }
     expect(found.rows).toEqual([{ evidence: SHOWN.shown, text_version: 'v1', ip: '192.0.2.7', details }])
     const before = await dump(db)
@@ -71,9 +71,9 @@ describe('leaving', () => {
     await ask(db, [tagblatt], minutes(1), { email: 'b@example.com' })
     await db.execute(sql`update subscription set state = 'paused' where id = 2`)
 
-    expect(await leaveAll(db, 1, minutes(2))).toMatchObject({ state: 'left', others: [] })
+    expect(await leaveAll(db, 1, minutes(2))).toMatchObject({ state: 'unsubscribed', others: [] })
 
-    expect(await states()).toEqual(['left', 'left', 'left', 'pending'])
+    expect(await states()).toEqual(['unsubscribed', 'unsubscribed', 'unsubscribed', 'pending'])
   })
 
   test('keeps what the reader has seen', async () => {
@@ -87,14 +87,14 @@ describe('leaving', () => {
     await leaveOne(db, 1, NOON)
     await join(db, [tagblatt], NOON.add({ hours: 2 }))
     expect(await states()).toEqual(['active', 'active'])
-    expect(await leaveOne(db, 1, NOON.add({ hours: 2 }))).toMatchObject({ state: 'left' })
+    expect(await leaveOne(db, 1, NOON.add({ hours: 2 }))).toMatchObject({ state: 'unsubscribed' })
   })
 
   test('drops a request; that is not taken back, but asked for anew', async () => {
     await ask(db, [drei], NOON)
     const left = await leaveOne(db, 3, NOON)
-    expect(left).toMatchObject({ state: 'left', undoToken: null })
-    expect(await states()).toEqual(['active', 'active', 'left'])
+    expect(left).toMatchObject({ state: 'unsubscribed', undoToken: null })
+    expect(await states()).toEqual(['active', 'active', 'unsubscribed'])
     await ask(db, [drei], minutes(1))
     expect(await states()).toEqual(['active', 'active', 'pending'])
   })
@@ -112,25 +112,25 @@ describe('taking it back', () => {
       expect(await dump(db)).toBe(after)
     }
     expect((await db.execute(sql`select * from subscription order by id`)).rows).toEqual(before)
-    expect((await actions(db)).slice(-4)).toEqual(['left', 'resumed', 'left', 'resumed'])
+    expect((await actions(db)).slice(-4)).toEqual(['unsubscribed', 'resumed', 'unsubscribed', 'resumed'])
   })
 
   test('is over after an hour', async () => {
     const left = await leaveOne(db, 1, NOON)
     expect(await undo(db, left, minutes(61))).toBeNull()
     expect(await readUndo(db, KEYS, left?.undoToken ?? '', minutes(61))).toBeNull()
-    expect(await states()).toEqual(['left', 'active'])
+    expect(await states()).toEqual(['unsubscribed', 'active'])
   })
 
   test('belongs to one act of leaving: not to a later one, and not to whoever looks at the page afterwards', async () => {
     const first = await leaveOne(db, 1, minutes(1))
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toMatchObject({ state: 'left', undoToken: null })
+    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toMatchObject({ state: 'unsubscribed', undoToken: null })
     await undo(db, first, minutes(2))
     const second = await leaveOne(db, 1, minutes(3))
 
     expect(await undo(db, first, minutes(4))).toBeNull()
     expect(await readUndo(db, KEYS, first?.undoToken ?? '', minutes(4))).toBeNull()
-    expect(await states()).toEqual(['left', 'active'])
+    expect(await states()).toEqual(['unsubscribed', 'active'])
     expect(await undo(db, second, minutes(4))).toMatchObject({ state: 'active' })
   })
 
@@ -138,17 +138,17 @@ describe('taking it back', () => {
     await join(db, [drei], minutes(1))
     await leaveOne(db, 2, minutes(2))
     const left = await leaveAll(db, 1, minutes(3))
-    expect(await states()).toEqual(['left', 'left', 'left'])
+    expect(await states()).toEqual(['unsubscribed', 'unsubscribed', 'unsubscribed'])
 
     expect(await undo(db, left, minutes(4))).toMatchObject({ state: 'active', others: [{ slug: 'drei' }] })
-    expect(await states()).toEqual(['active', 'left', 'active'])
+    expect(await states()).toEqual(['active', 'unsubscribed', 'active'])
   })
 
   test('is there too where all was left by the link of one left before', async () => {
     await leaveOne(db, 1, minutes(1))
     const left = await leaveAll(db, 1, minutes(2))
     await undo(db, left, minutes(3))
-    expect(await states()).toEqual(['left', 'active'])
+    expect(await states()).toEqual(['unsubscribed', 'active'])
   })
 
   test('of who asked anew meanwhile changes nothing', async () => {
@@ -162,7 +162,7 @@ describe('taking it back', () => {
     const left = await leaveOne(db, 1, NOON)
     await db.execute(sql`update newsletter set state = 'deleted' where id = 1`)
     expect(await undo(db, left, minutes(1))).toBeNull()
-    expect(await states()).toEqual(['left', 'active'])
+    expect(await states()).toEqual(['unsubscribed', 'active'])
   })
 
   test('leaves out nothing that was planned meanwhile, and brings nothing twice', async () => {
@@ -181,6 +181,6 @@ describe('taking it back', () => {
     await ask(db, [drei], NOON, choosing({ frequency: 'weekly' }))
     const row = await readRow(db, 3)
     await leaveAll(db, 3, NOON)
-    expect(await readRow(db, 3)).toEqual({ ...row, state: 'left' })
+    expect(await readRow(db, 3)).toEqual({ ...row, state: 'unsubscribed' })
   })
 })

@@ -147,7 +147,7 @@ describe('the answer says nothing about the address', () => {
     expect(await ask()).toEqual(unknown)
     await db.update(subscription).set({ state: 'active', confirmedAt: NOON })
     expect(await ask()).toEqual(unknown)
-    await db.update(subscription).set({ state: 'left', leftAt: NOON })
+    await db.update(subscription).set({ state: 'unsubscribed', unsubscribedAt: NOON })
     expect(await ask()).toEqual(unknown)
     const emailHash = hashAddress(await readHashKey(db), 'lea@example.net')
     await db.insert(suppression).values({ emailHash, reason: 'complained', createdAt: NOON })

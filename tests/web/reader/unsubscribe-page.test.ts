@@ -38,7 +38,7 @@ describe('the leave page', () => {
     const answer = await site.post(path, {}, { 'sec-fetch-site': 'same-origin' })
     expect(answer.status).toBe(200)
     expect(textOf(await answer.text())).toContain('Wir senden Der Morgen nicht mehr an l…@morgen.example.')
-    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['left', 'active'])
+    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['unsubscribed', 'active'])
   })
 
   test('the page afterwards takes it back within the hour, and says when the hour is over', async () => {
@@ -47,7 +47,7 @@ describe('the leave page', () => {
     site.clock.advance({ minutes: 59 })
     expect(textOf(await (await site.get(undo)).text())).toContain('Rückgängig machen')
     expect((await site.post(undo, {}, { origin: 'https://evil.example' })).status).toBe(403)
-    expect(await stateOf(db, one)).toBe('left')
+    expect(await stateOf(db, one)).toBe('unsubscribed')
     const undone = await site.post(undo, {}, { origin: 'https://news.example.org' })
     expect(textOf(await undone.text())).toContain('Alles ist wie zuvor l…@morgen.example bekommt weiter')
     expect(await stateOf(db, one)).toBe('active')
@@ -57,7 +57,7 @@ describe('the leave page', () => {
     const refused = await site.post(late, {})
     expect(refused.status).toBe(404)
     expect(textOf(await refused.text())).toContain('Die Stunde ist um')
-    expect(await stateOf(db, one)).toBe('left')
+    expect(await stateOf(db, one)).toBe('unsubscribed')
     expect(await (await site.get(path)).text()).not.toContain('/undo/')
   })
 
@@ -67,7 +67,7 @@ describe('the leave page', () => {
     expect(left).toContain('<input type="hidden" name="all" value="1">')
     const all = await (await site.post(path, { all: '1' })).text()
     expect(textOf(all)).toContain('Wir senden Der Morgen und Der Abend nicht mehr')
-    expect(await states(db)).toEqual(['left', 'left'])
+    expect(await states(db)).toEqual(['unsubscribed', 'unsubscribed'])
     const undo = undoPath(all)
     await site.post(undo, {})
     expect(await stateOf(db, two)).toBe('active')
@@ -84,7 +84,7 @@ describe('the leave page', () => {
   test('the evidence is what the page said', async () => {
     await site.post(path, {}, { 'user-agent': 'Reader/1' })
     const [proof] = await db.select().from(consentRecord).orderBy(desc(consentRecord.id)).limit(1)
-    expect(proof).toMatchObject({ action: 'left', ip: '192.0.2.7', userAgent: 'Reader/1' })
+    expect(proof).toMatchObject({ action: 'unsubscribed', ip: '192.0.2.7', userAgent: 'Reader/1' })
     expect(proof?.evidence).toBe('Ich möchte Der Morgen an l…@morgen.example nicht mehr bekommen. [Abbestellen]')
   })
 
@@ -117,7 +117,7 @@ describe('one click (RFC 8058)', () => {
     expect(answer.status).toBe(200)
     expect(answer.headers.get('set-cookie')).toBeNull()
     expect(answer.headers.get('location')).toBeNull()
-    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['left', 'active'])
+    expect([await stateOf(db, one), await stateOf(db, two)]).toEqual(['unsubscribed', 'active'])
   })
 
   test('never leaves more than this newsletter, and twice does no harm', async () => {
@@ -132,6 +132,6 @@ describe('one click (RFC 8058)', () => {
   test('is not taken back by whoever looks at the page of the link afterwards', async () => {
     await site.post(path, { 'List-Unsubscribe': 'One-Click' })
     expect(undoPath(await (await site.get(path)).text())).toBe('')
-    expect(await stateOf(db, one)).toBe('left')
+    expect(await stateOf(db, one)).toBe('unsubscribed')
   })
 })

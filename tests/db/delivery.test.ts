@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { getTableConfig } from 'drizzle-orm/pg-core'
 import { expect, test } from 'vitest'
-import { delivery } from '../../../src/db/schema/delivery.ts'
-import { freshDatabase } from '../../support/fresh.ts'
+import { delivery } from '../../src/db/delivery.ts'
+import { freshDatabase } from '../support/fresh.ts'
 
 const opened = await freshDatabase()
 

@@ -1,5 +1,5 @@
 import { boolean, integer, pgTable, smallint, text } from 'drizzle-orm/pg-core'
-import { bigNumber, instant } from './columns.ts'
+import { bigNumber, instant } from './schema/columns.ts'
 
 /**
  * Edition × subscriber. The table is partitioned by ranges of edition id, which drizzle cannot say: it is made by a
