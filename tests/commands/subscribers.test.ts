@@ -133,7 +133,7 @@ describe('courant subscriber', () => {
       },
     ])
     expect(texts[0]?.split('\n').slice(0, 3)).toEqual([
-      `${EVA}\ttagblatt\tleft\tdaily 7 Europe/Berlin\t\t`,
+      `${EVA}\ttagblatt\tunsubscribed\tdaily 7 Europe/Berlin\t\t`,
       `${EVA}\tzwei\tactive\tdaily 7 Europe/Berlin\t\t${NEXT_SLOT}`,
       `${NOON}\trequested\ttagblatt\t192.0.2.7\t${SHOWN.shown}`,
     ])

@@ -55,11 +55,11 @@ describe('the simulator', () => {
     expect(short.wrong).toEqual(report.fault?.wrong)
   })
 
-  test('notices a reader who has left and did nothing of the kind', async () => {
+  test('notices a reader who is unsubscribed and did nothing of the kind', async () => {
     const spoil: OnStep = async (step, _, { db }) => {
       if (step === 5) await db.execute(sql`update subscription set state = 'unsubscribed'`)
     }
     const { fault } = await simulate(ground, { seed: 1, days: DAYS }, null, spoil)
-    expect(fault?.wrong[0]).toMatch(/^I3: .* went from active to left/)
+    expect(fault?.wrong[0]).toMatch(/^I3: .* went from active to unsubscribed/)
   })
 })
