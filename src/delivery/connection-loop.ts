@@ -3,21 +3,29 @@ import type { Relay } from '../mail/relays/relay.ts'
 import type { Reply, SmtpConnection } from '../mail/smtp/open-connection.ts'
 import type { Brake, Trouble } from './circuit-breaker.ts'
 import type { Claimed } from './claim.ts'
-import { dial, hangUp, isSettled, type Line, newLine, settleLast, UNREACHABLE } from './connection.ts'
+import {
+  awaitLastCommit,
+  connect,
+  disconnect,
+  isCommitted,
+  newConnection,
+  type RelayConnection,
+  UNREACHABLE,
+} from './connection.ts'
 import type { IdleTracker } from './idle.ts'
 import type { Message } from './message.ts'
 import { type Outcome, putBack, readReply, refuse } from './outcome/outcome.ts'
-import type { Ledger } from './outcome-batcher.ts'
-import type { Supply } from './queue.ts'
+import type { OutcomeBatcher } from './outcome-batcher.ts'
+import type { DeliveryQueue } from './queue.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What one connection works with. */
-type Lane = {
+type ConnectionWork = {
   readonly relay: Relay
   readonly throttle: Throttle
   readonly brake: Brake
-  readonly supply: Supply
-  readonly ledger: Ledger
+  readonly supply: DeliveryQueue
+  readonly ledger: OutcomeBatcher
   /** The message, or what becomes of a delivery whose message cannot be made. */
   readonly write: (claimed: Claimed) => Promise<Message | Outcome>
   readonly clock: Clock
@@ -28,7 +36,9 @@ type Lane = {
 }
 
 /** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
-export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'unreachable'; readonly trouble: Trouble }
+export type ConnectionEnd =
+  | { readonly kind: 'served' | 'idle' }
+  | { readonly kind: 'unreachable'; readonly trouble: Trouble }
 
 /**
  * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
@@ -36,10 +46,10 @@ export type LaneEnd = { readonly kind: 'served' | 'idle' } | { readonly kind: 'u
  * crash leaves at most one message a connection in doubt. When stopped it finishes the message on the wire and leaves what
  * else was claimed to the supply, which gives it back.
  */
-export async function runLane(lane: Lane): Promise<LaneEnd> {
-  const line = newLine()
+export async function runConnection(lane: ConnectionWork): Promise<ConnectionEnd> {
+  const line = newConnection()
   const seat = lane.idle.join()
-  const end = (): LaneEnd => {
+  const end = (): ConnectionEnd => {
     // Others may have met the trouble while this one had nothing to send.
     const trouble = line.trouble ?? lane.brake.givenUp()
     return trouble === null ? { kind: line.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
@@ -54,15 +64,15 @@ export async function runLane(lane: Lane): Promise<LaneEnd> {
         if (line.trouble !== null || lane.signal.aborted) return end()
       } else if (line.last !== null) {
         // What was not sent may be due again.
-        await settleLast(line)
+        await awaitLastCommit(line)
       } else {
-        await hangUp(line)
+        await disconnect(line)
         if (!(await lane.idle.wait(seat))) return end()
       }
     }
   } finally {
     try {
-      await settleLast(line).finally(() => hangUp(line))
+      await awaitLastCommit(line).finally(() => disconnect(line))
     } finally {
       lane.idle.leave(seat, line.trouble !== null)
     }
@@ -81,17 +91,17 @@ type Begun =
   | { readonly kind: 'given back' }
 
 /** Sends the delivery's message, or says why not, and begins to commit what became of it; not when it is to be given back. */
-async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
+async function serve(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<void> {
   const isAhead = line.last !== null
   let begun = await begin(lane, line, claimed)
-  if (!(await isSettled(line))) {
+  if (!(await isCommitted(line))) {
     await passOn(lane, line, claimed, begun)
-    await settleLast(line)
+    await awaitLastCommit(line)
     if (begun.kind !== 'over') return
   }
   if (isAhead && line.connection !== null && !line.connection.usable) {
     // The connection ended with the message before, which is not this one's fault.
-    await hangUp(line)
+    await disconnect(line)
     begun = await begin(lane, line, claimed)
   }
   const sending = await finish(lane, line, claimed, begun)
@@ -100,17 +110,17 @@ async function serve(lane: Lane, line: Line, claimed: Claimed): Promise<void> {
 }
 
 /** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
-async function passOn(lane: Lane, line: Line, claimed: Claimed, begun: Begun): Promise<void> {
+async function passOn(lane: ConnectionWork, line: RelayConnection, claimed: Claimed, begun: Begun): Promise<void> {
   if (begun.kind === 'over') return
   if (begun.kind === 'begun') await begun.connection.abandon()
-  await hangUp(line)
+  await disconnect(line)
   await lane.supply.giveBack(claimed)
 }
 
 /** Ends the content of the message begun, once it is certain that its reader may get it and that its batch is held. */
 async function finish(
-  lane: Lane,
-  line: Line,
+  lane: ConnectionWork,
+  line: RelayConnection,
   claimed: Claimed,
   begun: Begun,
 ): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
@@ -125,12 +135,12 @@ async function finish(
     return { outcome: ended.value.then((reply) => hear(lane, line, reply, sent)) }
   }
   await connection.abandon()
-  await hangUp(line)
+  await disconnect(line)
   return ended.refusal === null ? null : { outcome: refuse(ended.refusal) }
 }
 
 /** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
-async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
+async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<Begun> {
   if (claimed.refusal !== null) return over(refuse(claimed.refusal))
   const message = await lane.write(claimed)
   if ('state' in message) return over(message)
@@ -141,10 +151,10 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
     return over(putBack(trouble.reason, trouble.reply))
   }
   if (line.connection !== null && (line.isBad || !line.connection.usable)) {
-    await settleLast(line)
-    await hangUp(line)
+    await awaitLastCommit(line)
+    await disconnect(line)
   }
-  if (line.connection === null) await dial(line, lane.relay, lane.clock, lane.signal)
+  if (line.connection === null) await connect(line, lane.relay, lane.clock, lane.signal)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
   if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
@@ -163,7 +173,12 @@ async function begin(lane: Lane, line: Line, claimed: Claimed): Promise<Begun> {
 type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
 
 /** What a reply means for the delivery, and for its relay. */
-function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveUpFrom, begunMs }: Sent): Outcome {
+function hear(
+  { clock, brake }: ConnectionWork,
+  line: RelayConnection,
+  reply: Reply,
+  { claimed, giveUpFrom, begunMs }: Sent,
+): Outcome {
   const { attempts, ambiguous: mayHaveArrived } = claimed
   const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
@@ -175,7 +190,12 @@ function hear({ clock, brake }: Lane, line: Line, reply: Reply, { claimed, giveU
 const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
 
 /** The promise may fail while the lane waits for something else; who waits for it next is told. */
-function account(lane: Lane, line: Line, claimed: Claimed, outcome: Outcome | Promise<Outcome>): Promise<void> {
+function account(
+  lane: ConnectionWork,
+  line: RelayConnection,
+  claimed: Claimed,
+  outcome: Outcome | Promise<Outcome>,
+): Promise<void> {
   const accounted = (async () => {
     await lane.ledger.commit({ claimed, outcome: await outcome }, () => line.onStuck())
     await lane.supply.done(claimed)

@@ -6,7 +6,7 @@ import { openSmtp, type SmtpConnection } from '../mail/smtp/open-connection.ts'
 import type { Trouble } from './circuit-breaker.ts'
 
 /** A lane's connection, opened when there is something to send. */
-export type Line = {
+export type RelayConnection = {
   connection: SmtpConnection | null
   /** Its relay had trouble of its own. */
   isBad: boolean
@@ -19,7 +19,7 @@ export type Line = {
 }
 
 /** A lane's line before its first message. */
-export const newLine = (): Line => ({
+export const newConnection = (): RelayConnection => ({
   connection: null,
   isBad: false,
   trouble: null,
@@ -33,14 +33,14 @@ const REOPEN_AFTER_MS = [250, 1000]
 export const UNREACHABLE = 'no relay could be reached'
 
 /** Waits until the outcome of the last message is committed. */
-export async function settleLast(line: Line): Promise<void> {
+export async function awaitLastCommit(line: RelayConnection): Promise<void> {
   const { last } = line
   line.last = null
   await last
 }
 
 /** Waits as `settleLast` does, but with false no longer than until its commit is known to fail again and again. */
-export function isSettled(line: Line): Promise<boolean> {
+export function isCommitted(line: RelayConnection): Promise<boolean> {
   const { last } = line
   if (last === null) return Promise.resolve(true)
   return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ export function isSettled(line: Line): Promise<boolean> {
 }
 
 /** Opens its connection, or leaves it with the trouble. */
-export async function dial(line: Line, relay: Relay, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function connect(line: RelayConnection, relay: Relay, clock: Clock, signal: AbortSignal): Promise<void> {
   for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
     await clock.sleep(waitMs, signal)
     if (signal.aborted) return
@@ -77,7 +77,7 @@ function leave(dialled: ReturnType<typeof openSmtp>): void {
 }
 
 /** Says goodbye, if there is anybody to say it to. */
-export async function hangUp(line: Line): Promise<void> {
+export async function disconnect(line: RelayConnection): Promise<void> {
   await line.connection?.close()
   line.connection = null
 }

@@ -8,7 +8,7 @@ import { accountResults } from './results/record-results.ts'
 import type { Result } from './results/write-results.ts'
 
 /** Takes outcomes and answers when they are committed: those of all connections share a commit. */
-export type Ledger = {
+export type OutcomeBatcher = {
   /**
    * Resolves once the outcome is committed, or refused because the batch was taken over. A commit that fails is repeated for
    * as long as the process lives, so that nothing a relay has accepted is forgotten; fails only when the sending was stopped
@@ -40,7 +40,13 @@ const STUCK_AFTER = 5
  * 3 of 10 connections (600 messages, `tests/delivery/statements.test.ts`); with half of them PostgreSQL took 0.06 ms of
  * CPU a message, with four fifths 0.05 ms (`npm run bench -- deliver`).
  */
-export function openLedger(db: Database, clock: Clock, lanes: () => number, signal: AbortSignal, log: Logger): Ledger {
+export function openOutcomeBatcher(
+  db: Database,
+  clock: Clock,
+  lanes: () => number,
+  signal: AbortSignal,
+  log: Logger,
+): OutcomeBatcher {
   let waiting: Entry[] = []
   let writing = false
   let timer: NodeJS.Timeout | null = null

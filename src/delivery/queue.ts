@@ -7,7 +7,7 @@ import { DATABASE_AWAY_MS, type HeldBatch, HeldBatches } from './held-batches.ts
 import { type Allowed, ReaderCheck } from './reader-check.ts'
 
 /** Hands claimed deliveries to connections, one batch after another, and keeps the leases alive. */
-export type Supply = {
+export type DeliveryQueue = {
   /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
   /** Why its reader may get nothing, or null, as far as is known. */
@@ -29,14 +29,14 @@ export type Supply = {
 const CHUNK = 50
 
 /** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
-export function openSupply(
+export function openDeliveryQueue(
   db: Database,
   owner: string,
   editionId: number | null,
   clock: Clock,
   signal: AbortSignal,
   log: Logger,
-): Supply {
+): DeliveryQueue {
   const batches = new HeldBatches(db, owner, clock, log)
   const claims = new Claims(db, batches, editionId, clock, signal)
   const check = new ReaderCheck(db, clock, log, () => claims.ready)

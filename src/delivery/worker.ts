@@ -13,15 +13,15 @@ import { type Relay, relayName } from '../mail/relays/relay.ts'
 import { checkVariant } from './check-messages.ts'
 import { openBrake, type Trouble } from './circuit-breaker.ts'
 import type { Claimed } from './claim.ts'
-import { type LaneEnd, runLane } from './connection-loop.ts'
+import { type ConnectionEnd, runConnection } from './connection-loop.ts'
 import { deferRest } from './defer-all.ts'
 import { DATABASE_AWAY_MS } from './held-batches.ts'
 import { IdleTracker } from './idle.ts'
 import { heldUntil } from './lease.ts'
 import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
 import { failUnwritten, type Outcome, putBack } from './outcome/outcome.ts'
-import { openLedger } from './outcome-batcher.ts'
-import { openSupply } from './queue.ts'
+import { openOutcomeBatcher } from './outcome-batcher.ts'
+import { openDeliveryQueue } from './queue.ts'
 import { announceDoubt } from './results/announce-pause.ts'
 import { openThrottle } from './throttle.ts'
 
@@ -57,9 +57,9 @@ export async function sendDue(
   { onAccounted = () => {}, signal = NEVER }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  const supply = openSupply(db, owner, editionId, clock, signal, sender.log)
+  const supply = openDeliveryQueue(db, owner, editionId, clock, signal, sender.log)
   const idle = new IdleTracker(clock, signal)
-  const ledger = openLedger(db, clock, () => idle.working, signal, sender.log)
+  const ledger = openOutcomeBatcher(db, clock, () => idle.working, signal, sender.log)
   const written = new Set<number>()
   const write = noting(written, openWriter(db, sender, clock, signal))
   const lanes = sender.relays.flatMap((relay) => {
@@ -68,7 +68,7 @@ export async function sendDue(
     const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
     return Array.from({ length: relay.connections }, () => lane)
   })
-  const settled = await Promise.allSettled(lanes.map(runLane))
+  const settled = await Promise.allSettled(lanes.map(runConnection))
   await supply.close()
   // Only a line of the log is lost: /readyz says it all the same.
   await retryTransient(clock, () => announceDoubt(db, sender.log, [...written]), { signal }).catch(() => {})
@@ -92,7 +92,7 @@ function noting(editionIds: Set<number>, write: ReturnType<typeof openWriter>): 
 }
 
 /** What kept every lane that had something to send from its relay; null where one of them got through. */
-function troubleOf(ends: readonly LaneEnd[]): Trouble | null {
+function troubleOf(ends: readonly ConnectionEnd[]): Trouble | null {
   if (ends.some(({ kind }) => kind === 'served')) return null
   return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
 }
