@@ -1,7 +1,7 @@
 import type { Clock, Temporal } from '../clock.ts'
 import type { Relay } from '../mail/relays/relay.ts'
 import type { Reply, SmtpConnection } from '../mail/smtp/open-connection.ts'
-import type { Brake, Trouble } from './circuit-breaker.ts'
+import type { CircuitBreaker, RelayTrouble } from './circuit-breaker.ts'
 import type { Claimed } from './claim.ts'
 import {
   awaitLastCommit,
@@ -23,14 +23,14 @@ import type { Throttle } from './throttle.ts'
 type ConnectionWork = {
   readonly relay: Relay
   readonly throttle: Throttle
-  readonly brake: Brake
-  readonly supply: DeliveryQueue
-  readonly ledger: OutcomeBatcher
+  readonly breaker: CircuitBreaker
+  readonly queue: DeliveryQueue
+  readonly outcomes: OutcomeBatcher
   /** The message, or what becomes of a delivery whose message cannot be made. */
   readonly write: (claimed: Claimed) => Promise<Message | Outcome>
   readonly clock: Clock
   readonly idle: IdleTracker
-  readonly onAccounted: () => void
+  readonly onRecorded: () => void
   /** Once it is aborted, no message is begun. */
   readonly signal: AbortSignal
 }
@@ -38,7 +38,7 @@ type ConnectionWork = {
 /** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
 export type ConnectionEnd =
   | { readonly kind: 'served' | 'idle' }
-  | { readonly kind: 'unreachable'; readonly trouble: Trouble }
+  | { readonly kind: 'unreachable'; readonly trouble: RelayTrouble }
 
 /**
  * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
@@ -51,16 +51,16 @@ export async function runConnection(lane: ConnectionWork): Promise<ConnectionEnd
   const seat = lane.idle.join()
   const end = (): ConnectionEnd => {
     // Others may have met the trouble while this one had nothing to send.
-    const trouble = line.trouble ?? lane.brake.givenUp()
+    const trouble = line.trouble ?? lane.breaker.givenUp()
     return trouble === null ? { kind: line.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
   }
   try {
     for (;;) {
       lane.idle.look(seat)
-      const claimed = await lane.supply.next()
+      const claimed = await lane.queue.next()
       if (claimed !== null) {
         lane.idle.resume(seat)
-        await serve(lane, line, claimed)
+        await sendOne(lane, line, claimed)
         if (line.trouble !== null || lane.signal.aborted) return end()
       } else if (line.last !== null) {
         // What was not sent may be due again.
@@ -91,11 +91,11 @@ type Begun =
   | { readonly kind: 'given back' }
 
 /** Sends the delivery's message, or says why not, and begins to commit what became of it; not when it is to be given back. */
-async function serve(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<void> {
+async function sendOne(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<void> {
   const isAhead = line.last !== null
   let begun = await begin(lane, line, claimed)
   if (!(await isCommitted(line))) {
-    await passOn(lane, line, claimed, begun)
+    await returnDelivery(lane, line, claimed, begun)
     await awaitLastCommit(line)
     if (begun.kind !== 'over') return
   }
@@ -105,16 +105,21 @@ async function serve(lane: ConnectionWork, line: RelayConnection, claimed: Claim
     begun = await begin(lane, line, claimed)
   }
   const sending = await finish(lane, line, claimed, begun)
-  if (sending === null) await lane.supply.giveBack(claimed)
-  else line.last = account(lane, line, claimed, sending.outcome)
+  if (sending === null) await lane.queue.giveBack(claimed)
+  else line.last = recordOutcome(lane, line, claimed, sending.outcome)
 }
 
 /** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
-async function passOn(lane: ConnectionWork, line: RelayConnection, claimed: Claimed, begun: Begun): Promise<void> {
+async function returnDelivery(
+  lane: ConnectionWork,
+  line: RelayConnection,
+  claimed: Claimed,
+  begun: Begun,
+): Promise<void> {
   if (begun.kind === 'over') return
   if (begun.kind === 'begun') await begun.connection.abandon()
   await disconnect(line)
-  await lane.supply.giveBack(claimed)
+  await lane.queue.giveBack(claimed)
 }
 
 /** Ends the content of the message begun, once it is certain that its reader may get it and that its batch is held. */
@@ -129,10 +134,10 @@ async function finish(
   const { connection, giveUpFrom, begunMs } = begun
   if (claimed.ambiguous) await connection.arrive()
   // Begun may have been long ago: the relay took its time, or the commit.
-  const ended = await lane.supply.endIfAllowed(claimed, () => connection.finish())
+  const ended = await lane.queue.endIfAllowed(claimed, () => connection.finish())
   if (ended.refusal === null && ended.value !== null) {
     const sent = { claimed, giveUpFrom, begunMs }
-    return { outcome: ended.value.then((reply) => hear(lane, line, reply, sent)) }
+    return { outcome: ended.value.then((reply) => readOutcome(lane, line, reply, sent)) }
   }
   await connection.abandon()
   await disconnect(line)
@@ -141,14 +146,14 @@ async function finish(
 
 /** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
 async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<Begun> {
-  if (claimed.refusal !== null) return over(refuse(claimed.refusal))
+  if (claimed.refusal !== null) return done(refuse(claimed.refusal))
   const message = await lane.write(claimed)
-  if ('state' in message) return over(message)
+  if ('state' in message) return done(message)
   await lane.throttle()
-  const trouble = await lane.brake.pass()
+  const trouble = await lane.breaker.enter()
   if (trouble !== null) {
     line.trouble = trouble
-    return over(putBack(trouble.reason, trouble.reply))
+    return done(putBack(trouble.reason, trouble.reply))
   }
   if (line.connection !== null && (line.isBad || !line.connection.usable)) {
     await awaitLastCommit(line)
@@ -157,14 +162,14 @@ async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claim
   if (line.connection === null) await connect(line, lane.relay, lane.clock, lane.signal)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
-  if (connection === null) return over(putBack(UNREACHABLE, line.trouble?.reply ?? null))
+  if (connection === null) return done(putBack(UNREACHABLE, line.trouble?.reply ?? null))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refusal = await lane.supply.refusalOf(claimed)
-  if (refusal !== null) return over(refuse(refusal))
+  const refusal = await lane.queue.refusalOf(claimed)
+  if (refusal !== null) return done(refuse(refusal))
   const { envelope, content, giveUpFrom } = message
   const begunMs = lane.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
-  if (reply !== null) return over(hear(lane, line, reply, { claimed, giveUpFrom, begunMs }))
+  if (reply !== null) return done(readOutcome(lane, line, reply, { claimed, giveUpFrom, begunMs }))
   connection.write(content.pieces)
   return { kind: 'begun', connection, giveUpFrom, begunMs }
 }
@@ -173,8 +178,8 @@ async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claim
 type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
 
 /** What a reply means for the delivery, and for its relay. */
-function hear(
-  { clock, brake }: ConnectionWork,
+function readOutcome(
+  { clock, breaker }: ConnectionWork,
   line: RelayConnection,
   reply: Reply,
   { claimed, giveUpFrom, begunMs }: Sent,
@@ -183,23 +188,23 @@ function hear(
   const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
   line.isBad ||= outcome.pausesRelay
-  brake.hear(reply, outcome, begunMs)
+  breaker.record(reply, outcome, begunMs)
   return outcome
 }
 
-const over = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
+const done = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
 
 /** The promise may fail while the lane waits for something else; who waits for it next is told. */
-function account(
+function recordOutcome(
   lane: ConnectionWork,
   line: RelayConnection,
   claimed: Claimed,
   outcome: Outcome | Promise<Outcome>,
 ): Promise<void> {
   const accounted = (async () => {
-    await lane.ledger.commit({ claimed, outcome: await outcome }, () => line.onStuck())
-    await lane.supply.done(claimed)
-    lane.onAccounted()
+    await lane.outcomes.commit({ claimed, outcome: await outcome }, () => line.onStuck())
+    await lane.queue.done(claimed)
+    lane.onRecorded()
   })()
   accounted.catch(() => {})
   return accounted

@@ -3,14 +3,14 @@ import type { Clock } from '../clock.ts'
 import { shortenAddresses } from '../mail/addresses/address.ts'
 import type { Relay } from '../mail/relays/relay.ts'
 import { openSmtp, type SmtpConnection } from '../mail/smtp/open-connection.ts'
-import type { Trouble } from './circuit-breaker.ts'
+import type { RelayTrouble } from './circuit-breaker.ts'
 
 /** A lane's connection, opened when there is something to send. */
 export type RelayConnection = {
   connection: SmtpConnection | null
   /** Its relay had trouble of its own. */
   isBad: boolean
-  trouble: Trouble | null
+  trouble: RelayTrouble | null
   opened: boolean
   /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
   last: Promise<void> | null

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
-import type { Trouble } from './circuit-breaker.ts'
+import type { RelayTrouble } from './circuit-breaker.ts'
 import { endLease, type Lease, leaseBatch } from './lease.ts'
 
 /** A relay that takes nothing is tried again after this long. */
@@ -12,11 +12,11 @@ const RELAY_WAIT_MINUTES = 5
  * Defers everything still due because no relay can be reached, or none takes anything: a trouble of the relay, which counts
  * against no reader and is no attempt.
  */
-export async function deferRest(
+export async function deferAllDue(
   db: Database,
   owner: string,
   editionId: number | null,
-  trouble: Trouble,
+  trouble: RelayTrouble,
   clock: Clock,
 ): Promise<void> {
   const now = clock.now()
@@ -32,7 +32,7 @@ export async function deferRest(
 async function deferBatch(
   db: Database,
   lease: Lease,
-  { reason, reply }: Trouble,
+  { reason, reply }: RelayTrouble,
   now: Temporal.Instant,
 ): Promise<void> {
   const retryAt = now.add({ minutes: RELAY_WAIT_MINUTES }).toString()

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 
 /** A connection's place: at work, looking for work after a rest, resting, or gone for good. */
-export type Seat = {
+export type IdleState = {
   state: 'working' | 'looking' | 'resting' | 'gone'
   /** How much had been put back when it last looked for work. */
   seen: number
@@ -32,18 +32,18 @@ export class IdleTracker {
   }
 
   /** A place for another connection, which is at work until it waits. */
-  join(): Seat {
+  join(): IdleState {
     this.#counts.working += 1
     return { state: 'working', seen: this.#putBack }
   }
 
   /** To be called before the connection looks for work: it finds all that was put back until then. */
-  look(seat: Seat): void {
+  look(seat: IdleState): void {
     seat.seen = this.#putBack
   }
 
   /** Waits a second; then whether to look again: not once no connection is at work any more, or all are stopped. */
-  async wait(seat: Seat): Promise<boolean> {
+  async wait(seat: IdleState): Promise<boolean> {
     this.#move(seat, 'resting')
     for (;;) {
       if (seat.seen === this.#putBack && !this.#isOver)
@@ -57,12 +57,12 @@ export class IdleTracker {
   }
 
   /** The connection found something to send. */
-  resume(seat: Seat): void {
+  resume(seat: IdleState): void {
     if (seat.state === 'looking') this.#move(seat, 'working')
   }
 
   /** The connection is gone for good; `hasPutBack`: what it had taken is due again, and the others look for it at once. */
-  leave(seat: Seat, hasPutBack: boolean): void {
+  leave(seat: IdleState, hasPutBack: boolean): void {
     if (hasPutBack) this.#putBack += 1
     this.#move(seat, 'gone')
     if (hasPutBack) this.#wake()
@@ -73,7 +73,7 @@ export class IdleTracker {
     return this.#counts.working === 0 && this.#counts.looking === 0
   }
 
-  #move(seat: Seat, state: Seat['state']): void {
+  #move(seat: IdleState, state: IdleState['state']): void {
     this.#counts[seat.state] -= 1
     this.#counts[state] += 1
     seat.state = state

@@ -11,10 +11,10 @@ import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Relay, relayName } from '../mail/relays/relay.ts'
 import { checkVariant } from './check-messages.ts'
-import { openBrake, type Trouble } from './circuit-breaker.ts'
+import { openCircuitBreaker, type RelayTrouble } from './circuit-breaker.ts'
 import type { Claimed } from './claim.ts'
 import { type ConnectionEnd, runConnection } from './connection-loop.ts'
-import { deferRest } from './defer-all.ts'
+import { deferAllDue } from './defer-all.ts'
 import { DATABASE_AWAY_MS } from './held-batches.ts'
 import { IdleTracker } from './idle.ts'
 import { heldUntil } from './lease.ts'
@@ -35,7 +35,7 @@ export type Sender = {
 /** Who follows a sending, and who stops it. */
 type Sending = {
   /** Heard after each delivery that was accounted for. */
-  readonly onAccounted?: () => void
+  readonly onRecorded?: () => void
   /** Once aborted no message is begun; those on the wire are finished and committed, and the leases go back. */
   readonly signal?: AbortSignal
 }
@@ -54,17 +54,17 @@ export async function sendDue(
   sender: Sender,
   editionId: number | null,
   clock: Clock,
-  { onAccounted = () => {}, signal = NEVER }: Sending = {},
+  { onRecorded = () => {}, signal = NEVER }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const supply = openDeliveryQueue(db, owner, editionId, clock, signal, sender.log)
   const idle = new IdleTracker(clock, signal)
   const ledger = openOutcomeBatcher(db, clock, () => idle.working, signal, sender.log)
   const written = new Set<number>()
-  const write = noting(written, openWriter(db, sender, clock, signal))
+  const write = noteEditions(written, openWriter(db, sender, clock, signal))
   const lanes = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
-    const brake = openBrake(clock, signal)
+    const brake = openCircuitBreaker(clock, signal)
     const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
     return Array.from({ length: relay.connections }, () => lane)
   })
@@ -79,12 +79,12 @@ export async function sendDue(
   const trouble = troubleOf(ends)
   if (trouble === null) return null
   sender.log.warn({ editionId, relays: sender.relays.map(relayName), trouble: trouble.reply }, 'relay.unreachable')
-  await deferRest(db, owner, editionId, trouble, clock)
+  await deferAllDue(db, owner, editionId, trouble, clock)
   return trouble.reply
 }
 
 /** Notes the editions that messages are written of: one that is paused is written of no more, so that its pause is news. */
-function noting(editionIds: Set<number>, write: ReturnType<typeof openWriter>): typeof write {
+function noteEditions(editionIds: Set<number>, write: ReturnType<typeof openWriter>): typeof write {
   return (claimed) => {
     editionIds.add(claimed.lease.editionId)
     return write(claimed)
@@ -92,7 +92,7 @@ function noting(editionIds: Set<number>, write: ReturnType<typeof openWriter>): 
 }
 
 /** What kept every lane that had something to send from its relay; null where one of them got through. */
-function troubleOf(ends: readonly ConnectionEnd[]): Trouble | null {
+function troubleOf(ends: readonly ConnectionEnd[]): RelayTrouble | null {
   if (ends.some(({ kind }) => kind === 'served')) return null
   return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
 }
@@ -112,7 +112,7 @@ export async function sendEdition(
   let final = 0
   const onAccounted = () => onProgress(++final)
   for (;;) {
-    const trouble = await sendDue(db, sender, editionId, clock, { onAccounted, signal })
+    const trouble = await sendDue(db, sender, editionId, clock, { onRecorded, signal })
     await retryTransient(clock, () => finishEditions(db, { editionId }, clock.now()))
     if (trouble !== null || signal.aborted) return
     const until = await retryTransient(clock, () => heldUntil(db, editionId, clock.now()))
@@ -133,7 +133,7 @@ function openWriter(
 ): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
   const sayTiming = rememberReaderFields()
-  const inTurn = fewAtOnce()
+  const inTurn = limitConcurrency()
   const compileOnce = (variantId: number): Promise<CompiledVariant> => {
     const known = compiled.get(variantId)
     if (known !== undefined) return known
@@ -176,7 +176,7 @@ const AT_ONCE = 2
  * Runs few at once: a variant takes a megabyte until it is compiled, and forty of them, one for each connection, keep 30 MB
  * that are never given back (`npm run bench -- soak`).
  */
-function fewAtOnce(): <T>(work: () => Promise<T>) => Promise<T> {
+function limitConcurrency(): <T>(work: () => Promise<T>) => Promise<T> {
   const queues: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve())
   let turn = 0
   return (work) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { NEVER } from '../../src/abortable.ts'
-import { openBrake } from '../../src/delivery/circuit-breaker.ts'
+import { openCircuitBreaker } from '../../src/delivery/circuit-breaker.ts'
 import { type Outcome, readReply } from '../../src/delivery/outcome/outcome.ts'
 import type { Reply } from '../../src/mail/smtp/open-connection.ts'
 import { handClock } from '../support/clock.ts'
@@ -16,10 +16,10 @@ const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, giveU
 /** A brake that heard these, each of a message begun when the last had ended, with no wait left. */
 function after(replies: readonly Reply[]) {
   let ms = 0
-  const brake = openBrake({ ...handClock(NOON), monotonicMs: () => ms }, NEVER)
+  const brake = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, NEVER)
   for (const reply of replies) {
     ms += 10_000
-    brake.hear(reply, meaning(reply), ms)
+    brake.record(reply, meaning(reply), ms)
   }
   ms += 10_000
   return { brake, ms }
@@ -28,29 +28,29 @@ function after(replies: readonly Reply[]) {
 const times = (count: number, reply: Reply) => Array.from({ length: count }, () => reply)
 
 test('a relay without trouble is not held back from', async () => {
-  expect(await after(times(20, TAKEN)).brake.pass()).toBeNull()
+  expect(await after(times(20, TAKEN)).brake.enter()).toBeNull()
 })
 
 test('a relay is given up after five troubles in a row, in its own words', async () => {
-  expect(await after(times(4, FULL)).brake.pass()).toBeNull()
-  expect(await after(times(5, FULL)).brake.pass()).toEqual({
+  expect(await after(times(4, FULL)).brake.enter()).toBeNull()
+  expect(await after(times(5, FULL)).brake.enter()).toEqual({
     reason: 'the relay has trouble of its own',
     reply: '452 4.3.1 no room',
   })
 })
 
 test('a connection that breaks five times in a row is its relay’s trouble', async () => {
-  expect(await after(times(4, BROKEN)).brake.pass()).toBeNull()
-  expect(await after(times(5, BROKEN)).brake.pass()).toMatchObject({ reply: 'The connection was closed.' })
+  expect(await after(times(4, BROKEN)).brake.enter()).toBeNull()
+  expect(await after(times(5, BROKEN)).brake.enter()).toMatchObject({ reply: 'The connection was closed.' })
 })
 
 test('one message that it takes, or refuses for its reader’s sake, is a new beginning', async () => {
   for (const good of [TAKEN, NOBODY])
-    expect(await after([...times(4, FULL), good, ...times(4, FULL)]).brake.pass()).toBeNull()
+    expect(await after([...times(4, FULL), good, ...times(4, FULL)]).brake.enter()).toBeNull()
 })
 
 test('what was under way on other connections meets the same trouble, which counts once', async () => {
   const { brake, ms } = after(times(4, FULL))
-  for (let connection = 0; connection < 20; connection += 1) brake.hear(FULL, meaning(FULL), ms - 11_000)
-  expect(await brake.pass()).toBeNull()
+  for (let connection = 0; connection < 20; connection += 1) brake.record(FULL, meaning(FULL), ms - 11_000)
+  expect(await brake.enter()).toBeNull()
 })

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { NEVER } from '../../src/abortable.ts'
-import { IdleTracker, type Seat } from '../../src/delivery/idle.ts'
+import { type IdleState, IdleTracker } from '../../src/delivery/idle.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from '../support/world.ts'
 
 /** Connections at work, on a clock on which nobody's second ends. */
-function connections(count: number, signal = NEVER): { idle: IdleTracker; seats: readonly Seat[] } {
+function connections(count: number, signal = NEVER): { idle: IdleTracker; seats: readonly IdleState[] } {
   const sleep = (_: number, until?: AbortSignal) =>
     new Promise<void>((resolve) => {
       until?.addEventListener('abort', () => resolve())
@@ -16,7 +16,7 @@ function connections(count: number, signal = NEVER): { idle: IdleTracker; seats:
 }
 
 const [FIRST, SECOND, THIRD] = [0, 1, 2]
-const at = (seats: readonly Seat[], place = 0): Seat => seats[place] as Seat
+const at = (seats: readonly IdleState[], place = 0): IdleState => seats[place] as IdleState
 
 test('connections that find nothing end when the last of them finds nothing', async () => {
   const { idle, seats } = connections(3)

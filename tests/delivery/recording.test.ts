@@ -111,7 +111,7 @@ describe('what a relay has accepted', () => {
     const stopping = new AbortController()
     const sending = sendDue(db, sender, edition, fastClock(NOON, 20), {
       signal: stopping.signal,
-      onAccounted: () => void countEdition(db, edition).then(({ sent }) => sent === 8 && stopping.abort()),
+      onRecorded: () => void countEdition(db, edition).then(({ sent }) => sent === 8 && stopping.abort()),
     })
     await expect(sending).rejects.toThrow()
     expect(await countEdition(db, edition)).toMatchObject({ sent: 8, queued: 1 })

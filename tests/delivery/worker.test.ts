@@ -276,7 +276,7 @@ describe('a stop', () => {
     const stopping = new AbortController()
     const sending = sendDue(db, slow, null, clockFrom(NOON), {
       signal: stopping.signal,
-      onAccounted: () => stopping.abort(),
+      onRecorded: () => stopping.abort(),
     })
     await sending
     expect(smtp.messages).toHaveLength(1)

@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.ts'
 import { retryTransient } from '../../db/transient.ts'
 import { reasonOf } from '../../errors.ts'
 import { type Envelope, measure, type Reply, type SmtpConnection } from '../../mail/smtp/open-connection.ts'
-import type { Brake } from '../circuit-breaker.ts'
+import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
 import { fail, failUnwritten, type Outcome, putBack, readReply, refuse } from '../outcome/outcome.ts'
 import type { Sender } from '../worker.ts'
@@ -31,7 +31,7 @@ const MOST_TAKEN_OVER = 3
 export async function attemptNotice(
   work: NoticeWork,
   connection: SmtpConnection,
-  brake: Brake,
+  brake: CircuitBreaker,
   notice: ClaimedNotice,
 ): Promise<Outcome | null> {
   if (notice.takenOver && notice.attempts > MOST_TAKEN_OVER)
@@ -44,7 +44,7 @@ export async function attemptNotice(
     const { attempts, ambiguous: mayHaveArrived, createdAt: giveUpFrom } = notice
     const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
-    brake.hear(reply, outcome, begunMs)
+    brake.record(reply, outcome, begunMs)
     return outcome
   }
   const refusal = await connection.begin(message.envelope, measure([message.octets]))

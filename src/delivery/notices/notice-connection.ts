@@ -3,7 +3,7 @@ import { retryTransient } from '../../db/transient.ts'
 import type { Relay } from '../../mail/relays/relay.ts'
 import { dialFirst } from '../../mail/smtp/connect-first.ts'
 import type { SmtpConnection } from '../../mail/smtp/open-connection.ts'
-import type { Brake } from '../circuit-breaker.ts'
+import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
 import type { IdleTracker } from '../idle.ts'
 import type { Throttle } from '../throttle.ts'
@@ -12,7 +12,7 @@ import { type ClaimedNotice, countDue } from './claim-notices.ts'
 import { recordNotice } from './record-reply.ts'
 
 /** A relay as the connections of one sending share it. */
-export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly brake: Brake }
+export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly brake: CircuitBreaker }
 
 /** What the connections of one sending share. */
 export type NoticeSending = NoticeWork & {
@@ -78,7 +78,7 @@ export class NoticeConnection {
   /** Claims the next due notice when its turn has come: what is known of its reader is soon old. */
   async #claim({ shared }: Open): Promise<ClaimedNotice | null> {
     const { held, signal } = this.#sending
-    this.trouble = (await shared.brake.pass())?.reply ?? null
+    this.trouble = (await shared.brake.enter())?.reply ?? null
     if (this.trouble === null) await shared.throttle()
     const notice = this.trouble !== null || signal.aborted ? null : await this.#repeat(held.claimer())
     this.#claims(false)

@@ -2,7 +2,7 @@ import { NEVER } from '../../abortable.ts'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { relayName } from '../../mail/relays/relay.ts'
-import { openBrake } from '../circuit-breaker.ts'
+import { openCircuitBreaker } from '../circuit-breaker.ts'
 import { IdleTracker } from '../idle.ts'
 import { openThrottle } from '../throttle.ts'
 import type { Sender } from '../worker.ts'
@@ -41,7 +41,11 @@ export async function sendNotices(
 function openConnections(sending: NoticeSending): readonly NoticeConnection[] {
   const { sender, clock, signal } = sending
   const shared = sender.relays.map((relay): SharedRelay => {
-    return { relay, throttle: openThrottle(relay.ratePerSecond, clock, signal), brake: openBrake(clock, signal) }
+    return {
+      relay,
+      throttle: openThrottle(relay.ratePerSecond, clock, signal),
+      brake: openCircuitBreaker(clock, signal),
+    }
   })
   const count = Math.min(MOST_CONNECTIONS, Math.max(0, ...sender.relays.map(({ connections }) => connections)))
   return Array.from({ length: count }, (_, place) => {
