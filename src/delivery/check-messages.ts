@@ -4,7 +4,7 @@ import { readPublication, type VariantSource } from '../digest/variant.ts'
 import { CourantError } from '../errors.ts'
 import { LOCALES, type Locale } from '../locale/locale.ts'
 import { whyNotAcceptable } from '../mail/smtp/sendable.ts'
-import { type CompiledVariant, compileSource, type Stationery, writeMessage } from './message.ts'
+import { type CompiledVariant, compileSource, type MessageContext, writeMessage } from './message.ts'
 
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
 const NAMELESS: Reader = {
@@ -21,7 +21,7 @@ const NAMED: Reader = { ...NAMELESS, name: 'Zoë "Musterfrau", Müller' }
 const FORMATS = ['html', 'plain'] as const
 
 /** Newsletters whose messages were found right, as they were then; kept as long as what they were made with. */
-const FOUND_RIGHT = new WeakMap<Stationery, Set<string>>()
+const FOUND_RIGHT = new WeakMap<MessageContext, Set<string>>()
 
 /**
  * Writes a real message of the newsletter for a sample reader of each kind (German, English; HTML, plain; with a name,
@@ -30,7 +30,10 @@ const FOUND_RIGHT = new WeakMap<Stationery, Set<string>>()
  *
  * @throws CourantError `message.unsendable`, or what writing the message throws.
  */
-export async function checkMessages(stationery: Stationery, newsletter: VariantSource['newsletter']): Promise<void> {
+export async function checkMessages(
+  stationery: MessageContext,
+  newsletter: VariantSource['newsletter'],
+): Promise<void> {
   const known = FOUND_RIGHT.get(stationery) ?? new Set()
   const key = JSON.stringify(newsletter)
   if (known.has(key)) return
@@ -43,11 +46,11 @@ export async function checkMessages(stationery: Stationery, newsletter: VariantS
 }
 
 /** The same for one variant that is about to be sent: the newsletter may have changed since it was planned. */
-export function checkVariant(stationery: Stationery, variant: CompiledVariant): void {
+export function checkVariant(stationery: MessageContext, variant: CompiledVariant): void {
   checkFilled(stationery, variant, NAMED)
 }
 
-function checkFilled(stationery: Stationery, variant: CompiledVariant, reader: Reader): void {
+function checkFilled(stationery: MessageContext, variant: CompiledVariant, reader: Reader): void {
   const { envelope, content } = writeMessage(stationery, variant, { seq: 1, subscriptionId: 1, reader })
   const why = whyNotAcceptable(envelope, content)
   if (why === null) return
@@ -59,7 +62,7 @@ function checkFilled(stationery: Stationery, variant: CompiledVariant, reader: R
 }
 
 function sampleSource(
-  { baseUrl }: Stationery,
+  { baseUrl }: MessageContext,
   newsletter: VariantSource['newsletter'],
   locale: Locale,
   format: VariantSource['format'],

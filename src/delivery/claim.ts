@@ -14,11 +14,11 @@ export type Claimed = {
   readonly attempts: number
   readonly ambiguous: boolean
   /** Set where the reader, planned as they were, may get nothing after all. */
-  readonly refusal: Refusal | null
+  readonly skip: SkipReason | null
   readonly reader: Reader
 }
 
-export type Refusal = Extract<MailAnswer, { may: false }>
+export type SkipReason = Extract<MailAnswer, { may: false }>
 
 type ClaimedRow = {
   seq: number
@@ -98,23 +98,23 @@ export async function recheck(
   db: Database,
   claimed: readonly Claimed[],
   lock: '' | 'for share' = '',
-): Promise<ReadonlyMap<number, Refusal>> {
+): Promise<ReadonlyMap<number, SkipReason>> {
   const ids = `{${claimed.map((one) => one.subscriptionId).join(',')}}`
   const rows = await db.execute<{ id: number; state: SubscriptionState; suppressed: boolean }>(sql`
     select s.id, s.state, exists (select from suppression x where x.email_hash = p.email_hash) as suppressed
     from subscription s join subscriber p on p.id = s.subscriber_id
     where s.id = any(${ids}::bigint[])
     order by s.id ${lock === '' ? sql`` : sql`for share of s`}`)
-  const standing = new Map(rows.rows.map((row) => [row.id, refusalOf(row.state, row.suppressed)]))
+  const standing = new Map(rows.rows.map((row) => [row.id, whySkip(row.state, row.suppressed)]))
   const refused = claimed.flatMap((one) => {
     const known = standing.get(one.subscriptionId)
-    const refusal = known === undefined ? refusalOf(null, false) : known
+    const refusal = known === undefined ? whySkip(null, false) : known
     return refusal === null ? [] : [[one.subscriptionId, refusal] as const]
   })
   return new Map(refused)
 }
 
-function refusalOf(subscriptionState: SubscriptionState | null, suppressed: boolean): Refusal | null {
+function whySkip(subscriptionState: SubscriptionState | null, suppressed: boolean): SkipReason | null {
   const answer = mayMail({ purpose: 'digest', subscriptionState, suppressed })
   return answer.may ? null : answer
 }
@@ -127,7 +127,7 @@ function read(row: ClaimedRow, lease: Lease): Claimed {
     subscriptionId: row.subscription_id,
     attempts: row.attempts,
     ambiguous: row.ambiguous,
-    refusal: refusalOf(row.state, row.suppressed),
+    skip: whySkip(row.state, row.suppressed),
     reader: {
       email: row.email,
       name: row.name,

@@ -14,7 +14,7 @@ import {
 } from './connection.ts'
 import type { IdleTracker } from './idle.ts'
 import type { Message } from './message.ts'
-import { type Outcome, putBack, readReply, refuse } from './outcome/outcome.ts'
+import { type Outcome, readReply, requeue, skip } from './outcome/outcome.ts'
 import type { OutcomeBatcher } from './outcome-batcher.ts'
 import type { DeliveryQueue } from './queue.ts'
 import type { Throttle } from './throttle.ts'
@@ -141,19 +141,19 @@ async function finish(
   }
   await connection.abandon()
   await disconnect(line)
-  return ended.refusal === null ? null : { outcome: refuse(ended.refusal) }
+  return ended.refusal === null ? null : { outcome: skip(ended.refusal) }
 }
 
 /** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
 async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<Begun> {
-  if (claimed.refusal !== null) return done(refuse(claimed.refusal))
+  if (claimed.skip !== null) return done(skip(claimed.skip))
   const message = await lane.write(claimed)
   if ('state' in message) return done(message)
   await lane.throttle()
   const trouble = await lane.breaker.enter()
   if (trouble !== null) {
     line.trouble = trouble
-    return done(putBack(trouble.reason, trouble.reply))
+    return done(requeue(trouble.reason, trouble.reply))
   }
   if (line.connection !== null && (line.isBad || !line.connection.usable)) {
     await awaitLastCommit(line)
@@ -162,10 +162,10 @@ async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claim
   if (line.connection === null) await connect(line, lane.relay, lane.clock, lane.signal)
   if (lane.signal.aborted) return { kind: 'given back' }
   const { connection } = line
-  if (connection === null) return done(putBack(UNREACHABLE, line.trouble?.reply ?? null))
+  if (connection === null) return done(requeue(UNREACHABLE, line.trouble?.reply ?? null))
   // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refusal = await lane.queue.refusalOf(claimed)
-  if (refusal !== null) return done(refuse(refusal))
+  const refusal = await lane.queue.whySkip(claimed)
+  if (refusal !== null) return done(skip(refusal))
   const { envelope, content, giveUpFrom } = message
   const begunMs = lane.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)

@@ -23,7 +23,7 @@ import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
 import type { Claimed } from './claim.ts'
 
 /** What messages are made with, the same for all. */
-export type Stationery = {
+export type MessageContext = {
   readonly templates: Templates
   readonly baseUrl: string
   readonly linkKeys: LinkKeys
@@ -35,29 +35,29 @@ export type Stationery = {
 export type Message = { readonly envelope: Envelope; readonly content: Content; readonly giveUpFrom: Temporal.Instant }
 
 /** Where readers of one variant differ. */
-const SLOTS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
-type SlotName = (typeof SLOTS)[number]
+const PLACEHOLDERS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
+type PlaceholderName = (typeof PLACEHOLDERS)[number]
 
 /** A variant compiled once for all its readers. */
 export type CompiledVariant = {
   readonly source: VariantSource
   readonly subject: string
-  readonly cover: Cover
-  readonly compiled: Compiled<SlotName>
+  readonly messageIds: Cover
+  readonly compiled: Compiled<PlaceholderName>
 }
 
 /** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
 export async function compileVariant(
   db: Database,
-  stationery: Stationery,
+  stationery: MessageContext,
   variantId: number,
 ): Promise<CompiledVariant> {
   return compileSource(stationery, await readVariant(db, variantId, stationery.baseUrl))
 }
 
 /** Renders and compiles what a variant is made of. */
-export async function compileSource(stationery: Stationery, source: VariantSource): Promise<CompiledVariant> {
-  const markers = makeMarkers(SLOTS)
+export async function compileSource(stationery: MessageContext, source: VariantSource): Promise<CompiledVariant> {
+  const markers = makeMarkers(PLACEHOLDERS)
   const rendered = renderDigest(stationery.templates, composeDigest(source.digest), markers)
   const { newsletter, edition } = source
   const from = { name: newsletter.fromName, address: newsletter.fromAddress }
@@ -74,14 +74,14 @@ export async function compileSource(stationery: Stationery, source: VariantSourc
     markers,
     ['name'],
   )
-  return { source, subject: rendered.subject, cover: openCover(edition.nonce), compiled }
+  return { source, subject: rendered.subject, messageIds: openCover(edition.nonce), compiled }
 }
 
 /** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
 function listHeaders(
   { newsletter, edition, digest }: VariantSource,
   baseUrl: string,
-  markers: Readonly<Record<SlotName, string>>,
+  markers: Readonly<Record<PlaceholderName, string>>,
 ): readonly (readonly [string, string])[] {
   const domain = asciiDomainOf(newsletter.fromAddress)
   const kind = digest.test ? 'test' : 'digest'
@@ -101,13 +101,13 @@ function listHeaders(
  * the same Message-ID.
  */
 export function writeMessage(
-  stationery: Stationery,
+  stationery: MessageContext,
   variant: CompiledVariant,
   claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
   sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
 ): Message {
   const { edition, newsletter } = variant.source
-  const name = nameMessage(edition.publicId, variant.cover, claimed.seq)
+  const name = nameMessage(edition.publicId, variant.messageIds, claimed.seq)
   const { reader } = claimed
   const content = fillContent(
     variant.compiled,
@@ -121,7 +121,7 @@ export function writeMessage(
 
 /** What stands in the slots for one reader, their own unsubscribe links among it. */
 export function fieldsOf(
-  { baseUrl, linkKeys, inboundDomain }: Stationery,
+  { baseUrl, linkKeys, inboundDomain }: MessageContext,
   { digest, newsletter }: VariantSource,
   subscriptionId: number,
   reader: Reader,

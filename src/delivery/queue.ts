@@ -2,21 +2,21 @@ import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import type { Logger } from '../log.ts'
-import { type Claimed, claimDue, type Refusal } from './claim.ts'
+import { type Claimed, claimDue, type SkipReason } from './claim.ts'
 import { DATABASE_AWAY_MS, type HeldBatch, HeldBatches } from './held-batches.ts'
-import { type Allowed, ReaderCheck } from './reader-check.ts'
+import { type CheckedAct, ReaderCheck } from './reader-check.ts'
 
 /** Hands claimed deliveries to connections, one batch after another, and keeps the leases alive. */
 export type DeliveryQueue = {
   /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
   /** Why its reader may get nothing, or null, as far as is known. */
-  readonly refusalOf: (claimed: Claimed) => Promise<Refusal | null>
+  readonly whySkip: (claimed: Claimed) => Promise<SkipReason | null>
   /**
    * Ends its message by `act`, at once, if at this moment its reader may get it, its batch is still this worker's, and the
    * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
    */
-  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<Allowed<T | null>>
+  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<CheckedAct<T | null>>
   /** The delivery's outcome is recorded. */
   readonly done: (claimed: Claimed) => Promise<void>
   /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
@@ -62,7 +62,7 @@ export function openDeliveryQueue(
       }
       return null
     },
-    refusalOf: (claimed) => check.refusalOf(claimed),
+    whySkip: (claimed) => check.whySkip(claimed),
     endIfAllowed: (claimed, act) =>
       check.ifAllowed(claimed, () => {
         if (signal.aborted || !batches.holds(claimed.lease)) return null
@@ -77,7 +77,7 @@ export function openDeliveryQueue(
     close: async () => {
       await claims.settled()
       await batches.close()
-      check.close()
+      check.logSlowAnswers()
     },
   }
 }

@@ -2,20 +2,20 @@ import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import type { Logger } from '../log.ts'
-import { type Claimed, type Refusal, recheck } from './claim.ts'
+import { type Claimed, recheck, type SkipReason } from './claim.ts'
 import { DATABASE_AWAY_MS } from './held-batches.ts'
 
 /** Older than this, what is known of a reader does not count: it is looked up again before the message goes out. */
 export const FRESH_MS = 1000
 
 /** Why the reader may get nothing, or what came of doing what they may get. */
-export type Allowed<T> = { readonly refusal: Refusal } | { readonly refusal: null; readonly value: T }
+export type CheckedAct<T> = { readonly refusal: SkipReason } | { readonly refusal: null; readonly value: T }
 
 /** What was last heard of a reader, and when it was asked for. */
-type Known = { readonly askedMs: number; readonly refusal: Refusal | null }
+type Known = { readonly askedMs: number; readonly refusal: SkipReason | null }
 type Waiting = {
   readonly claimed: Claimed
-  readonly act: (refusal: Refusal | null) => void
+  readonly act: (refusal: SkipReason | null) => void
   readonly fail: (error: unknown) => void
 }
 
@@ -50,7 +50,7 @@ export class ReaderCheck {
 
   /** Notes what a claim has told of these readers, and how long that took. */
   note(claimed: readonly Claimed[], askedMs: number): void {
-    for (const one of claimed) this.#known.set(one, { askedMs, refusal: one.refusal })
+    for (const one of claimed) this.#known.set(one, { askedMs, refusal: one.skip })
     this.#measure(askedMs)
   }
 
@@ -71,25 +71,25 @@ export class ReaderCheck {
   }
 
   /** Why the reader may get nothing, or null, as far as is known: after a look that is fresh, or came too late to count. */
-  async refusalOf(claimed: Claimed): Promise<Refusal | null> {
+  async whySkip(claimed: Claimed): Promise<SkipReason | null> {
     if (this.isStale(claimed) && !this.#isSlow) await this.refresh(claimed)
     return this.#known.get(claimed)?.refusal ?? null
   }
 
   /** Does what the reader may get, at once, if they may get it at this moment. */
-  async ifAllowed<T>(claimed: Claimed, act: () => T): Promise<Allowed<T>> {
-    const refusal = await this.refusalOf(claimed)
+  async ifAllowed<T>(claimed: Claimed, act: () => T): Promise<CheckedAct<T>> {
+    const refusal = await this.whySkip(claimed)
     if (refusal !== null) return { refusal }
     if (!this.isStale(claimed)) return { refusal, value: act() }
     return new Promise((resolve, reject) => {
-      const decide = (refusal: Refusal | null) => resolve(refusal === null ? { refusal, value: act() } : { refusal })
+      const decide = (refusal: SkipReason | null) => resolve(refusal === null ? { refusal, value: act() } : { refusal })
       this.#waiting.push({ claimed, act: decide, fail: reject })
       void this.#lockWaiting()
     })
   }
 
   /** Says how often the database was too slow, if it was. */
-  close(): void {
+  logSlowAnswers(): void {
     if (this.#late > 0) this.#log.info({ lateAnswers: this.#late }, 'database.slow_answers')
   }
 
@@ -131,7 +131,7 @@ export class ReaderCheck {
     })
   }
 
-  #learn(readers: readonly Claimed[], refusals: ReadonlyMap<number, Refusal>, askedMs: number): void {
+  #learn(readers: readonly Claimed[], refusals: ReadonlyMap<number, SkipReason>, askedMs: number): void {
     for (const one of readers) this.#known.set(one, { askedMs, refusal: refusals.get(one.subscriptionId) ?? null })
     this.#measure(askedMs)
   }

@@ -18,8 +18,8 @@ import { deferAllDue } from './defer-all.ts'
 import { DATABASE_AWAY_MS } from './held-batches.ts'
 import { IdleTracker } from './idle.ts'
 import { heldUntil } from './lease.ts'
-import { type CompiledVariant, compileVariant, type Message, type Stationery, writeMessage } from './message.ts'
-import { failUnwritten, type Outcome, putBack } from './outcome/outcome.ts'
+import { type CompiledVariant, compileVariant, type Message, type MessageContext, writeMessage } from './message.ts'
+import { failUnrenderable, type Outcome, requeue } from './outcome/outcome.ts'
 import { openOutcomeBatcher } from './outcome-batcher.ts'
 import { openDeliveryQueue } from './queue.ts'
 import { announceDoubt } from './results/announce-pause.ts'
@@ -28,7 +28,7 @@ import { openThrottle } from './throttle.ts'
 /** What a worker sends with. */
 export type Sender = {
   readonly relays: readonly Relay[]
-  readonly stationery: Stationery
+  readonly context: MessageContext
   readonly log: Logger
 }
 
@@ -127,7 +127,7 @@ export async function sendEdition(
  */
 function openWriter(
   db: Database,
-  { stationery, log }: Sender,
+  { context, log }: Sender,
   clock: Clock,
   signal: AbortSignal,
 ): (claimed: Claimed) => Promise<Message | Outcome> {
@@ -139,10 +139,10 @@ function openWriter(
     if (known !== undefined) return known
     const oldest = compiled.keys().next().value
     if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
-    const compile = () => compileVariant(db, stationery, variantId)
+    const compile = () => compileVariant(db, context, variantId)
     const made = inTurn(async () => {
       const variant = await retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS })
-      checkVariant(stationery, variant)
+      checkVariant(context, variant)
       return variant
     })
     compiled.set(variantId, made)
@@ -155,16 +155,16 @@ function openWriter(
     try {
       const variant = await compileOnce(claimed.variantId)
       try {
-        return writeMessage(stationery, variant, claimed, sayTiming)
+        return writeMessage(context, variant, claimed, sayTiming)
       } catch (error) {
         log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.unwritten')
-        return failUnwritten(reasonOf(error))
+        return failUnrenderable(reasonOf(error))
       }
     } catch (error) {
       if (isTransient(error)) throw error
       await retryTransient(clock, () => holdEdition(db, editionId, reasonOf(error)), { signal })
       log.error({ editionId, variantId: claimed.variantId, reason: reasonOf(error) }, 'edition.held')
-      return putBack('the edition is held', null)
+      return requeue('the edition is held', null)
     }
   }
 }

@@ -113,7 +113,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
   const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, LEAST_GRACE_MINUTES) })
   const isLate = (at: Temporal.Instant) => Temporal.Instant.compare(at, graceStart) < 0
   await missSkipped(run, newsletter, { ...slot, skipped: slot.skipped.filter(isLate) })
-  const obstacle = await findObstacle(newsletter, work.sender.stationery)
+  const obstacle = await findObstacle(newsletter, work.sender.context)
   if (isLate(slot.at)) {
     const reason = obstacle ?? lateness(newsletter)
     if (await missSlot(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
@@ -128,7 +128,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
 }
 
 /** Why nothing of the newsletter can be sent at all, or null. */
-async function findObstacle(newsletter: Newsletter, stationery: Sender['stationery']): Promise<string | null> {
+async function findObstacle(newsletter: Newsletter, stationery: Sender['context']): Promise<string | null> {
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
   try {

@@ -27,7 +27,7 @@ test('a delivery that is claimed while others are looked up again keeps what its
   const [early, late] = await claimTwo()
   const clock = handClock(NOON)
   const ready = [early]
-  const refused: Claimed = { ...late, refusal: { may: false, state: 'skipped', reason: 'unsubscribed' } }
+  const refused: Claimed = { ...late, skip: { may: false, state: 'skipped', reason: 'unsubscribed' } }
   const claimMeanwhile = async (_: string, run: () => Promise<unknown>) => {
     const answer = await run()
     ready.push(refused)
@@ -37,7 +37,7 @@ test('a delivery that is claimed while others are looked up again keeps what its
   const check = new ReaderCheck(hookStatements(pool, claimMeanwhile), clock, pino({ level: 'silent' }), () => ready)
   check.note([early], clock.monotonicMs())
   clock.advance({ milliseconds: FRESH_MS + 1 })
-  expect(await check.refusalOf(early)).toBeNull()
+  expect(await check.whySkip(early)).toBeNull()
   expect(ready).toContain(refused)
-  expect(await check.refusalOf(refused)).toEqual(refused.refusal)
+  expect(await check.whySkip(refused)).toEqual(refused.skip)
 })

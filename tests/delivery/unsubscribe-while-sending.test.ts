@@ -41,7 +41,7 @@ async function sendWhile(meanwhile: (editionId: number) => Promise<unknown>) {
   return { counts: await countEdition(db, editionId), sender }
 }
 
-const linkKeys = (await senderTo('smtp://127.0.0.1:1')).stationery.linkKeys
+const linkKeys = (await senderTo('smtp://127.0.0.1:1')).context.linkKeys
 const tokenOf = (id: number, purpose: 'unsubscribe') => signLink(linkKeys, purpose, { id, version: 1 })
 
 test('who leaves during a send and was not yet reached gets nothing; the others do; the counts add up', async () => {

@@ -51,7 +51,7 @@ export const SLOW_MS = 120
 export async function openPlace(): Promise<Place> {
   const relay = await openRelay(readArticles)
   const sender = await senderTo(`smtp://127.0.0.1:${relay.ports[0]}?connections=${CONNECTIONS}`)
-  const stationery = { ...sender.stationery, templates: await small }
+  const stationery = { ...sender.context, templates: await small }
   const open = async () => {
     const database = await openTestDatabase()
     const made = new Map<string, unknown>()
@@ -80,7 +80,7 @@ export async function openPlace(): Promise<Place> {
       failing.forget()
       const { log, events } = openTestLog()
       const clock = fastClock(NOON, PACE)
-      return { db, pool, engine, failing, relay, sender: { ...sender, stationery, log }, log, events, clock, rowsOf }
+      return { db, pool, engine, failing, relay, sender: { ...sender, context, log }, log, events, clock, rowsOf }
     },
     spoil: () => {
       current.spoilt = true

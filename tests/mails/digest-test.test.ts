@@ -77,10 +77,10 @@ describe('digest test', () => {
     const { text } = await mailOf(smtp)
     const tokens = [...(text ?? '').matchAll(/\/([\w-]{43})\b/g)].map(([, token]) => token ?? '')
     expect(tokens).toHaveLength(1)
-    const { stationery } = await senderTo(smtp.url)
+    const { context } = await senderTo(smtp.url)
     const known = await db.execute<{ id: number }>(sql`select id from subscription`)
     for (const token of tokens) {
-      const subject = readLink(stationery.linkKeys, 'unsubscribe', token)
+      const subject = readLink(context.linkKeys, 'unsubscribe', token)
       expect(known.rows.map((row) => row.id)).not.toContain(subject?.id)
     }
   })

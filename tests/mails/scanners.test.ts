@@ -23,8 +23,8 @@ afterAll(async () => {
 const KINDS = ['confirmation', 'reminder', 'digest', 'test'] as const
 const mails = new Map<string, Received>()
 const sender = await senderTo(smtp.url)
-const { stationery } = sender
-const site = makeSite(db, { linkKeys: stationery.linkKeys, config: { baseUrl: stationery.baseUrl } })
+const { context } = sender
+const site = makeSite(db, { linkKeys: context.linkKeys, config: { baseUrl: context.baseUrl } })
 
 /** A reader who is asked, reminded, confirms, and gets a digest; an editor who gets a test. */
 beforeAll(async () => {
@@ -59,7 +59,7 @@ test.each(KINDS)('a scanner that follows every link of a %s twice changes nothin
   const before = await dump(db)
   for (const link of links)
     for (const method of ['GET', 'HEAD', 'GET', 'HEAD']) {
-      const path = link.slice(stationery.baseUrl.length)
+      const path = link.slice(context.baseUrl.length)
       const answer = await site.app.request(path, { method })
       // The links of a test act on nobody, and lead to a page that says so.
       expect([path, method, answer.status]).toEqual([

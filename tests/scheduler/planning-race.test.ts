@@ -243,16 +243,16 @@ describe('a newsletter that cannot be planned', () => {
 
   test('because a template is wrong waits with its reason, and the others do not', async () => {
     await addTwo()
-    const { templates } = WORK.sender.stationery
+    const { templates } = WORK.sender.context
     const htmlFor: typeof templates.digest.htmlFor = (look) => {
       if (look.accent !== '#112233') return templates.digest.htmlFor(look)
       throw new CourantError('template.invalid', { what: 'Line 12 is wrong.' })
     }
     const stationery = {
-      ...WORK.sender.stationery,
+      ...WORK.sender.context,
       templates: { ...templates, digest: { ...templates.digest, htmlFor } },
     }
-    const broken: PlanWork = { ...WORK, sender: { stationery } }
+    const broken: PlanWork = { ...WORK, sender: { context } }
     const { planned, waiting } = await planDue(db, broken, handClock(at(TUESDAY_SLOT)))
     expect(planned.map(({ newsletter }) => newsletter)).toEqual(['anderes'])
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: 'Line 12 is wrong.' }])

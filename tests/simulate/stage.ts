@@ -64,7 +64,7 @@ export function workWith({ templates, keys }: Properties, port: number): TickWor
   const relays = [nearRelay(`smtp://127.0.0.1:${port}?connections=1&tls=off`)]
   const log = pino({ level: 'silent' })
   const stationery = { templates, baseUrl: 'https://digest.example.org', linkKeys: keys, inboundDomain: null }
-  return { sender: { relays, stationery, log }, collecting: { userAgent: 'Courant', allowPrivate: false }, log }
+  return { sender: { relays, context, log }, collecting: { userAgent: 'Courant', allowPrivate: false }, log }
 }
 
 export async function addNewsletters(db: Database, scene: Scene, clock: Clock): Promise<readonly Newsletter[]> {

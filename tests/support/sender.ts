@@ -17,7 +17,7 @@ export function nearRelay(url: string): Relay {
 export async function senderTo(...urls: readonly string[]): Promise<Sender> {
   return {
     relays: urls.map(nearRelay),
-    stationery: {
+    context: {
       templates,
       baseUrl: 'https://digest.example.org',
       linkKeys: openLinkKeys(['a secret of the tests that is long enough']),

@@ -11,7 +11,7 @@ import { toBuffer } from '../../mail/mime/fill-message.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
 import type { CommandContext } from '../shared/command-context.ts'
 import { clockAt } from '../shared/now.ts'
-import { openStationery } from '../shared/open-sender.ts'
+import { openMessageContext } from '../shared/open-sender.ts'
 import { address, file, instant, line, oneOf, slug as shortName } from '../shared/values.ts'
 import { sendDigest } from './send.ts'
 import { testDigest } from './test-mail.ts'
@@ -64,7 +64,7 @@ async function preview(context: CommandContext, slug: string | undefined, option
   if (options.watch === true) return watchPreview(context, slug, options)
   if (format === 'mjml')
     return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
-  const stationery = await openStationery(context.config())
+  const stationery = await openMessageContext(context.config())
   const now = clockAt(options.now, context.clock).now()
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)

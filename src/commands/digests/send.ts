@@ -88,8 +88,8 @@ export async function sendNow(
       why: 'Every mail must say who sends it.',
       todo: `Run "courant newsletter set ${newsletter.slug} --imprint …".`,
     })
-  checkTemplates(sender.stationery.templates, readPublication(newsletter))
-  await checkMessages(sender.stationery, newsletter)
+  checkTemplates(sender.context.templates, readPublication(newsletter))
+  await checkMessages(sender.context, newsletter)
   const only = options.to === undefined ? null : await findSubscription(db, newsletter.id, options.to)
   const order = orderByHand(newsletter.id, options.key ?? null, only)
   const finish = (report: Omit<SendReport, 'durationMs'>) => ({

@@ -68,23 +68,23 @@ export async function sendTest(
 ): Promise<TestReport> {
   const to = readRecipient(options.to)
   if (await isBarred(db, to)) return { sent: false, to, reason: 'The address is suppressed.', articles: 0 }
-  const { stationery } = sender
-  checkTemplates(stationery.templates, readPublication(newsletter))
+  const { context } = sender
+  checkTemplates(context.templates, readPublication(newsletter))
   const email = options.subscriber ?? null
-  const looking = { newsletter, email, baseUrl: stationery.baseUrl, now: clock.now() }
+  const looking = { newsletter, email, baseUrl: context.baseUrl, now: clock.now() }
   const next = await readPreview(db, looking)
   const isNew = next.source.digest.articles.length > 0
   const preview = isNew ? next : await readNewest(db, looking)
   const articles = preview.source.digest.articles.length
   if (articles === 0) return { sent: false, to, reason: 'There is no article to show yet.', articles }
-  const compiled = await compileSource(stationery, markAsTest(preview, email !== null, isNew))
+  const compiled = await compileSource(context, markAsTest(preview, email !== null, isNew))
   // Nothing is known of this subscription and version, so the links of the mail act on nobody.
   const reader = { ...preview.reader, email: to, name: null, tokenVersion: 0 }
-  const { envelope, content } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })
+  const { envelope, content } = writeMessage(context, compiled, { seq: 0, subscriptionId: 0, reader })
   // Bounces of a test go to the sender: there is no delivery they could belong to.
   await send(sender.relays, { envelope: { ...envelope, from: newsletter.fromAddress }, content })
   const { publicId } = compiled.source.edition
-  const messageId = messageIdOf(nameMessage(publicId, compiled.cover, 0), newsletter.fromAddress)
+  const messageId = messageIdOf(nameMessage(publicId, compiled.messageIds, 0), newsletter.fromAddress)
   return { sent: true, to, subject: compiled.subject, messageId, articles }
 }
 

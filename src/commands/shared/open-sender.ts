@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Config } from '../../config/config.ts'
 import { fitConnections, readDescriptorLimit, requireDescriptors } from '../../config/descriptors.ts'
-import type { Stationery } from '../../delivery/message.ts'
+import type { MessageContext } from '../../delivery/message.ts'
 import type { Sender } from '../../delivery/worker.ts'
 import { loadTemplates } from '../../digest/templates/templates.ts'
 import type { Logger } from '../../log.ts'
@@ -10,7 +10,7 @@ import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/rela
 import { openLinkKeys } from '../../subscribers/tokens.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
-export async function openStationery(config: Config, apart = false): Promise<Stationery> {
+export async function openMessageContext(config: Config, apart = false): Promise<MessageContext> {
   return {
     templates: await loadTemplates({ dir: config.templatesDir, apart }),
     baseUrl: config.baseUrl,
@@ -37,7 +37,7 @@ export async function openSender(config: Config, log: Logger, apart = false): Pr
     const hint = 'Leave tls out of SMTP_URL, or set tls=require.'
     if (risk !== null) log.warn({ relay: relayName(relay), risk, hint }, 'relay.insecure')
   }
-  return { relays, stationery: await openStationery(config, apart), log }
+  return { relays, context: await openMessageContext(config, apart), log }
 }
 
 function fitRelays(relays: readonly Relay[], log: Logger): readonly Relay[] {

@@ -5,7 +5,7 @@ import { reasonOf } from '../../errors.ts'
 import { type Envelope, measure, type Reply, type SmtpConnection } from '../../mail/smtp/open-connection.ts'
 import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
-import { fail, failUnwritten, type Outcome, putBack, readReply, refuse } from '../outcome/outcome.ts'
+import { fail, failUnrenderable, type Outcome, readReply, requeue, skip } from '../outcome/outcome.ts'
 import type { Sender } from '../worker.ts'
 import { type ClaimedNotice, mayGoStill } from './claim-notices.ts'
 import type { HeldNotices } from './held-notices.ts'
@@ -62,13 +62,13 @@ type Message = { readonly envelope: Envelope; readonly octets: Buffer }
 /** A content that cannot be rendered fails at once: only a new template makes it another one. */
 async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Promise<Message | Outcome> {
   const [first] = notice.asked
-  if (first === undefined) return refuse({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
+  if (first === undefined) return skip({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
   try {
-    return await writeNotice(sender.stationery, notice, first, clock.now())
+    return await writeNotice(sender.context, notice, first, clock.now())
   } catch (error) {
     const reason = reasonOf(error)
     sender.log.error({ noticeId: notice.id, reason }, 'notice.unwritten')
-    return failUnwritten(reason)
+    return failUnrenderable(reason)
   }
 }
 
@@ -77,7 +77,7 @@ type Ended = { readonly reply: Promise<Reply> } | { readonly outcome: Outcome | 
 
 async function end(work: NoticeWork, connection: SmtpConnection, notice: ClaimedNotice): Promise<Ended> {
   const { signal, held } = work
-  if (signal.aborted) return { outcome: putBack('stopped', null) }
+  if (signal.aborted) return { outcome: requeue('stopped', null) }
   if (!held.holds(notice)) return { outcome: null }
   if (!held.isOld(notice)) return { reply: connection.finish() }
   return endIfAllowed(work, connection, notice)
@@ -100,5 +100,5 @@ async function endIfAllowed(
   } catch (error) {
     sender.log.error({ noticeId: notice.id, reason: reasonOf(error) }, 'notice.not_checked')
   }
-  return ended.reply === undefined ? { outcome: putBack('looked at again', null) } : { reply: ended.reply }
+  return ended.reply === undefined ? { outcome: requeue('looked at again', null) } : { reply: ended.reply }
 }

@@ -35,7 +35,7 @@ async function writeOutcomes(
     reply: outcome.reply,
     retry_at: outcome.retryAt?.toString() ?? null,
     ambiguous: outcome.ambiguous,
-    untried: outcome.untried,
+    untried: outcome.notAttempted,
     suppress: outcome.suppress,
   }))
   const at = now.toString()

@@ -6,7 +6,7 @@ import { writeLetter } from '../../mail/mime/compose-single.ts'
 import { messageIdOf, nameLetter, returnPathOf } from '../../mail/mime/message-id.ts'
 import type { Envelope } from '../../mail/smtp/open-connection.ts'
 import { signLink } from '../../subscribers/tokens.ts'
-import type { Stationery } from '../message.ts'
+import type { MessageContext } from '../message.ts'
 import type { Asked, ClaimedNotice } from './claim-notices.ts'
 
 /** A notice's links are void only with their subscriptions. */
@@ -17,7 +17,7 @@ const VERSION = 1
  * Message-ID and link. A name given in a form is not shown: whoever fills one in could write to strangers with it.
  */
 export async function writeNotice(
-  { templates, baseUrl, linkKeys, inboundDomain }: Stationery,
+  { templates, baseUrl, linkKeys, inboundDomain }: MessageContext,
   notice: ClaimedNotice,
   from: Asked,
   now: Temporal.Instant,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ReplyClass } from './reply-class.ts'
-import { fits, parseRules, type Rule, type Said } from './reply-rules.ts'
+import { type ClassifiableReply, fits, parseRules, type Rule } from './reply-rules.ts'
 
 const FILE = 'src/delivery/outcome/replies.txt'
 
@@ -14,12 +14,12 @@ const ADDRESSES = /[^\s<>()[\]:;,"']+@[^\s<>()[\]:;,"']+/g
  * Says what a reply means: the first rule that fits it decides, `unknown` where none does. One policy for replies in the
  * SMTP dialogue and for those a report quotes.
  */
-export function classifyReply(said: Said): ReplyClass {
+export function classifyReply(said: ClassifiableReply): ReplyClass {
   return findRule(said)?.name ?? 'unknown'
 }
 
 /** The rule that decides about a reply, null where none does. */
-export function findRule(said: Said): Rule | null {
+export function findRule(said: ClassifiableReply): Rule | null {
   const text = joinLines(said.text).replace(ADDRESSES, '…')
   return RULES.find((rule) => fits(rule, { ...said, text })) ?? null
 }

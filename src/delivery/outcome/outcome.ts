@@ -2,11 +2,11 @@ import type { Temporal } from '../../clock.ts'
 import type { Reply } from '../../mail/smtp/open-connection.ts'
 import type { SendStage } from '../../mail/smtp/reply.ts'
 import { parseEnhanced, replyCode } from '../../mail/smtp/reply-text.ts'
-import type { Refusal } from '../claim.ts'
+import type { SkipReason } from '../claim.ts'
 import { classifyReply } from './classify.ts'
-import { type Attempt, GIVE_UP_HOURS, nextTry } from './next-attempt.ts'
+import { type Attempt, GIVE_UP_HOURS, nextAttemptAt } from './next-attempt.ts'
 import { CLASSES, type ReplyClass } from './reply-class.ts'
-import type { Said } from './reply-rules.ts'
+import type { ClassifiableReply } from './reply-rules.ts'
 
 /** What becomes of a delivery: its next state, why, and whether the address is never to be mailed again. */
 export type Outcome = {
@@ -20,7 +20,7 @@ export type Outcome = {
   /** The mailbox itself refused for good. */
   readonly suppress: boolean
   /** The relay did not look at this message: no attempt at it. */
-  readonly untried: boolean
+  readonly notAttempted: boolean
   /**
    * What the relay said is about itself or about us, so that the next message may well hear it too: leave the connection,
    * and wait before the next one.
@@ -44,19 +44,19 @@ export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant)
       return { ...NOTHING, state: 'sent', reply: reply.text }
     case 'refused':
     case 'deferred':
-      return readRefusal(reply, attempt, now)
+      return readRejection(reply, attempt, now)
     case 'broken':
       return readBroken(reply, attempt, now)
   }
 }
 
 /** A delivery that ends without being tried, since its reader may not be mailed. */
-export function refuse(refusal: Refusal): Outcome {
+export function skip(refusal: SkipReason): Outcome {
   return { ...NOTHING, state: refusal.state, reason: refusal.reason }
 }
 
 /** A delivery whose message cannot be written for its reader. */
-export function failUnwritten(reason: string): Outcome {
+export function failUnrenderable(reason: string): Outcome {
   return fail(`the message cannot be written: ${reason}`)
 }
 
@@ -66,8 +66,8 @@ export function fail(reason: string): Outcome {
 }
 
 /** A delivery that goes back untouched. */
-export function putBack(reason: string, reply: string | null): Outcome {
-  return { ...NOTHING, state: 'queued', reason, reply, untried: true }
+export function requeue(reason: string, reply: string | null): Outcome {
+  return { ...NOTHING, state: 'queued', reason, reply, notAttempted: true }
 }
 
 /** Another try later, or the end of it. */
@@ -78,7 +78,7 @@ export function retryLater(
   reply: string | null,
   backoff = CLASSES.unknown.backoff,
 ): Outcome {
-  return deferUntil(nextTry(attempt, backoff, now), reason, reply)
+  return deferUntil(nextAttemptAt(attempt, backoff, now), reason, reply)
 }
 
 const NOTHING = {
@@ -94,7 +94,7 @@ const NOTHING = {
 type Refused = Extract<Reply, { kind: 'refused' | 'deferred' }>
 type Broken = Extract<Reply, { kind: 'broken' }>
 
-function readRefusal(reply: Refused, attempt: Attempt, now: Temporal.Instant): Outcome {
+function readRejection(reply: Refused, attempt: Attempt, now: Temporal.Instant): Outcome {
   const name = classifyReply(reply)
   const { words, backoff, suppresses } = CLASSES[name]
   if (name === 'relay') return waitForRelay(reply.text, attempt, now)
@@ -109,7 +109,7 @@ function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Out
   const { stage, text, ambiguous } = reply
   // Before MAIL nothing of this message was said yet.
   if (stage === 'connect' || stage === 'greeting' || stage === 'auth') return waitForRelay(text, attempt, now)
-  if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(leaving(text, stage)))
+  if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(closingReply(text, stage)))
   if (ambiguous && attempt.mayHaveArrived)
     return { ...NOTHING, state: 'sent', reason: NO_REPLY_AGAIN, reply: text, ambiguous, pausesRelay: true }
   const reason = `the connection broke at ${stage}`
@@ -118,7 +118,12 @@ function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Out
 }
 
 /** RFC 5321 §3.8: with 421 a relay leaves, and has taken nothing. */
-const leaving = (text: string, stage: SendStage): Said => ({ code: 421, enhanced: parseEnhanced(text), stage, text })
+const closingReply = (text: string, stage: SendStage): ClassifiableReply => ({
+  code: 421,
+  enhanced: parseEnhanced(text),
+  stage,
+  text,
+})
 
 /**
  * A relay that leaves or has trouble of its own is no attempt at a message, but a message does not wait for it for ever;
@@ -126,7 +131,7 @@ const leaving = (text: string, stage: SendStage): Said => ({ code: 421, enhanced
  */
 function waitForRelay(text: string, attempt: Attempt, now: Temporal.Instant, name: ReplyClass = 'relay'): Outcome {
   const { words, backoff } = CLASSES[name]
-  return { ...retryLater(attempt, now, words, text, backoff), untried: true, pausesRelay: true }
+  return { ...retryLater(attempt, now, words, text, backoff), notAttempted: true, pausesRelay: true }
 }
 
 function deferUntil(retryAt: Temporal.Instant | null, reason: string, reply: string | null): Outcome {

@@ -23,7 +23,7 @@ type ClassFacts = {
   /** The reason shown for a delivery. */
   readonly words: string
   /** Whose matter it is; only what is the reader's may ever count against them. */
-  readonly matter: 'reader' | 'message' | 'sender' | 'receiver' | 'relay'
+  readonly attributedTo: 'reader' | 'message' | 'sender' | 'receiver' | 'relay'
   /** Refused for good like this, the address is never mailed again. */
   readonly suppresses: boolean
   readonly backoff: Backoff
@@ -41,31 +41,51 @@ const HOURS: Backoff = { first: 120, growth: 2, longest: 360 }
 
 /** What follows from each class. */
 export const CLASSES: { readonly [name in ReplyClass]: ClassFacts } = {
-  gone: { words: 'the mailbox does not exist', matter: 'reader', suppresses: true, backoff: DOUBLING },
-  address: { words: 'the address is malformed', matter: 'reader', suppresses: true, backoff: DOUBLING },
-  full: { words: 'the mailbox is full', matter: 'reader', suppresses: false, backoff: HOURS },
-  inactive: { words: 'the mailbox is disabled', matter: 'reader', suppresses: false, backoff: HOURS },
+  gone: { words: 'the mailbox does not exist', attributedTo: 'reader', suppresses: true, backoff: DOUBLING },
+  address: { words: 'the address is malformed', attributedTo: 'reader', suppresses: true, backoff: DOUBLING },
+  full: { words: 'the mailbox is full', attributedTo: 'reader', suppresses: false, backoff: HOURS },
+  inactive: { words: 'the mailbox is disabled', attributedTo: 'reader', suppresses: false, backoff: HOURS },
   greylisted: {
     words: 'the receiver asked to come back soon (greylisting)',
-    matter: 'receiver',
+    attributedTo: 'receiver',
     suppresses: false,
     backoff: SOON,
   },
-  limited: { words: 'the receiver takes no more for now', matter: 'receiver', suppresses: false, backoff: SLOW },
-  content: { words: 'the content was refused', matter: 'message', suppresses: false, backoff: DOUBLING },
-  oversized: { words: 'the message is too large', matter: 'message', suppresses: false, backoff: DOUBLING },
+  limited: { words: 'the receiver takes no more for now', attributedTo: 'receiver', suppresses: false, backoff: SLOW },
+  content: { words: 'the content was refused', attributedTo: 'message', suppresses: false, backoff: DOUBLING },
+  oversized: { words: 'the message is too large', attributedTo: 'message', suppresses: false, backoff: DOUBLING },
   reputation: {
     words: 'the sender is blocked or not authenticated',
-    matter: 'sender',
+    attributedTo: 'sender',
     suppresses: false,
     backoff: SLOW,
   },
-  policy: { words: 'the receiver’s policy forbids it', matter: 'sender', suppresses: false, backoff: DOUBLING },
-  receiver: { words: 'the receiver has trouble of its own', matter: 'receiver', suppresses: false, backoff: DOUBLING },
-  barred: { words: 'the relay does not let this sender send', matter: 'relay', suppresses: false, backoff: DOUBLING },
-  muddled: { words: 'the relay lost track of the dialogue', matter: 'relay', suppresses: false, backoff: DOUBLING },
-  relay: { words: 'the relay has trouble of its own', matter: 'relay', suppresses: false, backoff: MOMENT },
-  unknown: { words: 'refused for a reason that is not known', matter: 'message', suppresses: false, backoff: DOUBLING },
+  policy: { words: 'the receiver’s policy forbids it', attributedTo: 'sender', suppresses: false, backoff: DOUBLING },
+  receiver: {
+    words: 'the receiver has trouble of its own',
+    attributedTo: 'receiver',
+    suppresses: false,
+    backoff: DOUBLING,
+  },
+  barred: {
+    words: 'the relay does not let this sender send',
+    attributedTo: 'relay',
+    suppresses: false,
+    backoff: DOUBLING,
+  },
+  muddled: {
+    words: 'the relay lost track of the dialogue',
+    attributedTo: 'relay',
+    suppresses: false,
+    backoff: DOUBLING,
+  },
+  relay: { words: 'the relay has trouble of its own', attributedTo: 'relay', suppresses: false, backoff: MOMENT },
+  unknown: {
+    words: 'refused for a reason that is not known',
+    attributedTo: 'message',
+    suppresses: false,
+    backoff: DOUBLING,
+  },
 }
 
 /** Whether the word is a class. */

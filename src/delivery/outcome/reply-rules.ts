@@ -3,7 +3,7 @@ import type { SendStage } from '../../mail/smtp/reply.ts'
 import { isReplyClass, type ReplyClass } from './reply-class.ts'
 
 /** A reply to classify; null for what is not known of it, as in a report that came by mail. */
-export type Said = {
+export type ClassifiableReply = {
   readonly code: number | null
   /** RFC 3463, `5.1.1`. */
   readonly enhanced: string | null
@@ -54,7 +54,7 @@ export function parseRules(text: string, file: string): readonly Rule[] {
 }
 
 /** Whether every condition of the rule holds. */
-export function fits(rule: Rule, { code, enhanced, stage, text }: Said): boolean {
+export function fits(rule: Rule, { code, enhanced, stage, text }: ClassifiableReply): boolean {
   // A report may tell the enhanced code alone; its class is that of the code (RFC 3463 §2).
   const digits = code === null ? (enhanced ?? '').slice(0, 1) : String(code)
   if (rule.code !== null && !digits.startsWith(rule.code)) return false

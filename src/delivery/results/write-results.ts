@@ -50,7 +50,7 @@ export async function writeResults(
     reply: outcome.reply,
     retry_at: outcome.retryAt?.toString() ?? null,
     ambiguous: outcome.ambiguous,
-    untried: outcome.untried,
+    untried: outcome.notAttempted,
   }))
   // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all batches there ever were.
   const batchIds = `{${[...new Set(rows.map((row) => row.batch_id))].join(',')}}`

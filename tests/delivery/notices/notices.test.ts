@@ -5,7 +5,7 @@ import { type ClaimedNotice, claimNotices } from '../../../src/delivery/notices/
 import { accountNotices } from '../../../src/delivery/notices/record-notices.ts'
 import { sendNotices } from '../../../src/delivery/notices/send-notices.ts'
 import { writeNotice } from '../../../src/delivery/notices/write-notice.ts'
-import { putBack } from '../../../src/delivery/outcome/outcome.ts'
+import { requeue } from '../../../src/delivery/outcome/outcome.ts'
 import type { Sender } from '../../../src/delivery/worker.ts'
 import { parse, textEngine } from '../../../src/digest/templates/liquid.ts'
 import { openSmtp } from '../../../src/mail/smtp/open-connection.ts'
@@ -31,7 +31,7 @@ async function sendAs(sender: Sender, claimed: ClaimedNotice | undefined, clock:
   if (relay === undefined || claimed === undefined || from === undefined) throw new Error('nothing was claimed')
   const connection = await openSmtp(relay)
   if ('kind' in connection) throw new Error(connection.text)
-  const { envelope, octets } = await writeNotice(sender.stationery, claimed, from, clock.now())
+  const { envelope, octets } = await writeNotice(sender.context, claimed, from, clock.now())
   await connection.send(envelope, octets)
   await connection.close()
 }
@@ -83,7 +83,7 @@ describe('a notice', () => {
     expect(mail.to).toEqual([{ name: '', address: 'neu0@leser.example' }])
     const token = /https:\/\/digest\.example\.org\/confirm\/([\w-]{43})/.exec(mail.text ?? '')?.[1] ?? ''
     expect(mail.html).toContain(`href="https://digest.example.org/confirm/${token}"`)
-    expect(readLink(sender.stationery.linkKeys, 'confirm', token)).toEqual({ id, version: 1 })
+    expect(readLink(sender.context.linkKeys, 'confirm', token)).toEqual({ id, version: 1 })
   })
 
   test('names all newsletters that still wait for confirmation, with the choice made for each, and no other', async () => {
@@ -216,9 +216,9 @@ describe('a notice', () => {
     await ask()
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
-    const { confirmation } = sender.stationery.templates
-    const broken = { ...sender.stationery.templates, confirmation: { ...confirmation, text: FAILING } }
-    await sendNotices(db, { ...sender, stationery: { ...sender.stationery, templates: broken } }, handClock(NOON))
+    const { confirmation } = sender.context.templates
+    const broken = { ...sender.context.templates, confirmation: { ...confirmation, text: FAILING } }
+    await sendNotices(db, { ...sender, context: { ...sender.context, templates: broken } }, handClock(NOON))
     expect(await notices()).toMatchObject([
       { state: 'failed', attempts: 1, ambiguous: false, reason: expect.stringContaining('cannot be written') },
     ])
@@ -261,7 +261,7 @@ describe('workers and notices', () => {
     const late = await claimNotices(db, 10, NOON)
     const other = await claimNotices(db, 10, NOON.add({ minutes: 1 }))
     expect(other).toHaveLength(1)
-    const results = late.map((one) => ({ notice: one, outcome: putBack('late', null) }))
+    const results = late.map((one) => ({ notice: one, outcome: requeue('late', null) }))
     expect(await accountNotices(db, results, NOON.add({ minutes: 1 }))).toEqual(new Set())
     expect(await notices()).toMatchObject([{ state: 'sending', ambiguous: true }])
   })
@@ -278,8 +278,8 @@ describe('workers and notices', () => {
     await ask()
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
-    const stationery = { ...sender.stationery, inboundDomain: 'in.example.net' }
-    await sendNotices(db, { ...sender, stationery }, handClock(NOON))
+    const stationery = { ...sender.context, inboundDomain: 'in.example.net' }
+    await sendNotices(db, { ...sender, context }, handClock(NOON))
     const name = (await messageIdOf(smtp, 0))?.slice(1).split('@')[0]
     expect(smtp.messages[0]?.from).toBe(`b-${name}@in.example.net`)
   })

@@ -90,7 +90,7 @@ describe('a reply', () => {
         if (!outcome.suppress) return
         expect(outcome.state).toBe('failed')
         expect(reply.kind).toBe('refused')
-        expect(CLASSES[reply.kind === 'refused' ? classifyReply(reply) : 'unknown'].matter).toBe('reader')
+        expect(CLASSES[reply.kind === 'refused' ? classifyReply(reply) : 'unknown'].attributedTo).toBe('reader')
       }),
     )
   })

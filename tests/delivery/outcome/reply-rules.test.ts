@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { classifyReply, findRule, RULES } from '../../../src/delivery/outcome/classify.ts'
 import { CLASSES, isReplyClass } from '../../../src/delivery/outcome/reply-class.ts'
-import { parseRules, type Said } from '../../../src/delivery/outcome/reply-rules.ts'
+import { type ClassifiableReply, parseRules } from '../../../src/delivery/outcome/reply-rules.ts'
 import { CourantError } from '../../../src/errors.ts'
 import { parseEnhanced, replyCode } from '../../../src/mail/smtp/reply-text.ts'
 
-const said = (text: string, stage: Said['stage'] = 'rcpt'): Said => ({
+const said = (text: string, stage: ClassifiableReply['stage'] = 'rcpt'): ClassifiableReply => ({
   code: replyCode(text),
   enhanced: parseEnhanced(text),
   stage,
@@ -95,7 +95,8 @@ describe('a reply', () => {
   })
 
   it('of content, of reputation, of policy and of any but the reader’s matters never counts against a reader', () => {
-    for (const facts of Object.values(CLASSES)) if (facts.matter !== 'reader') expect(facts.suppresses).toBe(false)
+    for (const facts of Object.values(CLASSES))
+      if (facts.attributedTo !== 'reader') expect(facts.suppresses).toBe(false)
   })
 })
 
