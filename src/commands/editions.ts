@@ -5,7 +5,7 @@ import type { Database } from '../db/client.ts'
 import { batch } from '../db/schema/batch.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
-import { DOUBT } from '../delivery/results/rejection-limit.ts'
+import { TOO_MANY_REJECTIONS } from '../delivery/results/rejection-limit.ts'
 import { countEdition } from '../editions/reports/counts.ts'
 import { type Reason, reasonsOf, sayWhy } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
@@ -122,7 +122,7 @@ async function show(db: Database, context: CommandContext, id: number): Promise<
 }
 
 const isInDoubt = ({ state, reason }: { state: string; reason: string | null }) =>
-  state === 'paused' && (reason ?? '').startsWith(DOUBT)
+  state === 'paused' && (reason ?? '').startsWith(TOO_MANY_REJECTIONS)
 
 /** What an operator is asked where too much was refused. */
 const askWhether = (id: number) =>

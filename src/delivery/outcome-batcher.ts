@@ -4,8 +4,8 @@ import { isTransient, waitMs } from '../db/transient.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { LEASE_SECONDS } from './lease.ts'
-import { accountResults } from './results/record-results.ts'
-import type { Result } from './results/write-results.ts'
+import { recordResults } from './results/record-results.ts'
+import type { DeliveryResult } from './results/write-results.ts'
 
 /** Takes outcomes and answers when they are committed: those of all connections share a commit. */
 export type OutcomeBatcher = {
@@ -14,11 +14,11 @@ export type OutcomeBatcher = {
    * as long as the process lives, so that nothing a relay has accepted is forgotten; fails only when the sending was stopped
    * and a lease's time has passed since. `onStuck` is told when it has failed several times.
    */
-  readonly commit: (result: Result, onStuck?: () => void) => Promise<void>
+  readonly commit: (result: DeliveryResult, onStuck?: () => void) => Promise<void>
 }
 
 type Entry = {
-  readonly result: Result
+  readonly result: DeliveryResult
   readonly onStuck: () => void
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -151,7 +151,7 @@ class Repeater {
 
 /** Commits outcomes of one edition. */
 async function commitGroup(db: Database, entries: readonly Entry[], clock: Clock): Promise<void> {
-  await accountResults(
+  await recordResults(
     db,
     entries.map((entry) => entry.result),
     clock.now(),

@@ -22,7 +22,7 @@ import { type CompiledVariant, compileVariant, type Message, type MessageContext
 import { failUnrenderable, type Outcome, requeue } from './outcome/outcome.ts'
 import { openOutcomeBatcher } from './outcome-batcher.ts'
 import { openDeliveryQueue } from './queue.ts'
-import { announceDoubt } from './results/announce-pause.ts'
+import { logPauses } from './results/announce-pause.ts'
 import { openThrottle } from './throttle.ts'
 
 /** What a worker sends with. */
@@ -71,7 +71,7 @@ export async function sendDue(
   const settled = await Promise.allSettled(lanes.map(runConnection))
   await supply.close()
   // Only a line of the log is lost: /readyz says it all the same.
-  await retryTransient(clock, () => announceDoubt(db, sender.log, [...written]), { signal }).catch(() => {})
+  await retryTransient(clock, () => logPauses(db, sender.log, [...written]), { signal }).catch(() => {})
   const ends = settled.map((lane) => {
     if (lane.status === 'rejected') throw lane.reason
     return lane.value

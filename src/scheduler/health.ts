@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { countDoubted } from '../delivery/notices/notice-rejections.ts'
-import { findInDoubt } from '../delivery/results/rejection-limit.ts'
+import { findPausedForRejections } from '../delivery/results/rejection-limit.ts'
 import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribers/form-limits.ts'
 import { readBeat } from './heartbeat.ts'
@@ -40,7 +40,7 @@ export async function readHealth(db: Database, now: Temporal.Instant, answerMs =
 async function look(db: Database, now: Temporal.Instant): Promise<Health> {
   const beatAt = await readBeat(db)
   const fault = await findWriteFault(db)
-  const inDoubt = await findInDoubt(db)
+  const inDoubt = await findPausedForRejections(db)
   const doubted = await countDoubted(db)
   const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
   const spent = await readSpentBudget(db, now)

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
 import { claimDue } from '../../src/delivery/claim.ts'
 import { leaseBatch } from '../../src/delivery/lease.ts'
-import { accountResults } from '../../src/delivery/results/record-results.ts'
+import { recordResults } from '../../src/delivery/results/record-results.ts'
 import { sendDue, sendEdition } from '../../src/delivery/worker.ts'
 import { countEdition } from '../../src/editions/reports/counts.ts'
 import { reasonsOf } from '../../src/editions/reports/reasons.ts'
@@ -206,14 +206,14 @@ describe('a batch taken over', () => {
       untried: false,
       pausesRelay: false,
     } as const
-    const refused = await accountResults(
+    const refused = await recordResults(
       db,
       claimed.map((one) => ({ claimed: one, outcome })),
       NOON,
     )
     expect(refused).toHaveLength(4)
     expect(await claimDue(db, dead, 4, NOON)).toEqual([])
-    expect(await accountResults(db, refused, NOON)).toHaveLength(4)
+    expect(await recordResults(db, refused, NOON)).toHaveLength(4)
     expect(await countEdition(db, edition)).toMatchObject({ queued: 6, sent: 1, sending: 3 })
   })
 
@@ -233,8 +233,8 @@ describe('a batch taken over', () => {
       pausesRelay: false,
     } as const
     const results = claimed.map((one) => ({ claimed: one, outcome }))
-    expect(await accountResults(db, results, NOON)).toEqual([])
-    expect(await accountResults(db, results, NOON)).toEqual([])
+    expect(await recordResults(db, results, NOON)).toEqual([])
+    expect(await recordResults(db, results, NOON)).toEqual([])
     expect(await countEdition(db, edition)).toMatchObject({ planned: 2, sent: 2, sending: 0 })
   })
 })

@@ -3,7 +3,7 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Outcome, retryLater } from '../outcome/outcome.ts'
 import type { Backoff } from '../outcome/reply-class.ts'
-import { DOUBT, MOST_REFUSED, WINDOW } from '../results/rejection-limit.ts'
+import { MOST_REJECTED, TOO_MANY_REJECTIONS, WINDOW } from '../results/rejection-limit.ts'
 import type { ClaimedNotice } from './claim-notices.ts'
 
 /** A notice that was refused for good, and the suppression it ended with. */
@@ -17,7 +17,7 @@ const MOMENT = { hours: 1 }
 const TRY_AGAIN: Backoff = { first: 60, growth: 2, longest: 12 * 60 }
 
 /** The notices in doubt since too many were refused; as literals, so that the index over the open notices serves. */
-const isDoubted = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${DOUBT})`
+const isDoubted = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${TOO_MANY_REJECTIONS})`
 /** Those of them that nobody is sending. */
 const isWaiting = sql`${isDoubted} and n.state = 'queued'`
 
@@ -33,13 +33,16 @@ export async function doubtRefusals<Result extends { readonly notice: ClaimedNot
 ): Promise<readonly Result[]> {
   const hard = results.filter(({ outcome }) => outcome.suppress)
   const earlier = await readRefused(tx, now)
-  if (earlier.length + hard.length <= MOST_REFUSED && (await countDoubted(tx)) === 0) return results
+  if (earlier.length + hard.length <= MOST_REJECTED && (await countDoubted(tx)) === 0) return results
   await takeBack(tx, earlier, now)
   return results.map((one) => {
     const { notice, outcome } = one
     if (!outcome.suppress) return one
     const attempt = { attempts: notice.attempts, giveUpFrom: notice.createdAt, jitter: Math.random() }
-    return { ...one, outcome: retryLater(attempt, now, `${DOUBT}: ${outcome.reason}`, outcome.reply, TRY_AGAIN) }
+    return {
+      ...one,
+      outcome: retryLater(attempt, now, `${TOO_MANY_REJECTIONS}: ${outcome.reason}`, outcome.reply, TRY_AGAIN),
+    }
   })
 }
 
@@ -60,7 +63,7 @@ export async function resumeNotices(db: Database, now: Temporal.Instant, accepts
   const resumed = accepts
     ? await db.execute(sql`
         with ended as (
-          update notice n set state = 'failed', reason = ${ACCEPTED} || substr(n.reason, ${DOUBT.length + 1}::integer)
+          update notice n set state = 'failed', reason = ${ACCEPTED} || substr(n.reason, ${TOO_MANY_REJECTIONS.length + 1}::integer)
           where ${isWaiting} returning n.id, n.subscriber_id, n.reason
         ), gone as (
           insert into suppression (email_hash, email, reason, evidence, created_at)
@@ -98,7 +101,7 @@ async function takeBack(tx: Database, refused: readonly Refused[], now: Temporal
   await tx.execute(sql`select from suppression where id = any(${suppressions}::bigint[]) order by id for update`)
   await tx.execute(sql`delete from suppression where id = any(${suppressions}::bigint[])`)
   await tx.execute(sql`
-    update notice set state = 'queued', reason = ${`${DOUBT}: `} || coalesce(reason, ''),
+    update notice set state = 'queued', reason = ${`${TOO_MANY_REJECTIONS}: `} || coalesce(reason, ''),
       due_at = ${now.add({ minutes: TRY_AGAIN.first }).toString()}
     where id = any(${notices}::bigint[]) and state = 'failed'`)
 }

@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { writeRefusals } from './rejections.ts'
+import { writeRejections } from './rejections.ts'
 import {
+  type DeliveryResult,
   isUnsent,
-  lockCohortsOf,
-  type Result,
-  refusedOf,
+  lockCohortsOfSubscriptions,
+  notHeld,
   subscriptionsOf,
-  writeEnds,
+  writeEnded,
   writeResults,
 } from './write-results.ts'
 
@@ -18,15 +18,15 @@ import {
  * and a mailbox that is gone is suppressed, unless too many are (`findDoubt`). Returns the results that were refused; of these what a relay has accepted is
  * recorded all the same where nobody has begun it again.
  */
-export async function accountResults(
+export async function recordResults(
   db: Database,
-  results: readonly Result[],
+  results: readonly DeliveryResult[],
   now: Temporal.Instant,
-): Promise<readonly Result[]> {
+): Promise<readonly DeliveryResult[]> {
   const ended = results.filter(({ outcome }) => isUnsent(outcome))
   const refused =
     ended.length === 0
-      ? refusedOf(results, await writeResults(db, results, now))
+      ? notHeld(results, await writeResults(db, results, now))
       : await writeWithEnds(db, results, ended, now)
   const accepted = refused.filter(({ outcome }) => outcome.state === 'sent')
   if (accepted.length > 0) await recordLate(db, accepted, now)
@@ -35,14 +35,14 @@ export async function accountResults(
 
 async function writeWithEnds(
   db: Database,
-  results: readonly Result[],
-  ended: readonly Result[],
+  results: readonly DeliveryResult[],
+  ended: readonly DeliveryResult[],
   now: Temporal.Instant,
-): Promise<readonly Result[]> {
-  if (ended.some(({ outcome }) => outcome.suppress)) return writeRefusals(db, results, now)
+): Promise<readonly DeliveryResult[]> {
+  if (ended.some(({ outcome }) => outcome.suppress)) return writeRejections(db, results, now)
   return db.transaction(async (tx) => {
-    await lockCohortsOf(tx, subscriptionsOf(ended))
-    return writeEnds(tx, results, ended, now)
+    await lockCohortsOfSubscriptions(tx, subscriptionsOf(ended))
+    return writeEnded(tx, results, ended, now)
   })
 }
 
@@ -50,7 +50,7 @@ async function writeWithEnds(
  * Records messages that were accepted under a lease that is lost by now: their deliveries wait to be sent once more, and need
  * not be. What the new holder has claimed, or what has ended otherwise, stays as it is.
  */
-async function recordLate(db: Database, accepted: readonly Result[], now: Temporal.Instant): Promise<void> {
+async function recordLate(db: Database, accepted: readonly DeliveryResult[], now: Temporal.Instant): Promise<void> {
   const editionId = accepted[0]?.claimed.lease.editionId ?? 0
   const rows = accepted.map(({ claimed, outcome }) => {
     return { batch_id: claimed.lease.batchId, seq: claimed.seq, reply: outcome.reply }

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import type { Result } from './write-results.ts'
+import type { DeliveryResult } from './write-results.ts'
 
 /** A suppression that a delivery of an edition ended with. `outcomes`: how many the edition had before it. */
-export type Refused = {
+export type SuppressedDelivery = {
   readonly id: number
   readonly seq: number
   readonly batchId: number
@@ -12,56 +12,60 @@ export type Refused = {
 }
 
 /** What an edition's relays have said so far; `accepts`: the operator says that it is true. */
-export type Heard = { readonly outcomes: number; readonly refused: readonly Refused[]; readonly accepts: boolean }
+export type RejectionCounts = {
+  readonly outcomes: number
+  readonly rejected: readonly SuppressedDelivery[]
+  readonly accepts: boolean
+}
 
 /** More is refused for good than readers' mailboxes explain: what was heard, and which suppressions belong to it. */
-export type Doubt = { readonly reason: string; readonly earlier: readonly Refused[] }
+export type ExceededLimit = { readonly reason: string; readonly earlier: readonly SuppressedDelivery[] }
 
 /** How the reason of an edition begins that is paused for its refusals. */
-export const DOUBT = 'the refusals are in doubt'
+export const TOO_MANY_REJECTIONS = 'the refusals are in doubt'
 /** Of the last outcomes of an edition, or of all notices, so many may be refusals for good. */
 export const WINDOW = 1_000
-export const MOST_REFUSED = Math.max(20, 0.02 * WINDOW)
+export const MOST_REJECTED = Math.max(20, 0.02 * WINDOW)
 /** Of one domain so many are needed, and more than half of its outcomes. */
-const DOMAIN_REFUSED = 20
+const DOMAIN_REJECTED = 20
 /** Refusals further back belong to no moment; where one domain was refused last, so many batches are counted. */
-const LOOKED_AT = 500
-const SHARES_COUNTED = 4
+const MOST_READ = 500
+const BATCHES_COUNTED = 4
 
 /** The newest suppressions of an edition's deliveries, and how many outcomes it has. A few milliseconds at a million readers. */
-export async function readHeard(db: Database, editionId: number): Promise<Heard> {
+export async function readRejectionCounts(db: Database, editionId: number): Promise<RejectionCounts> {
   const sums = await db.execute<{ outcomes: number; accepts: boolean }>(sql`
     select e.accepts_rejections as accepts,
       (select coalesce(sum(s.sent + s.failed), 0)::integer from batch s where s.edition_id = e.id) as outcomes
     from edition e where e.id = ${editionId}`)
-  const rows = await db.execute<Refused>(sql`
+  const rows = await db.execute<SuppressedDelivery>(sql`
     select id, seq, batch_id as "batchId", lower(split_part(email, '@', 2)) as domain, outcomes
-    from suppression where edition_id = ${editionId} order by id desc limit ${LOOKED_AT}`)
-  return { ...(sums.rows[0] ?? { outcomes: 0, accepts: false }), refused: rows.rows }
+    from suppression where edition_id = ${editionId} order by id desc limit ${MOST_READ}`)
+  return { ...(sums.rows[0] ?? { outcomes: 0, accepts: false }), rejected: rows.rows }
 }
 
 /** Whether these refusals, the newest of an edition, are one too many beside what was heard before; null where they are not. */
-export async function findDoubt(
+export async function findExceededLimit(
   db: Database,
   editionId: number,
-  heard: Heard,
-  results: readonly Result[],
-  hard: readonly Result[],
-): Promise<Doubt | null> {
+  heard: RejectionCounts,
+  results: readonly DeliveryResult[],
+  hard: readonly DeliveryResult[],
+): Promise<ExceededLimit | null> {
   if (hard.length === 0 || heard.accepts) return null
   const outcomes = heard.outcomes + results.filter(isOutcome).length
-  const recent = heard.refused.filter((one) => one.outcomes > outcomes - WINDOW)
+  const recent = heard.rejected.filter((one) => one.outcomes > outcomes - WINDOW)
   const refused = recent.length + hard.length
-  if (refused > MOST_REFUSED)
+  if (refused > MOST_REJECTED)
     return { reason: say(`${refused} of the last ${Math.min(outcomes, WINDOW)} messages`, hard), earlier: recent }
   for (const domain of new Set(hard.map(domainOf))) {
-    const earlier = heard.refused.filter((one) => one.domain === domain)
+    const earlier = heard.rejected.filter((one) => one.domain === domain)
     const its = hard.filter((one) => domainOf(one) === domain)
-    if (earlier.length + its.length < DOMAIN_REFUSED) continue
+    if (earlier.length + its.length < DOMAIN_REJECTED) continue
     const batchIds = [
       ...new Set([...its.map(({ claimed }) => claimed.lease.batchId), ...earlier.map((e) => e.batchId)]),
     ]
-    const counted = await countDomain(db, editionId, domain, batchIds.slice(0, SHARES_COUNTED))
+    const counted = await countDomain(db, editionId, domain, batchIds.slice(0, BATCHES_COUNTED))
     const all = counted.outcomes + results.filter((one) => isOutcome(one) && domainOf(one) === domain).length
     const of = counted.refused + its.length
     if (of * 2 > all) return { reason: say(`${of} of ${all} messages to ${domain}`, its), earlier }
@@ -87,19 +91,19 @@ async function countDomain(
 }
 
 /** The editions that wait for somebody to look at their refusals, the oldest first. */
-export async function findInDoubt(db: Database): Promise<readonly number[]> {
+export async function findPausedForRejections(db: Database): Promise<readonly number[]> {
   const found = await db.execute<{ id: number }>(sql`
     select id from edition
-    where state in ('planning', 'sending', 'paused', 'held') and state = 'paused' and starts_with(reason, ${DOUBT})
+    where state in ('planning', 'sending', 'paused', 'held') and state = 'paused' and starts_with(reason, ${TOO_MANY_REJECTIONS})
     order by id limit 20`)
   return found.rows.map(({ id }) => id)
 }
 
-const isOutcome = ({ outcome }: Result) => outcome.state === 'sent' || outcome.state === 'failed'
+const isOutcome = ({ outcome }: DeliveryResult) => outcome.state === 'sent' || outcome.state === 'failed'
 
-const domainOf = ({ claimed }: Result) => claimed.reader.email.split('@').at(-1)?.toLowerCase() ?? ''
+const domainOf = ({ claimed }: DeliveryResult) => claimed.reader.email.split('@').at(-1)?.toLowerCase() ?? ''
 
-function say(what: string, hard: readonly Result[]): string {
+function say(what: string, hard: readonly DeliveryResult[]): string {
   const { reason, reply } = hard[0]?.outcome ?? { reason: null, reply: null }
-  return `${DOUBT}: ${what} were refused for good, so nobody is suppressed for it; the relay said last that ${reason} (${reply})`
+  return `${TOO_MANY_REJECTIONS}: ${what} were refused for good, so nobody is suppressed for it; the relay said last that ${reason} (${reply})`
 }

@@ -1,47 +1,61 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { DOUBT, type Doubt, findDoubt, type Heard, type Refused, readHeard } from './rejection-limit.ts'
-import { doubt, pauseInDoubt, takeBack } from './revert-suppressions.ts'
-import { isUnsent, lockCohortsOf, type Result, refusedOf, subscriptionsOf, writeEnds } from './write-results.ts'
+import {
+  type ExceededLimit,
+  findExceededLimit,
+  type RejectionCounts,
+  readRejectionCounts,
+  type SuppressedDelivery,
+  TOO_MANY_REJECTIONS,
+} from './rejection-limit.ts'
+import { pauseForRejections, postpone, revertSuppressions } from './revert-suppressions.ts'
+import {
+  type DeliveryResult,
+  isUnsent,
+  lockCohortsOfSubscriptions,
+  notHeld,
+  subscriptionsOf,
+  writeEnded,
+} from './write-results.ts'
 
 /** Another worker has recorded refusals between reading and locking: read again. */
-class Overtaken extends Error {}
+class ChangedMeanwhile extends Error {}
 
 /**
  * Writes outcomes of one edition with refusals for good among them. Within the bounds their addresses are suppressed; the one
  * that is one too many takes the others of its suspicion back and pauses the edition, and those that come after it wait with
  * it. Counted in the database while edition and batches are locked, so that it holds across workers and crashes.
  */
-export async function writeRefusals(
+export async function writeRejections(
   db: Database,
-  results: readonly Result[],
+  results: readonly DeliveryResult[],
   now: Temporal.Instant,
-): Promise<readonly Result[]> {
+): Promise<readonly DeliveryResult[]> {
   for (;;) {
     try {
       return await db.transaction((tx) => writeInTurn(tx, results, now))
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw error
+      if (!(error instanceof ChangedMeanwhile)) throw error
     }
   }
 }
 
 async function writeInTurn(
   tx: Database,
-  results: readonly Result[],
+  results: readonly DeliveryResult[],
   now: Temporal.Instant,
-): Promise<readonly Result[]> {
+): Promise<readonly DeliveryResult[]> {
   const editionId = results[0]?.claimed.lease.editionId ?? 0
-  const expected = await readHeard(tx, editionId)
-  const foreseen = await findDoubt(tx, editionId, expected, results, results.filter(isHard))
+  const expected = await readRejectionCounts(tx, editionId)
+  const foreseen = await findExceededLimit(tx, editionId, expected, results, results.filter(isPermanentRejection))
   const earlier = foreseen?.earlier ?? []
   await lockSuppressions(
     tx,
     earlier.map(({ id }) => id),
   )
   const readers = subscriptionsOf(results.filter(({ outcome }) => isUnsent(outcome)))
-  await lockCohortsOf(tx, [...readers, ...(await readSubscriptions(tx, editionId, earlier))])
+  await lockCohortsOfSubscriptions(tx, [...readers, ...(await readSubscriptions(tx, editionId, earlier))])
   const open = await lockBatches(
     tx,
     results,
@@ -49,44 +63,46 @@ async function writeInTurn(
   )
   const isInDoubt = await lockEdition(tx, editionId)
   const mine = results.filter((result) => open.has(result.claimed.seq))
-  const hard = mine.filter(isHard)
+  const hard = mine.filter(isPermanentRejection)
   // A delivery that is not `sending` any more was written before, by a commit whose answer was lost.
-  const found = isInDoubt ? null : await findDoubt(tx, editionId, await readHeard(tx, editionId), mine, hard)
-  if (!coversAll(foreseen, found)) throw new Overtaken()
+  const found = isInDoubt
+    ? null
+    : await findExceededLimit(tx, editionId, await readRejectionCounts(tx, editionId), mine, hard)
+  if (!coversAll(foreseen, found)) throw new ChangedMeanwhile()
   if (found === null && !isInDoubt) {
-    await writeEnds(
+    await writeEnded(
       tx,
       mine,
       mine.filter(({ outcome }) => isUnsent(outcome)),
       now,
     )
-    await suppressGone(tx, hard, expected, now)
+    await suppressRejected(tx, hard, expected, now)
   } else {
-    const doubted = mine.map((one) => (isHard(one) ? { ...one, outcome: doubt(one.outcome) } : one))
-    await writeEnds(
+    const doubted = mine.map((one) => (isPermanentRejection(one) ? { ...one, outcome: postpone(one.outcome) } : one))
+    await writeEnded(
       tx,
       doubted,
       doubted.filter(({ outcome }) => isUnsent(outcome)),
       now,
     )
     if (found !== null) {
-      await takeBack(tx, editionId, found.earlier, now)
-      await pauseInDoubt(tx, editionId, found)
+      await revertSuppressions(tx, editionId, found.earlier, now)
+      await pauseForRejections(tx, editionId, found)
     }
   }
-  return refusedOf(results, open.held)
+  return notHeld(results, open.held)
 }
 
-const isHard = ({ outcome }: Result) => outcome.suppress
+const isPermanentRejection = ({ outcome }: DeliveryResult) => outcome.suppress
 
 /** Whether all that is to be taken back was locked in its turn. */
-function coversAll(foreseen: Doubt | null, found: Doubt | null): boolean {
+function coversAll(foreseen: ExceededLimit | null, found: ExceededLimit | null): boolean {
   const locked = new Set((foreseen?.earlier ?? []).map(({ id }) => id))
   return found === null || found.earlier.every(({ id }) => locked.has(id))
 }
 
 /** Whose deliveries were refused. */
-async function readSubscriptions(tx: Database, editionId: number, refused: readonly Refused[]) {
+async function readSubscriptions(tx: Database, editionId: number, refused: readonly SuppressedDelivery[]) {
   if (refused.length === 0) return []
   const rows = await tx.execute<{ id: number }>(sql`
     select subscription_id as id from delivery
@@ -101,7 +117,7 @@ async function lockSuppressions(tx: Database, ids: readonly number[]): Promise<v
 }
 
 /** What is still this worker's: its batches of these results, and the deliveries of theirs that are still `sending`. */
-class Open {
+class StillOpen {
   readonly held: ReadonlySet<number>
   readonly #seqs: ReadonlySet<number>
 
@@ -116,7 +132,11 @@ class Open {
 }
 
 /** Locks the batches of the results and those of `others`, all in id order. */
-async function lockBatches(tx: Database, results: readonly Result[], others: readonly number[]): Promise<Open> {
+async function lockBatches(
+  tx: Database,
+  results: readonly DeliveryResult[],
+  others: readonly number[],
+): Promise<StillOpen> {
   const ids = [...new Set([...results.map(({ claimed }) => claimed.lease.batchId), ...others])]
   const batches = await tx.execute<{ id: number; token: number }>(sql`
     select id, token from batch where id = any(${listOf(ids)}::bigint[]) order by id for update`)
@@ -127,7 +147,7 @@ async function lockBatches(tx: Database, results: readonly Result[], others: rea
     where edition_id = ${results[0]?.claimed.lease.editionId ?? 0} and state = 'sending'
       and seq = any(${listOf(mine.map(({ claimed }) => claimed.seq))}::integer[])`)
   const held = new Set(mine.map(({ claimed }) => claimed.lease.batchId))
-  return new Open(held, new Set(seqs.rows.map(({ seq }) => seq)))
+  return new StillOpen(held, new Set(seqs.rows.map(({ seq }) => seq)))
 }
 
 /**
@@ -136,15 +156,15 @@ async function lockBatches(tx: Database, results: readonly Result[], others: rea
  */
 async function lockEdition(tx: Database, editionId: number): Promise<boolean> {
   const rows = await tx.execute<{ in_doubt: boolean }>(sql`
-    select state = 'paused' and starts_with(coalesce(reason, ''), ${DOUBT}) as in_doubt
+    select state = 'paused' and starts_with(coalesce(reason, ''), ${TOO_MANY_REJECTIONS}) as in_doubt
     from edition where id = ${editionId} for no key update`)
   return rows.rows[0]?.in_doubt ?? false
 }
 
-async function suppressGone(
+async function suppressRejected(
   tx: Database,
-  gone: readonly Result[],
-  { outcomes }: Heard,
+  gone: readonly DeliveryResult[],
+  { outcomes }: RejectionCounts,
   now: Temporal.Instant,
 ): Promise<void> {
   if (gone.length === 0) return

@@ -2,12 +2,12 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Outcome } from '../outcome/outcome.ts'
-import type { Doubt, Refused } from './rejection-limit.ts'
+import type { ExceededLimit, SuppressedDelivery } from './rejection-limit.ts'
 
 const WAITS = 'refused for good with too many others'
 
 /** What becomes of a refusal that is in doubt: its delivery is tried again when the edition is resumed. */
-export function doubt(outcome: Outcome): Outcome {
+export function postpone(outcome: Outcome): Outcome {
   return { ...outcome, state: 'queued', reason: WAITS, suppress: false }
 }
 
@@ -16,10 +16,10 @@ export function doubt(outcome: Outcome): Outcome {
  * meanwhile. Where a reader's watermark has changed since, the delivery stays failed: its articles come with the next edition.
  * The caller holds the suppressions, the cohorts and the batches.
  */
-export async function takeBack(
+export async function revertSuppressions(
   tx: Database,
   editionId: number,
-  refused: readonly Refused[],
+  refused: readonly SuppressedDelivery[],
   now: Temporal.Instant,
 ): Promise<void> {
   if (refused.length === 0) return
@@ -47,7 +47,7 @@ export async function takeBack(
 }
 
 /** Pauses an edition, whatever else it waits for, until somebody has looked at the refusals. */
-export async function pauseInDoubt(tx: Database, editionId: number, { reason }: Doubt): Promise<void> {
+export async function pauseForRejections(tx: Database, editionId: number, { reason }: ExceededLimit): Promise<void> {
   await tx.execute(sql`
     update edition set state = 'paused', reason = ${reason}
     where id = ${editionId} and state in ('planning', 'sending', 'paused', 'held')`)

@@ -5,28 +5,28 @@ import type { Claimed } from '../claim.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 
 /** A claimed delivery and what became of it. */
-export type Result = { readonly claimed: Claimed; readonly outcome: Outcome }
+export type DeliveryResult = { readonly claimed: Claimed; readonly outcome: Outcome }
 
 /** Writes outcomes of which some end unsent; their cohorts must be locked. */
-export async function writeEnds(
+export async function writeEnded(
   tx: Database,
-  results: readonly Result[],
-  ended: readonly Result[],
+  results: readonly DeliveryResult[],
+  ended: readonly DeliveryResult[],
   now: Temporal.Instant,
-): Promise<readonly Result[]> {
+): Promise<readonly DeliveryResult[]> {
   const held = await writeResults(tx, results, now)
-  await giveBack(
+  await giveWatermarksBack(
     tx,
     ended.filter(({ claimed }) => held.has(claimed.lease.batchId)),
   )
-  return refusedOf(results, held)
+  return notHeld(results, held)
 }
 
 /** Whether it ends without the reader having got it. */
 export const isUnsent = (outcome: Outcome) => ['failed', 'suppressed', 'skipped'].includes(outcome.state)
 
 /** The results whose batches are not held. */
-export function refusedOf(results: readonly Result[], held: ReadonlySet<number>): readonly Result[] {
+export function notHeld(results: readonly DeliveryResult[], held: ReadonlySet<number>): readonly DeliveryResult[] {
   return results.filter(({ claimed }) => !held.has(claimed.lease.batchId))
 }
 
@@ -36,7 +36,7 @@ export function refusedOf(results: readonly Result[], held: ReadonlySet<number>)
  */
 export async function writeResults(
   db: Database,
-  results: readonly Result[],
+  results: readonly DeliveryResult[],
   now: Temporal.Instant,
 ): Promise<ReadonlySet<number>> {
   const first = results[0]
@@ -91,7 +91,7 @@ export async function writeResults(
 }
 
 /** Whoever changes a subscription holds its cohort, so that planning sees the change or waits for it. */
-export async function lockCohortsOf(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
+export async function lockCohortsOfSubscriptions(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
   await tx.execute(sql`
     select id from cohort
     where id in (select cohort_id from subscription where id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]))
@@ -99,7 +99,7 @@ export async function lockCohortsOf(tx: Database, subscriptionIds: readonly numb
 }
 
 /** The watermark the delivery started from becomes the reader's own again; the lower one wins. */
-async function giveBack(tx: Database, results: readonly Result[]): Promise<void> {
+async function giveWatermarksBack(tx: Database, results: readonly DeliveryResult[]): Promise<void> {
   const first = results[0]
   if (first === undefined) return
   await tx.execute(sql`
@@ -110,4 +110,4 @@ async function giveBack(tx: Database, results: readonly Result[]): Promise<void>
 }
 
 /** Whose deliveries these are. */
-export const subscriptionsOf = (results: readonly Result[]) => results.map((one) => one.claimed.subscriptionId)
+export const subscriptionsOf = (results: readonly DeliveryResult[]) => results.map((one) => one.claimed.subscriptionId)

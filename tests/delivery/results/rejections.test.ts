@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { type Claimed, claimDue } from '../../../src/delivery/claim.ts'
 import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { readReply } from '../../../src/delivery/outcome/outcome.ts'
-import { accountResults } from '../../../src/delivery/results/record-results.ts'
-import type { Result } from '../../../src/delivery/results/write-results.ts'
+import { recordResults } from '../../../src/delivery/results/record-results.ts'
+import type { DeliveryResult } from '../../../src/delivery/results/write-results.ts'
 import { sendDue, sendEdition } from '../../../src/delivery/worker.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
@@ -172,7 +172,7 @@ describe('at the bound', () => {
 
 describe('refusals that are committed', () => {
   const refusals = (claimed: readonly Claimed[]) =>
-    claimed.map((one): Result => {
+    claimed.map((one): DeliveryResult => {
       const reply = readRefusal({ kind: 'reply', code: 550, text: GONE }, 'rcpt')
       return { claimed: one, outcome: readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON) }
     })
@@ -184,8 +184,8 @@ describe('refusals that are committed', () => {
   test('twice, since the answer to the first commit was lost, count once', async () => {
     const { edition } = await planned(30)
     const results = refusals((await claimAll(edition)).slice(0, 15))
-    await accountResults(db, results, NOON)
-    await accountResults(db, results, NOON)
+    await recordResults(db, results, NOON)
+    await recordResults(db, results, NOON)
     expect(await editionNow()).toEqual({ state: 'sending', reason: null })
     expect(await suppressions()).toBe(15)
     expect(await countEdition(db, edition)).toMatchObject({ failed: 15, sending: 15 })
@@ -194,9 +194,9 @@ describe('refusals that are committed', () => {
   test('again after they were taken back change nothing', async () => {
     const { edition } = await planned(30)
     const results = refusals(await claimAll(edition))
-    await accountResults(db, results.slice(0, 10), NOON)
-    await accountResults(db, results.slice(10), NOON)
-    await accountResults(db, results.slice(0, 10), NOON)
+    await recordResults(db, results.slice(0, 10), NOON)
+    await recordResults(db, results.slice(10), NOON)
+    await recordResults(db, results.slice(0, 10), NOON)
     expect(await suppressions()).toBe(0)
     expect(await apart()).toBe(0)
     expect(await countEdition(db, edition)).toMatchObject({ queued: 30, failed: 0 })
@@ -206,7 +206,7 @@ describe('refusals that are committed', () => {
     const { edition } = await planned(30)
     const results = refusals(await claimAll(edition))
     await db.execute(sql`update batch set token = token + 1`)
-    expect(await accountResults(db, results, NOON)).toHaveLength(30)
+    expect(await recordResults(db, results, NOON)).toHaveLength(30)
     expect(await editionNow()).toEqual({ state: 'sending', reason: null })
     expect(await suppressions()).toBe(0)
   })
@@ -214,9 +214,9 @@ describe('refusals that are committed', () => {
   test('give no article to a reader twice whose watermark has moved since: the next edition brings it', async () => {
     const { world, edition } = await planned(30)
     const results = refusals(await claimAll(edition))
-    await accountResults(db, results.slice(0, 10), NOON)
+    await recordResults(db, results.slice(0, 10), NOON)
     await db.execute(sql`update subscription set seen_entry_id = 1 where seen_entry_id is not null`)
-    await accountResults(db, results.slice(10), NOON)
+    await recordResults(db, results.slice(10), NOON)
     expect(await suppressions()).toBe(0)
     expect(await countEdition(db, edition)).toMatchObject({ queued: 20, failed: 10 })
     await db.execute(sql`update batch set lease_until = null, owner = null`)
