@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { countDoubted } from '../delivery/notices/notice-rejections.ts'
+import { countPostponed } from '../delivery/notices/notice-rejections.ts'
 import { findPausedForRejections } from '../delivery/results/rejection-limit.ts'
 import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribers/form-limits.ts'
@@ -41,7 +41,7 @@ async function look(db: Database, now: Temporal.Instant): Promise<Health> {
   const beatAt = await readBeat(db)
   const fault = await findWriteFault(db)
   const inDoubt = await findPausedForRejections(db)
-  const doubted = await countDoubted(db)
+  const doubted = await countPostponed(db)
   const reasons = [...(fault === null ? judge(beatAt, now).reasons : [fault]), ...inDoubt.map(sayInDoubt)]
   const spent = await readSpentBudget(db, now)
   // Strangers cause these two with what they type into a form: they are not to take a server out of service.

@@ -7,7 +7,7 @@ import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
 import { fail, failUnrenderable, type Outcome, readReply, requeue, skip } from '../outcome/outcome.ts'
 import type { Sender } from '../worker.ts'
-import { type ClaimedNotice, mayGoStill } from './claim-notices.ts'
+import { type ClaimedNotice, mayStillSend } from './claim-notices.ts'
 import type { HeldNotices } from './held-notices.ts'
 import { writeNotice } from './write-notice.ts'
 
@@ -51,7 +51,7 @@ export async function attemptNotice(
   if (refusal !== null) return hear(refusal)
   connection.write([message.octets])
   if (notice.ambiguous) await connection.arrive()
-  const ended = await end(work, connection, notice)
+  const ended = await endMessage(work, connection, notice)
   if ('reply' in ended) return hear(await ended.reply)
   await connection.abandon()
   return ended.outcome
@@ -62,7 +62,7 @@ type Message = { readonly envelope: Envelope; readonly octets: Buffer }
 /** A content that cannot be rendered fails at once: only a new template makes it another one. */
 async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Promise<Message | Outcome> {
   const [first] = notice.asked
-  if (first === undefined) return skip({ may: false, state: 'skipped', reason: notice.refusal ?? 'erased' })
+  if (first === undefined) return skip({ may: false, state: 'skipped', reason: notice.skip ?? 'erased' })
   try {
     return await writeNotice(sender.context, notice, first, clock.now())
   } catch (error) {
@@ -75,7 +75,7 @@ async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Prom
 /** The reply to the end of the content, which has gone out, or what becomes of the notice without it. */
 type Ended = { readonly reply: Promise<Reply> } | { readonly outcome: Outcome | null }
 
-async function end(work: NoticeWork, connection: SmtpConnection, notice: ClaimedNotice): Promise<Ended> {
+async function endMessage(work: NoticeWork, connection: SmtpConnection, notice: ClaimedNotice): Promise<Ended> {
   const { signal, held } = work
   if (signal.aborted) return { outcome: requeue('stopped', null) }
   if (!held.holds(notice)) return { outcome: null }
@@ -92,7 +92,7 @@ async function endIfAllowed(
   const ended: { reply?: Promise<Reply> } = {}
   const lookAndEnd = () =>
     db.transaction(async (tx) => {
-      if (ended.reply !== undefined || !(await mayGoStill(tx, notice))) return
+      if (ended.reply !== undefined || !(await mayStillSend(tx, notice))) return
       if (held.holds(notice) && !signal.aborted) ended.reply = connection.finish()
     })
   try {

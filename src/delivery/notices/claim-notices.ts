@@ -21,14 +21,14 @@ export type ClaimedNotice = {
   readonly createdAt: Temporal.Instant
   readonly reader: { readonly email: string; readonly locale: Locale; readonly format: 'html' | 'plain' }
   /** The newsletters it may ask for, in the order they were asked for; none: `refusal` says why. */
-  readonly asked: readonly Asked[]
-  readonly refusal: string | null
+  readonly asked: readonly RequestedNewsletter[]
+  readonly skip: string | null
   /** A worker that is gone had it under way, so that it may have been sent. */
   readonly takenOver: boolean
 }
 
 /** A newsletter a notice names, and the choice made for it. */
-export type Asked = AskedFor &
+export type RequestedNewsletter = AskedFor &
   Pick<
     typeof newsletter.$inferSelect,
     'fromAddress' | 'fromName' | 'replyTo' | 'accent' | 'headlineColour' | 'headlineFont'
@@ -54,8 +54,8 @@ type Row = {
   reply_to: string | null
   accent: string
   headline_colour: string | null
-  headline_font: Asked['headlineFont']
-  frequency: Asked['frequency']
+  headline_font: RequestedNewsletter['headlineFont']
+  frequency: RequestedNewsletter['frequency']
   weekday: number | null
   hour: number | null
   zone: string
@@ -133,7 +133,7 @@ export async function giveBackLost(db: Database, token: number): Promise<void> {
  * Whether a claimed notice may still go as it was written: all it asks for waits for an answer as before. These subscriptions
  * are locked until the transaction ends, so that nobody unsubscribes meanwhile.
  */
-export async function mayGoStill(tx: Database, { id, token, asked }: ClaimedNotice): Promise<boolean> {
+export async function mayStillSend(tx: Database, { id, token, asked }: ClaimedNotice): Promise<boolean> {
   const hash = sql`p.email_hash`
   const refusal = whyNotMail('confirmation', sql`s.state`, isSuppressed(hash), isRetried(hash, sql`c.created_at`))
   const rows = await tx.execute(sql`
@@ -176,13 +176,13 @@ function readNotice(rows: readonly Row[]): ClaimedNotice[] {
       createdAt: Temporal.Instant.from(row.created_at),
       reader: { email: row.email, locale: row.locale, format: row.format },
       asked: rows.filter((one) => one.refusal === null).map(readAsked),
-      refusal: rows.every((one) => one.refusal !== null) ? row.refusal : null,
+      skip: rows.every((one) => one.refusal !== null) ? row.refusal : null,
       takenOver: row.taken_over,
     },
   ]
 }
 
-function readAsked(row: Row): Asked {
+function readAsked(row: Row): RequestedNewsletter {
   return {
     name: row.name,
     imprint: row.imprint ?? '',

@@ -9,7 +9,7 @@ import type { IdleTracker } from '../idle.ts'
 import type { Throttle } from '../throttle.ts'
 import { attemptNotice, type NoticeWork } from './attempt.ts'
 import { type ClaimedNotice, countDue } from './claim-notices.ts'
-import { recordNotice } from './record-reply.ts'
+import { recordNoticeUntilWritten } from './record-reply.ts'
 
 /** A relay as the connections of one sending share it. */
 export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly brake: CircuitBreaker }
@@ -88,7 +88,7 @@ export class NoticeConnection {
   async #serve({ connection, shared }: Open, notice: ClaimedNotice): Promise<void> {
     const outcome = await attemptNotice(this.#sending, connection, shared.brake, notice)
     if (outcome?.state === 'sent') this.accepted += 1
-    if (outcome !== null) await recordNotice(this.#sending, { notice, outcome })
+    if (outcome !== null) await recordNoticeUntilWritten(this.#sending, { notice, outcome })
     // Not before it is recorded: no other connection of this sending is to repeat it.
     this.#sending.held.drop(notice)
     // A relay with trouble of its own may have none on another connection.

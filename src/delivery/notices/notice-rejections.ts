@@ -7,34 +7,34 @@ import { MOST_REJECTED, TOO_MANY_REJECTIONS, WINDOW } from '../results/rejection
 import type { ClaimedNotice } from './claim-notices.ts'
 
 /** A notice that was refused for good, and the suppression it ended with. */
-type Refused = { readonly id: number; readonly suppressionId: number }
+type SuppressedNotice = { readonly id: number; readonly suppressionId: number }
 
 /** How the reason of one begins whose rejection the operator accepted: it counts no more. */
 const ACCEPTED = 'the rejection was accepted'
 /** Refusals further back belong to no moment: over the months more than twenty people mistype their address. */
-const MOMENT = { hours: 1 }
+const COUNTED_FOR = { hours: 1 }
 /** A relay that is well again is found out by what it refused. */
 const TRY_AGAIN: Backoff = { first: 60, growth: 2, longest: 12 * 60 }
 
 /** The notices in doubt since too many were refused; as literals, so that the index over the open notices serves. */
-const isDoubted = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${TOO_MANY_REJECTIONS})`
+const isPostponed = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${TOO_MANY_REJECTIONS})`
 /** Those of them that nobody is sending. */
-const isWaiting = sql`${isDoubted} and n.state = 'queued'`
+const isWaiting = sql`${isPostponed} and n.state = 'queued'`
 
 /**
  * No more than 20 notices an hour are believed to be refused for good: one more, and these wait with it instead and are tried
  * again until 48 hours after they were asked for; nobody is suppressed while any of them waits, unless the operator decides
  * (`resumeNotices`). Two workers may each let one more pass, which the next takes back with all others.
  */
-export async function doubtRefusals<Result extends { readonly notice: ClaimedNotice; readonly outcome: Outcome }>(
+export async function limitRejections<Result extends { readonly notice: ClaimedNotice; readonly outcome: Outcome }>(
   tx: Database,
   results: readonly Result[],
   now: Temporal.Instant,
 ): Promise<readonly Result[]> {
   const hard = results.filter(({ outcome }) => outcome.suppress)
-  const earlier = await readRefused(tx, now)
-  if (earlier.length + hard.length <= MOST_REJECTED && (await countDoubted(tx)) === 0) return results
-  await takeBack(tx, earlier, now)
+  const earlier = await readRejected(tx, now)
+  if (earlier.length + hard.length <= MOST_REJECTED && (await countPostponed(tx)) === 0) return results
+  await revertNoticeSuppressions(tx, earlier, now)
   return results.map((one) => {
     const { notice, outcome } = one
     if (!outcome.suppress) return one
@@ -47,9 +47,9 @@ export async function doubtRefusals<Result extends { readonly notice: ClaimedNot
 }
 
 /** How many notices are in doubt: they wait, or are being sent again. */
-export async function countDoubted(db: Database): Promise<number> {
+export async function countPostponed(db: Database): Promise<number> {
   const rows = await db.execute<{ count: number }>(
-    sql`select count(*)::integer as count from notice n where ${isDoubted}`,
+    sql`select count(*)::integer as count from notice n where ${isPostponed}`,
   )
   return rows.rows[0]?.count ?? 0
 }
@@ -79,8 +79,8 @@ export async function resumeNotices(db: Database, now: Temporal.Instant, accepts
 }
 
 /** Which of the last notices were refused for good in the last hour, and are suppressed for it. */
-async function readRefused(tx: Database, now: Temporal.Instant): Promise<readonly Refused[]> {
-  const rows = await tx.execute<Refused>(sql`
+async function readRejected(tx: Database, now: Temporal.Instant): Promise<readonly SuppressedNotice[]> {
+  const rows = await tx.execute<SuppressedNotice>(sql`
     select n.id, x.id as "suppressionId"
     from (
       select id, subscriber_id, state, reason, created_at from notice
@@ -88,13 +88,17 @@ async function readRefused(tx: Database, now: Temporal.Instant): Promise<readonl
     ) n
     join subscriber p on p.id = n.subscriber_id
     join suppression x on x.email_hash = p.email_hash and x.reason = 'bounced' and x.edition_id is null
-      and x.created_at >= greatest(n.created_at, ${now.subtract(MOMENT).toString()}::timestamptz)
+      and x.created_at >= greatest(n.created_at, ${now.subtract(COUNTED_FOR).toString()}::timestamptz)
     where n.state = 'failed' and not starts_with(coalesce(n.reason, ''), ${ACCEPTED})
     order by n.id`)
   return rows.rows
 }
 
-async function takeBack(tx: Database, refused: readonly Refused[], now: Temporal.Instant): Promise<void> {
+async function revertNoticeSuppressions(
+  tx: Database,
+  refused: readonly SuppressedNotice[],
+  now: Temporal.Instant,
+): Promise<void> {
   if (refused.length === 0) return
   const suppressions = `{${refused.map(({ suppressionId }) => suppressionId).join(',')}}`
   const notices = `{${refused.map(({ id }) => id).join(',')}}`

@@ -3,7 +3,7 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { ClaimedNotice } from './claim-notices.ts'
-import { doubtRefusals } from './notice-rejections.ts'
+import { limitRejections } from './notice-rejections.ts'
 
 /** A claimed notice and what became of it. */
 export type NoticeResult = { readonly notice: ClaimedNotice; readonly outcome: Outcome }
@@ -12,13 +12,13 @@ export type NoticeResult = { readonly notice: ClaimedNotice; readonly outcome: O
  * Writes what became of notices, those that were taken over by another worker left out, and suppresses the addresses
  * whose mailbox is gone, unless too many are (`doubtRefusals`). Returns the ids of those it wrote.
  */
-export async function accountNotices(
+export async function recordNotices(
   db: Database,
   results: readonly NoticeResult[],
   now: Temporal.Instant,
 ): Promise<ReadonlySet<number>> {
   if (!results.some(({ outcome }) => outcome.suppress)) return writeOutcomes(db, results, now)
-  return db.transaction(async (tx) => writeOutcomes(tx, await doubtRefusals(tx, results, now), now))
+  return db.transaction(async (tx) => writeOutcomes(tx, await limitRejections(tx, results, now), now))
 }
 
 /** One statement. */

@@ -2,20 +2,23 @@ import { isTransient, waitMs } from '../../db/transient.ts'
 import { reasonOf } from '../../errors.ts'
 import { LEASE_SECONDS } from '../lease.ts'
 import type { NoticeWork } from './attempt.ts'
-import { accountNotices, type NoticeResult } from './record-notices.ts'
+import { type NoticeResult, recordNotices } from './record-notices.ts'
 
 /**
  * Records what became of a notice, and again as long as it fails: what a relay has accepted is not forgotten. A fault that
  * may pass is waited out, unless the sending was stopped; any other is repeated for the time of a lease and then thrown, and
  * so the notice stays `sending`: whoever takes it over flags it as perhaps sent.
  */
-export async function recordNotice({ db, clock, sender, signal }: NoticeWork, result: NoticeResult): Promise<void> {
+export async function recordNoticeUntilWritten(
+  { db, clock, sender, signal }: NoticeWork,
+  result: NoticeResult,
+): Promise<void> {
   const { log } = sender
   const { id: noticeId, kind } = result.notice
   const startMs = clock.monotonicMs()
   for (let failures = 0; ; ) {
     try {
-      const written = await accountNotices(db, [result], clock.now())
+      const written = await recordNotices(db, [result], clock.now())
       if (written.has(noticeId)) log.info({ noticeId, kind, outcome: result.outcome.state }, 'notice.accounted')
       return
     } catch (error) {

@@ -7,7 +7,7 @@ import { messageIdOf, nameLetter, returnPathOf } from '../../mail/mime/message-i
 import type { Envelope } from '../../mail/smtp/open-connection.ts'
 import { signLink } from '../../subscribers/tokens.ts'
 import type { MessageContext } from '../message.ts'
-import type { Asked, ClaimedNotice } from './claim-notices.ts'
+import type { ClaimedNotice, RequestedNewsletter } from './claim-notices.ts'
 
 /** A notice's links are void only with their subscriptions. */
 const VERSION = 1
@@ -19,7 +19,7 @@ const VERSION = 1
 export async function writeNotice(
   { templates, baseUrl, linkKeys, inboundDomain }: MessageContext,
   notice: ClaimedNotice,
-  from: Asked,
+  from: RequestedNewsletter,
   now: Temporal.Instant,
 ): Promise<{ readonly envelope: Envelope; readonly octets: Buffer }> {
   const { email, locale, format } = notice.reader

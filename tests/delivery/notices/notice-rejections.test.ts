@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { countDoubted, resumeNotices } from '../../../src/delivery/notices/notice-rejections.ts'
+import { countPostponed, resumeNotices } from '../../../src/delivery/notices/notice-rejections.ts'
 import { sendNotices } from '../../../src/delivery/notices/send-notices.ts'
 import { readHealth } from '../../../src/scheduler/health.ts'
 import { beat } from '../../../src/scheduler/heartbeat.ts'
@@ -53,7 +53,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     const sender = await senderTo(`${smtp.url}?connections=1`)
     await sendNotices(db, sender, handClock(NOON))
     await sendNotices(db, sender, handClock(LATER))
-    expect([await suppressed(), await countDoubted(db)]).toEqual([0, 30])
+    expect([await suppressed(), await countPostponed(db)]).toEqual([0, 30])
     await beat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({
       ready: true,
@@ -63,7 +63,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     expect(await resumeNotices(db, NOON, false)).toBe(30)
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
     await sendNotices(db, sender, handClock(NOON))
-    expect([await suppressed(), await countDoubted(db)]).toEqual([0, 30])
+    expect([await suppressed(), await countPostponed(db)]).toEqual([0, 30])
   })
 
   test('is believed where the operator says so, and these refusals count no more', async () => {
@@ -76,7 +76,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     await db.execute(sql`update subscriber set email = 'old' || email, email_key = 'old' || email_key`)
     await askToConfirm(db, 5, [world])
     await sendNotices(db, sender, handClock(NOON))
-    expect([await suppressed(), await countDoubted(db)]).toEqual([35, 0])
+    expect([await suppressed(), await countPostponed(db)]).toEqual([35, 0])
   })
 })
 
@@ -90,7 +90,7 @@ test('a relay that goes on refusing has each mail a few times in two days, and t
   const smtp = await sink({ reply: refuse })
   const sender = await senderTo(`${smtp.url}?connections=1`)
   for (const hour of [0, 2, 5, 11, 23, 41, 60]) await sendNotices(db, sender, handClock(NOON.add({ hours: hour })))
-  expect([await suppressed(), await states(), await countDoubted(db)]).toEqual([0, { failed: 25 }, 0])
+  expect([await suppressed(), await states(), await countPostponed(db)]).toEqual([0, { failed: 25 }, 0])
   expect(refused).toBeLessThanOrEqual(25 * 7)
 })
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import PostalMime from 'postal-mime'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type ClaimedNotice, claimNotices } from '../../../src/delivery/notices/claim-notices.ts'
-import { accountNotices } from '../../../src/delivery/notices/record-notices.ts'
+import { recordNotices } from '../../../src/delivery/notices/record-notices.ts'
 import { sendNotices } from '../../../src/delivery/notices/send-notices.ts'
 import { writeNotice } from '../../../src/delivery/notices/write-notice.ts'
 import { requeue } from '../../../src/delivery/outcome/outcome.ts'
@@ -262,7 +262,7 @@ describe('workers and notices', () => {
     const other = await claimNotices(db, 10, NOON.add({ minutes: 1 }))
     expect(other).toHaveLength(1)
     const results = late.map((one) => ({ notice: one, outcome: requeue('late', null) }))
-    expect(await accountNotices(db, results, NOON.add({ minutes: 1 }))).toEqual(new Set())
+    expect(await recordNotices(db, results, NOON.add({ minutes: 1 }))).toEqual(new Set())
     expect(await notices()).toMatchObject([{ state: 'sending', ambiguous: true }])
   })
 

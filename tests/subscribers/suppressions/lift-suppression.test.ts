@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { claimNotices, mayGoStill } from '../../../src/delivery/notices/claim-notices.ts'
+import { claimNotices, mayStillSend } from '../../../src/delivery/notices/claim-notices.ts'
 import { countSpan, liftSpan } from '../../../src/subscribers/suppressions/lift-between.ts'
 import { liftSuppression } from '../../../src/subscribers/suppressions/lift-suppression.ts'
 import { courantOn } from '../../commands/commanding.ts'
@@ -41,7 +41,7 @@ describe('one suppression that is lifted', () => {
       ])
       const [notice] = await claimNotices(db, 1, NOON)
       expect(notice?.asked).toHaveLength(2)
-      await db.transaction(async (tx) => expect(notice && (await mayGoStill(tx, notice))).toBe(true))
+      await db.transaction(async (tx) => expect(notice && (await mayStillSend(tx, notice))).toBe(true))
 
       expect(await confirmMail(db, notice?.id ?? 0, NOON.add({ hours: 1 }))).toMatchObject({ state: 'confirmed' })
       expect(await count(db, 'suppression')).toBe(0)
