@@ -30,28 +30,25 @@ const FOUND_RIGHT = new WeakMap<MessageContext, Set<string>>()
  *
  * @throws CourantError `message.unsendable`, or what writing the message throws.
  */
-export async function checkMessages(
-  stationery: MessageContext,
-  newsletter: VariantSource['newsletter'],
-): Promise<void> {
-  const known = FOUND_RIGHT.get(stationery) ?? new Set()
+export async function checkMessages(context: MessageContext, newsletter: VariantSource['newsletter']): Promise<void> {
+  const known = FOUND_RIGHT.get(context) ?? new Set()
   const key = JSON.stringify(newsletter)
   if (known.has(key)) return
   for (const locale of LOCALES)
     for (const format of FORMATS) {
-      const variant = await compileSource(stationery, sampleSource(stationery, newsletter, locale, format))
-      for (const reader of [NAMED, NAMELESS]) checkFilled(stationery, variant, reader)
+      const variant = await compileSource(context, sampleSource(context, newsletter, locale, format))
+      for (const reader of [NAMED, NAMELESS]) checkFilled(context, variant, reader)
     }
-  FOUND_RIGHT.set(stationery, known.add(key))
+  FOUND_RIGHT.set(context, known.add(key))
 }
 
 /** The same for one variant that is about to be sent: the newsletter may have changed since it was planned. */
-export function checkVariant(stationery: MessageContext, variant: CompiledVariant): void {
-  checkFilled(stationery, variant, NAMED)
+export function checkVariant(context: MessageContext, variant: CompiledVariant): void {
+  checkFilled(context, variant, NAMED)
 }
 
-function checkFilled(stationery: MessageContext, variant: CompiledVariant, reader: Reader): void {
-  const { envelope, content } = writeMessage(stationery, variant, { seq: 1, subscriptionId: 1, reader })
+function checkFilled(context: MessageContext, variant: CompiledVariant, reader: Reader): void {
+  const { envelope, content } = writeMessage(context, variant, { seq: 1, subscriptionId: 1, reader })
   const why = whyNotAcceptable(envelope, content)
   if (why === null) return
   throw new CourantError('message.unsendable', {

@@ -49,16 +49,16 @@ export type CompiledVariant = {
 /** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
 export async function compileVariant(
   db: Database,
-  stationery: MessageContext,
+  context: MessageContext,
   variantId: number,
 ): Promise<CompiledVariant> {
-  return compileSource(stationery, await readVariant(db, variantId, stationery.baseUrl))
+  return compileSource(context, await readVariant(db, variantId, context.baseUrl))
 }
 
 /** Renders and compiles what a variant is made of. */
-export async function compileSource(stationery: MessageContext, source: VariantSource): Promise<CompiledVariant> {
+export async function compileSource(context: MessageContext, source: VariantSource): Promise<CompiledVariant> {
   const markers = makeMarkers(PLACEHOLDERS)
-  const rendered = renderDigest(stationery.templates, composeDigest(source.digest), markers)
+  const rendered = renderDigest(context.templates, composeDigest(source.digest), markers)
   const { newsletter, edition } = source
   const from = { name: newsletter.fromName, address: newsletter.fromAddress }
   const compiled = await compileMessage(
@@ -67,7 +67,7 @@ export async function compileSource(stationery: MessageContext, source: VariantS
       replyTo: newsletter.replyTo === null ? null : { name: '', address: newsletter.replyTo },
       subject: rendered.subject,
       date: edition.at,
-      headers: listHeaders(source, stationery.baseUrl, markers),
+      headers: listHeaders(source, context.baseUrl, markers),
       text: rendered.text,
       html: source.format === 'plain' ? null : rendered.html,
     },
@@ -101,7 +101,7 @@ function listHeaders(
  * the same Message-ID.
  */
 export function writeMessage(
-  stationery: MessageContext,
+  context: MessageContext,
   variant: CompiledVariant,
   claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
   sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
@@ -111,11 +111,11 @@ export function writeMessage(
   const { reader } = claimed
   const content = fillContent(
     variant.compiled,
-    fieldsOf(stationery, variant.source, claimed.subscriptionId, reader, sayTiming),
+    fieldsOf(context, variant.source, claimed.subscriptionId, reader, sayTiming),
     { name: reader.name, address: reader.email },
     messageIdOf(name, newsletter.fromAddress),
   )
-  const from = stationery.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, stationery.inboundDomain)
+  const from = context.inboundDomain === null ? newsletter.fromAddress : returnPathOf(name, context.inboundDomain)
   return { envelope: { from, to: envelopeAddress(reader.email).address }, content, giveUpFrom: edition.dueAt }
 }
 

@@ -57,24 +57,24 @@ export async function sendDue(
   { onRecorded = () => {}, signal = NEVER }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  const supply = openDeliveryQueue(db, owner, editionId, clock, signal, sender.log)
+  const queue = openDeliveryQueue(db, owner, editionId, clock, signal, sender.log)
   const idle = new IdleTracker(clock, signal)
-  const ledger = openOutcomeBatcher(db, clock, () => idle.working, signal, sender.log)
+  const outcomes = openOutcomeBatcher(db, clock, () => idle.working, signal, sender.log)
   const written = new Set<number>()
   const write = noteEditions(written, openWriter(db, sender, clock, signal))
-  const lanes = sender.relays.flatMap((relay) => {
+  const connections = sender.relays.flatMap((relay) => {
     const throttle = openThrottle(relay.ratePerSecond, clock, signal)
-    const brake = openCircuitBreaker(clock, signal)
-    const lane = { relay, throttle, brake, supply, ledger, write, clock, idle, onAccounted, signal }
-    return Array.from({ length: relay.connections }, () => lane)
+    const breaker = openCircuitBreaker(clock, signal)
+    const work = { relay, throttle, breaker, queue, outcomes, write, clock, idle, onRecorded, signal }
+    return Array.from({ length: relay.connections }, () => work)
   })
-  const settled = await Promise.allSettled(lanes.map(runConnection))
-  await supply.close()
+  const settled = await Promise.allSettled(connections.map(runConnection))
+  await queue.close()
   // Only a line of the log is lost: /readyz says it all the same.
   await retryTransient(clock, () => logPauses(db, sender.log, [...written]), { signal }).catch(() => {})
-  const ends = settled.map((lane) => {
-    if (lane.status === 'rejected') throw lane.reason
-    return lane.value
+  const ends = settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
   })
   const trouble = troubleOf(ends)
   if (trouble === null) return null
@@ -91,7 +91,7 @@ function noteEditions(editionIds: Set<number>, write: ReturnType<typeof openWrit
   }
 }
 
-/** What kept every lane that had something to send from its relay; null where one of them got through. */
+/** What kept every work that had something to send from its relay; null where one of them got through. */
 function troubleOf(ends: readonly ConnectionEnd[]): RelayTrouble | null {
   if (ends.some(({ kind }) => kind === 'served')) return null
   return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
@@ -110,7 +110,7 @@ export async function sendEdition(
   signal: AbortSignal = NEVER,
 ): Promise<void> {
   let final = 0
-  const onAccounted = () => onProgress(++final)
+  const onRecorded = () => onProgress(++final)
   for (;;) {
     const trouble = await sendDue(db, sender, editionId, clock, { onRecorded, signal })
     await retryTransient(clock, () => finishEditions(db, { editionId }, clock.now()))
@@ -157,7 +157,7 @@ function openWriter(
       try {
         return writeMessage(context, variant, claimed, sayTiming)
       } catch (error) {
-        log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.unwritten')
+        log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.render_failed')
         return failUnrenderable(reasonOf(error))
       }
     } catch (error) {

@@ -34,7 +34,7 @@ export type Planning = {
 
 /** What planning takes of a tick's work. */
 export type PlanWork = {
-  readonly sender: Pick<Sender, 'stationery'>
+  readonly sender: Pick<Sender, 'context'>
   readonly log: Logger
 }
 
@@ -128,12 +128,12 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
 }
 
 /** Why nothing of the newsletter can be sent at all, or null. */
-async function findObstacle(newsletter: Newsletter, stationery: Sender['context']): Promise<string | null> {
+async function findObstacle(newsletter: Newsletter, context: Sender['context']): Promise<string | null> {
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
   try {
-    checkTemplatesOnce(stationery.templates, readPublication(newsletter))
-    await checkMessages(stationery, newsletter)
+    checkTemplatesOnce(context.templates, readPublication(newsletter))
+    await checkMessages(context, newsletter)
     return null
   } catch (error) {
     return reasonOf(error)

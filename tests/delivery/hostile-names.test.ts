@@ -31,7 +31,7 @@ describe('a relay that lets nobody in', () => {
       { login: 'user:secret@' },
       '535 5.7.8 wrong password',
     ],
-  ])('and %s keeps everything for later, untried', async (_, script, manner, reply) => {
+  ])('and %s keeps everything for later, as not attempted', async (_, script, manner, reply) => {
     const edition = await plan(db)
     const { relay, sender } = await meet(script, manner)
     await send(db, sender, edition)

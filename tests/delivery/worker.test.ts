@@ -203,7 +203,7 @@ describe('a batch taken over', () => {
       retryAt: null,
       ambiguous: false,
       suppress: false,
-      untried: false,
+      notAttempted: false,
       pausesRelay: false,
     } as const
     const refused = await recordResults(
@@ -229,7 +229,7 @@ describe('a batch taken over', () => {
       retryAt: null,
       ambiguous: false,
       suppress: false,
-      untried: false,
+      notAttempted: false,
       pausesRelay: false,
     } as const
     const results = claimed.map((one) => ({ claimed: one, outcome }))
@@ -245,7 +245,7 @@ describe('a stop', () => {
   const leases = async () =>
     (await db.execute(sql`select count(owner) as held, sum(sending) as sending from batch`)).rows
 
-  test('finishes what is on the wire, gives the rest back untried, and the next send reaches each reader once', async () => {
+  test('finishes what is on the wire, gives the rest back as not attempted, and the next send reaches each reader once', async () => {
     const edition = await plan(60)
     const smtp = await sink()
     const sender = await senderTo(`${smtp.url}?connections=4`)

@@ -51,7 +51,7 @@ export const SLOW_MS = 120
 export async function openPlace(): Promise<Place> {
   const relay = await openRelay(readArticles)
   const sender = await senderTo(`smtp://127.0.0.1:${relay.ports[0]}?connections=${CONNECTIONS}`)
-  const stationery = { ...sender.context, templates: await small }
+  const context = { ...sender.context, templates: await small }
   const open = async () => {
     const database = await openTestDatabase()
     const made = new Map<string, unknown>()

@@ -248,7 +248,7 @@ describe('a newsletter that cannot be planned', () => {
       if (look.accent !== '#112233') return templates.digest.htmlFor(look)
       throw new CourantError('template.invalid', { what: 'Line 12 is wrong.' })
     }
-    const stationery = {
+    const context = {
       ...WORK.sender.context,
       templates: { ...templates, digest: { ...templates.digest, htmlFor } },
     }

@@ -63,7 +63,7 @@ export async function loadProperties(): Promise<Properties> {
 export function workWith({ templates, keys }: Properties, port: number): TickWork {
   const relays = [nearRelay(`smtp://127.0.0.1:${port}?connections=1&tls=off`)]
   const log = pino({ level: 'silent' })
-  const stationery = { templates, baseUrl: 'https://digest.example.org', linkKeys: keys, inboundDomain: null }
+  const context = { templates, baseUrl: 'https://digest.example.org', linkKeys: keys, inboundDomain: null }
   return { sender: { relays, context, log }, collecting: { userAgent: 'Courant', allowPrivate: false }, log }
 }
 

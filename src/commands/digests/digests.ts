@@ -64,15 +64,15 @@ async function preview(context: CommandContext, slug: string | undefined, option
   if (options.watch === true) return watchPreview(context, slug, options)
   if (format === 'mjml')
     return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
-  const stationery = await openMessageContext(context.config())
+  const messageContext = await openMessageContext(context.config())
   const now = clockAt(options.now, context.clock).now()
   await context.withDatabase(async (db) => {
     const newsletter = await findNewsletter(db, slug)
-    const looking = { newsletter, email: options.subscriber ?? null, baseUrl: stationery.baseUrl, now }
+    const looking = { newsletter, email: options.subscriber ?? null, baseUrl: messageContext.baseUrl, now }
     const { source, reader } = await readPreview(db, looking)
     const view = composeDigest(source.digest)
-    const fields = fieldsOf(stationery, source, 0, reader)
-    const rendered = renderDigest(stationery.templates, view, fields)
+    const fields = fieldsOf(messageContext, source, 0, reader)
+    const rendered = renderDigest(messageContext.templates, view, fields)
     const articles = source.digest.articles.length
     switch (format) {
       case 'html':
@@ -91,8 +91,8 @@ async function preview(context: CommandContext, slug: string | undefined, option
         return answer(context, options, JSON.stringify(document, null, 2))
       }
       case 'eml': {
-        const compiled = await compileSource(stationery, source)
-        const { content } = writeMessage(stationery, compiled, { seq: 0, subscriptionId: 0, reader })
+        const compiled = await compileSource(messageContext, source)
+        const { content } = writeMessage(messageContext, compiled, { seq: 0, subscriptionId: 0, reader })
         return answer(context, options, toBuffer(content))
       }
     }

@@ -67,7 +67,7 @@ async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Prom
     return await writeNotice(sender.context, notice, first, clock.now())
   } catch (error) {
     const reason = reasonOf(error)
-    sender.log.error({ noticeId: notice.id, reason }, 'notice.unwritten')
+    sender.log.error({ noticeId: notice.id, reason }, 'notice.render_failed')
     return failUnrenderable(reason)
   }
 }

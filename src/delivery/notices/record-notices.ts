@@ -35,7 +35,7 @@ async function writeOutcomes(
     reply: outcome.reply,
     retry_at: outcome.retryAt?.toString() ?? null,
     ambiguous: outcome.ambiguous,
-    untried: outcome.notAttempted,
+    not_attempted: outcome.notAttempted,
     suppress: outcome.suppress,
   }))
   const at = now.toString()
@@ -43,11 +43,11 @@ async function writeOutcomes(
     with result as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
         (id bigint, token integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,
-         untried boolean, suppress boolean)
+         not_attempted boolean, suppress boolean)
     ), written as (
       update notice n set
         state = r.state, reason = r.reason, ambiguous = n.ambiguous or r.ambiguous,
-        attempts = n.attempts - case when r.untried then 1 else 0 end,
+        attempts = n.attempts - case when r.not_attempted then 1 else 0 end,
         due_at = coalesce(r.retry_at, n.due_at), lease_until = null,
         sent_at = case when r.state = 'sent' then ${at}::timestamptz end
       from result r where n.id = r.id and n.token = r.token and n.state = 'sending'

@@ -19,7 +19,7 @@ export async function recordNoticeUntilWritten(
   for (let failures = 0; ; ) {
     try {
       const written = await recordNotices(db, [result], clock.now())
-      if (written.has(noticeId)) log.info({ noticeId, kind, outcome: result.outcome.state }, 'notice.accounted')
+      if (written.has(noticeId)) log.info({ noticeId, kind, outcome: result.outcome.state }, 'notice.recorded')
       return
     } catch (error) {
       failures += 1

@@ -87,7 +87,7 @@ const NOTHING = {
   retryAt: null,
   ambiguous: false,
   suppress: false,
-  untried: false,
+  notAttempted: false,
   pausesRelay: false,
 } as const
 
@@ -99,7 +99,7 @@ function readRejection(reply: Refused, attempt: Attempt, now: Temporal.Instant):
   const { words, backoff, suppresses } = CLASSES[name]
   if (name === 'relay') return waitForRelay(reply.text, attempt, now)
   // Though it was said for good: an operator has 48 hours to mend what failing a whole edition would not.
-  if (name === 'barred' || name === 'muddled')
+  if (name === 'sender-rejected' || name === 'protocol-error')
     return { ...retryLater(attempt, now, words, reply.text, backoff), pausesRelay: true }
   if (reply.kind === 'deferred') return retryLater(attempt, now, words, reply.text, backoff)
   return { ...NOTHING, state: 'failed', reason: words, reply: reply.text, suppress: suppresses }

@@ -1,7 +1,7 @@
 /** What a reply says about a delivery, as a word of `replies.txt`. */
 export type ReplyClass =
-  | 'gone'
-  | 'address'
+  | 'unknown-mailbox'
+  | 'bad-address'
   | 'full'
   | 'inactive'
   | 'greylisted'
@@ -11,8 +11,8 @@ export type ReplyClass =
   | 'reputation'
   | 'policy'
   | 'receiver'
-  | 'barred'
-  | 'muddled'
+  | 'sender-rejected'
+  | 'protocol-error'
   | 'relay'
   | 'unknown'
 
@@ -41,8 +41,13 @@ const HOURS: Backoff = { first: 120, growth: 2, longest: 360 }
 
 /** What follows from each class. */
 export const CLASSES: { readonly [name in ReplyClass]: ClassFacts } = {
-  gone: { words: 'the mailbox does not exist', attributedTo: 'reader', suppresses: true, backoff: DOUBLING },
-  address: { words: 'the address is malformed', attributedTo: 'reader', suppresses: true, backoff: DOUBLING },
+  'unknown-mailbox': {
+    words: 'the mailbox does not exist',
+    attributedTo: 'reader',
+    suppresses: true,
+    backoff: DOUBLING,
+  },
+  'bad-address': { words: 'the address is malformed', attributedTo: 'reader', suppresses: true, backoff: DOUBLING },
   full: { words: 'the mailbox is full', attributedTo: 'reader', suppresses: false, backoff: HOURS },
   inactive: { words: 'the mailbox is disabled', attributedTo: 'reader', suppresses: false, backoff: HOURS },
   greylisted: {
@@ -67,13 +72,13 @@ export const CLASSES: { readonly [name in ReplyClass]: ClassFacts } = {
     suppresses: false,
     backoff: DOUBLING,
   },
-  barred: {
+  'sender-rejected': {
     words: 'the relay does not let this sender send',
     attributedTo: 'relay',
     suppresses: false,
     backoff: DOUBLING,
   },
-  muddled: {
+  'protocol-error': {
     words: 'the relay lost track of the dialogue',
     attributedTo: 'relay',
     suppresses: false,

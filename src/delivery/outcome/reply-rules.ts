@@ -80,7 +80,8 @@ function readQuote(line: string, fail: Fail): Quote {
 
 function readRule(line: string, fail: Fail): Omit<Rule, 'line' | 'quotes'> {
   const [, head = '', words, name = ''] = /^([^/]*?)(?:\/(.+)\/)? *-> *(\S+)$/.exec(line) ?? []
-  if (!isReplyClass(name)) throw fail('It names no class.', 'Write "conditions -> class", the class as in class.ts.')
+  if (!isReplyClass(name))
+    throw fail('It names no class.', 'Write "conditions -> class", the class as in reply-class.ts.')
   const conditions = head.split(' ').filter((word) => word !== '')
   if (conditions.length === 0 && words === undefined) {
     throw fail('It has no condition.', 'Write a code (550, 5xx), an enhanced code (5.1.1, x.1.x), a stage or /words/.')

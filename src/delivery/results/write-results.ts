@@ -50,7 +50,7 @@ export async function writeResults(
     reply: outcome.reply,
     retry_at: outcome.retryAt?.toString() ?? null,
     ambiguous: outcome.ambiguous,
-    untried: outcome.notAttempted,
+    not_attempted: outcome.notAttempted,
   }))
   // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all batches there ever were.
   const batchIds = `{${[...new Set(rows.map((row) => row.batch_id))].join(',')}}`
@@ -58,7 +58,7 @@ export async function writeResults(
     with result as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r
         (batch_id bigint, token integer, seq integer, state text, reason text, reply text, retry_at timestamptz, ambiguous boolean,
-         untried boolean)
+         not_attempted boolean)
     ), held as (
       select s.id from batch s
       where s.id = any(${batchIds}::bigint[]) and (s.id, s.token) in (select batch_id, token from result)
@@ -66,7 +66,7 @@ export async function writeResults(
     ), written as (
       update delivery d set
         state = r.state, reason = r.reason, reply = r.reply, retry_at = r.retry_at, ambiguous = d.ambiguous or r.ambiguous,
-        attempts = d.attempts - case when r.untried then 1 else 0 end,
+        attempts = d.attempts - case when r.not_attempted then 1 else 0 end,
         final_at = case when r.state in ('queued', 'deferred') then null else ${now.toString()}::timestamptz end
       from result r join held h on h.id = r.batch_id
       where d.edition_id = ${first.claimed.lease.editionId} and d.seq = r.seq and d.state = 'sending'

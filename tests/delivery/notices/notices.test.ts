@@ -278,7 +278,7 @@ describe('workers and notices', () => {
     await ask()
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
-    const stationery = { ...sender.context, inboundDomain: 'in.example.net' }
+    const context = { ...sender.context, inboundDomain: 'in.example.net' }
     await sendNotices(db, { ...sender, context }, handClock(NOON))
     const name = (await messageIdOf(smtp, 0))?.slice(1).split('@')[0]
     expect(smtp.messages[0]?.from).toBe(`b-${name}@in.example.net`)

@@ -33,7 +33,7 @@ describe('a reply', () => {
       reason: 'the mailbox does not exist',
       reply: '550 5.1.1 no such user',
       suppress: true,
-      untried: false,
+      notAttempted: false,
     })
     const others = {
       '552 5.2.2 Over quota': 'the mailbox is full',
@@ -117,7 +117,7 @@ describe('a relay’s own trouble', () => {
         retryAt: NOON.add({ minutes: 1 }),
         ambiguous: false,
         suppress: false,
-        untried: true,
+        notAttempted: true,
         pausesRelay: true,
       })
     }
@@ -128,7 +128,7 @@ describe('a relay’s own trouble', () => {
       state: 'failed',
       reason: 'the relay has trouble of its own, for 48 hours',
       suppress: false,
-      untried: true,
+      notAttempted: true,
     })
   })
 
@@ -143,7 +143,7 @@ describe('a relay’s own trouble', () => {
         reason,
         reply: text,
         retryAt: NOON.add({ minutes }),
-        untried: true,
+        notAttempted: true,
         pausesRelay: true,
       })
     }
@@ -161,7 +161,7 @@ describe('a relay’s own trouble', () => {
         reason: 'the relay does not let this sender send',
         reply: text,
         retryAt: NOON.add({ minutes: 10 }),
-        untried: false,
+        notAttempted: false,
         pausesRelay: true,
       })
     }
@@ -181,12 +181,12 @@ describe('a connection that breaks', () => {
           state: 'queued',
           reason,
           ambiguous,
-          untried: false,
+          notAttempted: false,
           pausesRelay: false,
         })
       }
       const retryAt = NOON.add({ minutes: 20 })
-      expect(read(reply, 3)).toMatchObject({ state: 'deferred', reason, ambiguous, retryAt, untried: false })
+      expect(read(reply, 3)).toMatchObject({ state: 'deferred', reason, ambiguous, retryAt, notAttempted: false })
       expect(read(reply, 3, LATE)).toMatchObject({ state: 'failed', ambiguous, suppress: false })
     }
   })
@@ -204,7 +204,7 @@ describe('a relay that does not reply to the whole message, of which a copy may 
         reply: 'read ECONNRESET',
         ambiguous: true,
         suppress: false,
-        untried: false,
+        notAttempted: false,
         pausesRelay: true,
       })
   })

@@ -68,7 +68,7 @@ describe('a reply', () => {
   })
 
   it('of several lines means what it would in one', () => {
-    expect(classifyReply(said('550-5.7.1 Mailbox 550-5.7.1 not 550 5.7.1 found'))).toBe('gone')
+    expect(classifyReply(said('550-5.7.1 Mailbox 550-5.7.1 not 550 5.7.1 found'))).toBe('unknown-mailbox')
   })
 
   const replies = fc.record({
@@ -111,16 +111,16 @@ describe('a file of rules', () => {
   }
 
   it.each([
-    ['# rules\n5.1.1 -> gone', 2, 'no reply above'],
-    ['> Gmail: 550 5.1.1 no\n\n5.1.1 -> gone', 2, 'no rule follows'],
+    ['# rules\n5.1.1 -> unknown-mailbox', 2, 'no reply above'],
+    ['> Gmail: 550 5.1.1 no\n\n5.1.1 -> unknown-mailbox', 2, 'no rule follows'],
     ['> Gmail: 550 5.1.1 no', 1, 'no rule follows'],
-    ['> Gmail 550 5.1.1 no\n5.1.1 -> gone', 1, 'sender and a reply'],
+    ['> Gmail 550 5.1.1 no\n5.1.1 -> unknown-mailbox', 1, 'sender and a reply'],
     ['> Gmail: 550 no\n550 -> lost', 2, 'names no class'],
-    ['> Gmail: 550 no\n550 gone', 2, 'names no class'],
-    ['> Gmail: 550 no\n-> gone', 2, 'no condition'],
-    ['> Gmail: 550 no\n5.1 -> gone', 2, '"5.1" is no condition'],
-    ['> Gmail: 550 no\nrecipient -> gone', 2, '"recipient" is no condition'],
-    ['> Gmail: 550 no\n550 /(no/ -> gone', 2, 'no regular expression'],
+    ['> Gmail: 550 no\n550 unknown-mailbox', 2, 'names no class'],
+    ['> Gmail: 550 no\n-> unknown-mailbox', 2, 'no condition'],
+    ['> Gmail: 550 no\n5.1 -> unknown-mailbox', 2, '"5.1" is no condition'],
+    ['> Gmail: 550 no\nrecipient -> unknown-mailbox', 2, '"recipient" is no condition'],
+    ['> Gmail: 550 no\n550 /(no/ -> unknown-mailbox', 2, 'no regular expression'],
   ])('is refused with its name, the line and what to do: %j', (text, line, why) => {
     const said = broken(text)
     expect(said).toContain(`replies.rule Line ${line} of some/replies.txt cannot be used.`)
@@ -133,9 +133,9 @@ describe('a file of rules', () => {
       '> A: 550 x',
       '#',
       '',
-      '5.1.1 -> gone',
+      '5.1.1 -> unknown-mailbox',
       '/',
-      '//->gone',
+      '//->unknown-mailbox',
       '> ',
       '-> ',
       '550 /a/b/ -> full',
