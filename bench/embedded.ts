@@ -8,7 +8,7 @@ import { openDatabase } from '../src/db/client.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
 import { sendEdition } from '../src/delivery/worker.ts'
 import { planEdition } from '../src/editions/plan/plan.ts'
-import { orderByHand } from '../src/editions/plan-request.ts'
+import { makeManualRequest } from '../src/editions/plan-request.ts'
 import { addNewsletter } from '../src/newsletters/newsletters.ts'
 import { enrol } from '../src/subscribers/signup/sign-up.ts'
 import { senderTo } from '../tests/support/sender.ts'
@@ -42,7 +42,7 @@ await enrol(
 )
 const sink = await startSink()
 
-const planned = await timed(() => planEdition(opened.db, orderByHand(newsletter.id, null, null), systemClock))
+const planned = await timed(() => planEdition(opened.db, makeManualRequest(newsletter.id, null, null), systemClock))
 const sender = await senderTo(`${sink.url}?connections=${CONNECTIONS}`)
 const sent = await timed(() => sendEdition(opened.db, sender, planned.result.edition?.id ?? 0, systemClock))
 const sample = sink.messages[0]?.raw ?? Buffer.alloc(0)

@@ -6,7 +6,7 @@ import { clockFrom, systemClock } from '../src/clock.ts'
 import { type Database, type OpenDatabase, openDatabase } from '../src/db/client.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
 import { planEdition } from '../src/editions/plan/plan.ts'
-import { orderForSlot } from '../src/editions/plan-request.ts'
+import { makeSlotRequest } from '../src/editions/plan-request.ts'
 import { countContents } from '../src/editions/reports/counts.ts'
 import { NOON } from '../tests/support/world.ts'
 import { compareWithReference } from './plan/reference.ts'
@@ -39,7 +39,7 @@ async function planSizes(engine: string, { db, pool }: OpenDatabase, all: readon
   const watch = watchStatements(pool)
   for (const readers of all) {
     const world = await makePlanWorld(db, readers)
-    const order = orderForSlot(
+    const order = makeSlotRequest(
       { id: world.newsletterId, minArticles: 1 },
       { frequency: 'daily', at: NOON },
       world.cohortIds,

@@ -2,7 +2,7 @@ import { loadavg } from 'node:os'
 import { sql } from 'drizzle-orm'
 import { clockFrom } from '../src/clock.ts'
 import { planEdition } from '../src/editions/plan/plan.ts'
-import { orderForSlot } from '../src/editions/plan-request.ts'
+import { makeSlotRequest } from '../src/editions/plan-request.ts'
 import { NOON } from '../tests/support/world.ts'
 import { startFastSink } from './deliver/sinks.ts'
 import { makePlanWorld } from './plan/world.ts'
@@ -21,7 +21,7 @@ const PORT = 2528
 const postgres = await openBenchPostgres()
 const { db } = postgres.opened
 const world = await makePlanWorld(db, readers)
-const order = orderForSlot(
+const order = makeSlotRequest(
   { id: world.newsletterId, minArticles: 1 },
   { frequency: 'daily', at: NOON },
   world.cohortIds,

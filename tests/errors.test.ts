@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 import { edition } from '../src/db/schema/edition.ts'
 import { sendDue } from '../src/delivery/worker.ts'
 import { planEdition } from '../src/editions/plan/plan.ts'
-import { orderByHand } from '../src/editions/plan-request.ts'
+import { makeManualRequest } from '../src/editions/plan-request.ts'
 import { CourantError, codeOf, reasonOf } from '../src/errors.ts'
 import { main } from '../src/main.ts'
 import { handClock } from './support/clock.ts'
@@ -111,7 +111,11 @@ describe('where a statement fails whose values name an address', () => {
     const world = await makeWorld(db)
     await world.addReaders(1)
     await world.addArticles(1)
-    const { edition: planned } = await planEdition(db, orderByHand(world.newsletterId, null, null), handClock(NOON))
+    const { edition: planned } = await planEdition(
+      db,
+      makeManualRequest(world.newsletterId, null, null),
+      handClock(NOON),
+    )
     const editionId = planned?.id ?? 0
     // Reading the variant now fails with words of the database that repeat an address.
     await db.execute(sql`alter table edition_article rename to edition_article_kept`)

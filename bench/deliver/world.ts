@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { makeWorld } from '../../tests/support/world.ts'
 
 /** A newsletter with articles and readers, all planned. */
@@ -25,7 +25,7 @@ export async function planBenchWorld(db: Database, readers: number): Promise<Ben
     }
   }
   await db.execute(sql`vacuum analyze`)
-  const { edition } = await planEdition(db, orderByHand(world.newsletterId, null, null), systemClock)
+  const { edition } = await planEdition(db, makeManualRequest(world.newsletterId, null, null), systemClock)
   if (edition === null) throw new Error('Nothing was planned.')
   return { editionId: edition.id, deliveries: readers }
 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
 import { makeWorld, type World } from '../../tests/support/world.ts'
 
@@ -37,7 +37,7 @@ async function planAnother(db: Database, world: World, topics: readonly number[]
   await db.execute(sql`update article set summary = ${SENTENCE.repeat(4)}, image_alt = title,
     image_url = 'https://example.org/pictures/' || id || '.jpg' where image_url is null`)
   await db.execute(sql`vacuum analyze`)
-  const { edition } = await planEdition(db, orderByHand(world.newsletterId, null, null), systemClock)
+  const { edition } = await planEdition(db, makeManualRequest(world.newsletterId, null, null), systemClock)
   if (edition === null) throw new Error('Nothing was planned.')
   return edition.id
 }

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { toBase32 } from '../mail/mime/base32.ts'
-import type { PlanOrder } from './plan-request.ts'
+import type { PlanRequest } from './plan-request.ts'
 import { makePartition } from './retention/make-partitions.ts'
 
 /** An edition as planning knows it. */
@@ -15,26 +15,29 @@ export type PlannedEdition = {
 }
 
 /** What planning made or found; no edition when nothing is new to anybody. `created`: by this very call. */
-export type Plan = { readonly edition: PlannedEdition | null; readonly created: boolean }
+export type PlanResult = { readonly edition: PlannedEdition | null; readonly created: boolean }
 
 type EditionRow = { id: number; public_id: string; state: string; bound_entry_id: number }
 
 const COLUMNS = sql`id, public_id, state, bound_entry_id`
 
 /** What an edition is called before it is made, so that a planner knows its own again when an answer was lost. */
-export type EditionNames = { readonly publicId: string; readonly nonce: Buffer }
+export type EditionIdentity = { readonly publicId: string; readonly nonce: Buffer }
 
 /** Names for one edition more. */
-export const nameEdition = (): EditionNames => ({ publicId: toBase32(randomBytes(10)), nonce: randomBytes(32) })
+export const makeEditionIdentity = (): EditionIdentity => ({
+  publicId: toBase32(randomBytes(10)),
+  nonce: randomBytes(32),
+})
 
 /** The edition of these names, if it was made. */
-export async function findNamed(db: Database, { publicId }: EditionNames): Promise<PlannedEdition | null> {
+export async function findByIdentity(db: Database, { publicId }: EditionIdentity): Promise<PlannedEdition | null> {
   const rows = await db.execute<EditionRow>(sql`select ${COLUMNS} from edition where public_id = ${publicId}`)
   return read(rows.rows[0])
 }
 
 /** The edition this order made before: by its slot or key, or an unkeyed one whose planner died. */
-export async function findPlanning(db: Database, order: PlanOrder): Promise<PlannedEdition | null> {
+export async function findExistingEdition(db: Database, order: PlanRequest): Promise<PlannedEdition | null> {
   const same =
     order.slot !== null
       ? sql`frequency = ${order.slot.frequency} and slot_at = ${order.slot.at.toString()}`
@@ -50,11 +53,11 @@ export async function findPlanning(db: Database, order: PlanOrder): Promise<Plan
  * Makes the edition if anything was selected for anybody and the newsletter was not paused meanwhile; null where not.
  * `overtaken` when there is one for the same slot or key by now, for which nothing was selected yet.
  */
-export async function makeEdition(
+export async function createEdition(
   tx: Database,
-  order: PlanOrder,
+  order: PlanRequest,
   boundEntryId: number,
-  { publicId, nonce }: EditionNames,
+  { publicId, nonce }: EditionIdentity,
   now: Temporal.Instant,
 ): Promise<PlannedEdition | 'overtaken' | null> {
   const made = await tx.execute<EditionRow>(sql`
@@ -72,7 +75,7 @@ export async function makeEdition(
     return edition
   }
   if (order.slot === null && order.key === null) return null
-  return (await findPlanning(tx, order)) === null ? null : 'overtaken'
+  return (await findExistingEdition(tx, order)) === null ? null : 'overtaken'
 }
 
 /** Opens a planned edition to the workers, with its counts; one without deliveries is finished at once. */
@@ -120,7 +123,7 @@ export async function reopenPlanning(tx: Database, editionId: number): Promise<v
  * Opens to the workers what planners that died left of other sendings by hand; the readers they had not reached are in
  * the next plan.
  */
-export async function adoptOrphans(
+export async function openOrphanedManual(
   db: Database,
   newsletterId: number,
   exceptId: number | null,

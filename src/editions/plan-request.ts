@@ -4,7 +4,7 @@ import type { Temporal } from '../clock.ts'
 export type Slot = { readonly frequency: string; readonly at: Temporal.Instant }
 
 /** What to plan: a newsletter's slot, or a sending by hand to all or to one. */
-export type PlanOrder = {
+export type PlanRequest = {
   readonly newsletterId: number
   /** Fewer new articles than this wait for the next slot. */
   readonly minArticles: number
@@ -18,7 +18,7 @@ export type PlanOrder = {
 }
 
 /** An order for a slot. */
-export type SlotOrder = PlanOrder & { readonly cohortIds: readonly number[]; readonly slot: Slot }
+export type SlotRequest = PlanRequest & { readonly cohortIds: readonly number[]; readonly slot: Slot }
 
 /** A worker gives a batch back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_MS = 60_000
@@ -26,16 +26,20 @@ const WAIT_MS = 60_000
 const SLOT_WAIT_MS = 20_000
 
 /** A sending by hand: now, to every active subscription or to one, whatever its hour and however little is new. */
-export function orderByHand(newsletterId: number, key: string | null, onlySubscriptionId: number | null): PlanOrder {
+export function makeManualRequest(
+  newsletterId: number,
+  key: string | null,
+  onlySubscriptionId: number | null,
+): PlanRequest {
   return { newsletterId, minArticles: 1, cohortIds: null, slot: null, key, onlySubscriptionId, waitMs: WAIT_MS }
 }
 
 /** A slot of a newsletter, for those of these cohorts that are still due by then. */
-export function orderForSlot(
+export function makeSlotRequest(
   newsletter: { readonly id: number; readonly minArticles: number },
   slot: Slot,
   cohortIds: readonly number[],
-): SlotOrder {
+): SlotRequest {
   const { id: newsletterId, minArticles } = newsletter
   return { newsletterId, minArticles, cohortIds, slot, key: null, onlySubscriptionId: null, waitMs: SLOT_WAIT_MS }
 }

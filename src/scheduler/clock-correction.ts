@@ -3,7 +3,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { advanceRetries } from '../delivery/advance-retries.ts'
 import { shortenLeases } from '../delivery/lease.ts'
-import { recordMissed } from '../editions/plan/missed.ts'
+import { recordMissedSlots } from '../editions/plan/missed.ts'
 import { nextSlot } from '../newsletters/schedule/slots.ts'
 import { shortenOptInWaits } from '../subscribers/confirmation/opt-in-queue.ts'
 import { type DueCohort, groupDue } from './due-cohorts.ts'
@@ -91,7 +91,7 @@ async function recordSentEarly(tx: Database, cohorts: readonly DueCohort[], now:
       [...skipped, at].map((slot) => ({ frequency, at: slot })),
     )
     const reason = `The clock was ahead: its articles were sent too early, as those of ${Temporal.Instant.from(slotAt)}.`
-    await recordMissed(tx, id, slots, reason, now)
+    await recordMissedSlots(tx, id, slots, reason, now)
   }
 }
 

@@ -6,10 +6,10 @@ import type { Sender } from '../delivery/worker.ts'
 import { checkTemplatesOnce } from '../digest/render/check-once.ts'
 import { readPublication } from '../digest/variant.ts'
 import { openAbandoned } from '../editions/editions.ts'
-import { missSlot, recordMissed } from '../editions/plan/missed.ts'
+import { markSlotMissed, recordMissedSlots } from '../editions/plan/missed.ts'
 import { planEdition } from '../editions/plan/plan.ts'
-import { passQuiet } from '../editions/plan/skip-empty.ts'
-import { orderForSlot } from '../editions/plan-request.ts'
+import { skipCohortsWithoutNews } from '../editions/plan/skip-empty.ts'
+import { makeSlotRequest } from '../editions/plan-request.ts'
 import { countEdition } from '../editions/reports/counts.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -106,8 +106,8 @@ async function settleSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Prom
 
 async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
   const { db, work, clock } = run
-  const order = orderForSlot(newsletter, slot, slot.cohortIds)
-  const left = await passQuiet(db, order, clock)
+  const order = makeSlotRequest(newsletter, slot, slot.cohortIds)
+  const left = await skipCohortsWithoutNews(db, order, clock)
   if (left.length === 0) return
   const rest = { ...order, cohortIds: left }
   const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, LEAST_GRACE_MINUTES) })
@@ -116,7 +116,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
   const obstacle = await findObstacle(newsletter, work.sender.context)
   if (isLate(slot.at)) {
     const reason = obstacle ?? lateness(newsletter)
-    if (await missSlot(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
+    if (await markSlotMissed(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
     return
   }
   if (obstacle !== null) return wait(run, newsletter, slot, obstacle)
@@ -146,7 +146,7 @@ const lateness = ({ graceHours }: Newsletter) =>
 async function missSkipped(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
   const slots = slot.skipped.map((at) => ({ frequency: slot.frequency, at }))
   const reason = lateness(newsletter)
-  const recorded = await recordMissed(run.db, newsletter.id, slots, reason, run.clock.now())
+  const recorded = await recordMissedSlots(run.db, newsletter.id, slots, reason, run.clock.now())
   for (const one of recorded) miss(run, newsletter, one, reason)
 }
 

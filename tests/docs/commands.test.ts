@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, clockFrom } from '../../src/clock.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { courantOn } from '../support/command-line.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FeedServer, startFeeds, writeRss } from '../support/feeds.ts'
@@ -75,7 +75,7 @@ describe('every command of the pages runs', () => {
       const clock = clockFrom(NOON)
       const before = document.name === 'docs/law.md' ? ADD_TAGBLATT : document.name === 'README.md' ? [] : ADD_MORGEN
       for (const line of before) await run(line, clock)
-      if (before === ADD_MORGEN) await planEdition(database.db, orderByHand(1, null, null), clock)
+      if (before === ADD_MORGEN) await planEdition(database.db, makeManualRequest(1, null, null), clock)
       for (const line of commandLinesOf(document)) await run(line, clock)
     })
 

@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/db/client.ts'
 import { openJobs } from '../../src/db/jobs.ts'
 import { migrateDatabase } from '../../src/db/migrate.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { handClock } from '../support/clock.ts'
 import { postgresUrl } from '../support/postgres.ts'
 import { makeWorld } from '../support/world.ts'
@@ -41,7 +41,7 @@ describe.runIf(made.kind === 'postgres')('docs/operating.md', () => {
     const { newsletterId, addArticles, addReaders } = await makeWorld(db)
     await addArticles(1)
     await addReaders(1)
-    const { edition } = await planEdition(db, orderByHand(newsletterId, null, null), handClock(NOON))
+    const { edition } = await planEdition(db, makeManualRequest(newsletterId, null, null), handClock(NOON))
     expect(edition?.state).toBe('sending')
     await close()
   })

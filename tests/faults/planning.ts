@@ -3,9 +3,9 @@ import type { Clock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { claimDue } from '../../src/delivery/claim.ts'
 import { leaseBatch } from '../../src/delivery/lease.ts'
-import { rehearsePlan } from '../../src/editions/plan/dry-run.ts'
+import { dryRunPlan } from '../../src/editions/plan/dry-run.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
 import { sendAll } from '../scheduler/tagblatt.ts'
 import { planByHand } from '../support/planned.ts'
@@ -66,7 +66,7 @@ const planningByHand: Scenario = {
     const { db, clock } = system
     const world = await prepareWorld(system)
     await dropPartition(db)
-    const order = orderByHand(world.newsletterId, 'morning', null)
+    const order = makeManualRequest(world.newsletterId, 'morning', null)
     const plan = () => planEdition(db, order, clock)
     const planNext = () => planByHand(db, world, clock)
     return {
@@ -166,7 +166,7 @@ const rehearsing: Scenario = {
     const before = await dumpPlan(db)
     return {
       work: async () => {
-        const { planned } = await rehearsePlan(db, orderByHand(world.newsletterId, null, null), clock)
+        const { planned } = await dryRunPlan(db, makeManualRequest(world.newsletterId, null, null), clock)
         if (planned !== ALL_READERS - 2) throw new Error(`planned are said to be ${planned}`)
       },
       judge: async () => ((await dumpPlan(db)) === before ? [] : ['what was only to be counted was changed']),

@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
-import { missSlot } from '../../src/editions/plan/missed.ts'
+import { markSlotMissed } from '../../src/editions/plan/missed.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { passQuiet } from '../../src/editions/plan/skip-empty.ts'
-import { orderForSlot } from '../../src/editions/plan-request.ts'
+import { skipCohortsWithoutNews } from '../../src/editions/plan/skip-empty.ts'
+import { makeSlotRequest } from '../../src/editions/plan-request.ts'
 import { CourantError } from '../../src/errors.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { type PlanWork, planDue } from '../../src/scheduler/plan-due.ts'
@@ -76,15 +76,15 @@ describe('a scheduler that is slow', () => {
     const cohorts = await db.execute<{ id: number }>(sql`select id from cohort`)
     await planAt(TUESDAY_SLOT)
     const entry = await addEntry(db, tagblatt, at('2026-05-05T05:00:30Z'))
-    const order = orderForSlot(
+    const order = makeSlotRequest(
       tagblatt,
       { frequency: 'daily', at: at(TUESDAY_SLOT) },
       cohorts.rows.map(({ id }) => id),
     )
     const clock = handClock(at('2026-05-05T05:01:00Z'))
-    expect(await passQuiet(db, order, clock)).toEqual([])
+    expect(await skipCohortsWithoutNews(db, order, clock)).toEqual([])
     expect(await planEdition(db, order, clock)).toEqual({ edition: null, created: false })
-    expect(await missSlot(db, order, 'late', clock)).toBe(false)
+    expect(await markSlotMissed(db, order, 'late', clock)).toBe(false)
     expect(await readSlots(db)).toEqual([])
     await planAt(WEDNESDAY_SLOT)
     expect(await readReceived(db, reader)).toEqual([[entry]])

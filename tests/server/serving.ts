@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { type Ended, startCommand } from '../support/command.ts'
 import { makeWorld } from '../support/world.ts'
 
@@ -69,7 +69,7 @@ export async function planWaiting(databaseUrl: string, readers: number): Promise
     const world = await makeWorld(db)
     await world.addReaders(readers)
     await world.addArticles(3)
-    await planEdition(db, orderByHand(world.newsletterId, null, null), systemClock)
+    await planEdition(db, makeManualRequest(world.newsletterId, null, null), systemClock)
   })
 }
 

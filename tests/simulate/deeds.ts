@@ -6,7 +6,7 @@ import { pauseNewsletter, resumeNewsletter } from '../../src/editions/lifecycle/
 import { pauseEdition, resumeEdition } from '../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../src/editions/lifecycle/withdraw-articles.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { changeNewsletter, type Newsletter } from '../../src/newsletters/newsletters.ts'
 import type { Deed } from './acts.ts'
 import { ARTICLE_URL } from './mails.ts'
@@ -47,7 +47,7 @@ export async function perform(world: World, db: Database, deed: PeopleDeed): Pro
         ({ newsletterId, state }) => newsletterId === newsletter.id && state === 'active',
       )
       const to = deed.to === null ? null : (pickOf(subs, deed.to)?.id ?? null)
-      return planEdition(db, orderByHand(newsletter.id, deed.key, to), world.clock)
+      return planEdition(db, makeManualRequest(newsletter.id, deed.key, to), world.clock)
     }
     default:
       return performReader(world, db, deed)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { planEdition } from '../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../src/editions/plan-request.ts'
 import { handClock } from './clock.ts'
 import { NOON, type World } from './world.ts'
 
@@ -11,6 +11,6 @@ export async function planByHand(
   world: Pick<World, 'newsletterId'>,
   clock: Clock = handClock(NOON),
 ): Promise<number> {
-  const { edition } = await planEdition(db, orderByHand(world.newsletterId, null, null), clock)
+  const { edition } = await planEdition(db, makeManualRequest(world.newsletterId, null, null), clock)
   return edition?.id ?? 0
 }

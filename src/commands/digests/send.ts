@@ -6,9 +6,9 @@ import { checkMessages } from '../../delivery/check-messages.ts'
 import { type Sender, sendEdition } from '../../delivery/worker.ts'
 import { checkTemplates } from '../../digest/render/check-templates.ts'
 import { readPublication } from '../../digest/variant.ts'
-import { rehearsePlan } from '../../editions/plan/dry-run.ts'
+import { dryRunPlan } from '../../editions/plan/dry-run.ts'
 import { planEdition } from '../../editions/plan/plan.ts'
-import { orderByHand } from '../../editions/plan-request.ts'
+import { makeManualRequest } from '../../editions/plan-request.ts'
 import { type Counts, countEdition, NONE } from '../../editions/reports/counts.ts'
 import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
@@ -91,13 +91,13 @@ export async function sendNow(
   checkTemplates(sender.context.templates, readPublication(newsletter))
   await checkMessages(sender.context, newsletter)
   const only = options.to === undefined ? null : await findSubscription(db, newsletter.id, options.to)
-  const order = orderByHand(newsletter.id, options.key ?? null, only)
+  const order = makeManualRequest(newsletter.id, options.key ?? null, only)
   const finish = (report: Omit<SendReport, 'durationMs'>) => ({
     ...report,
     durationMs: Math.round(context.clock.monotonicMs() - startMs),
   })
   if (options.dryRun) {
-    const rehearsed = await rehearsePlan(db, order, context.clock)
+    const rehearsed = await dryRunPlan(db, order, context.clock)
     return finish({ edition: null, created: false, ...rehearsed })
   }
   const plan = await planEdition(db, order, context.clock)

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { whyNotMail } from '../../subscribers/permission.ts'
-import type { PlanOrder } from '../plan-request.ts'
-import { inDoubt } from './possibly-sent.ts'
+import type { PlanRequest } from '../plan-request.ts'
+import { possiblySent } from './possibly-sent.ts'
 
 /** Whole cohorts planned in one transaction. */
 export type Slice = {
@@ -12,13 +12,13 @@ export type Slice = {
 }
 
 /** The lowest and the highest subscriber of a slice. */
-export type Span = { readonly first: number; readonly last: number }
+export type SubscriberRange = { readonly first: number; readonly last: number }
 
 /** A slice has about as many readers as a cohort may have; one transaction of this size takes a second. */
 const READERS_A_SLICE = 100_000
 
 /** The order's cohorts in id order, in slices of about 100,000 readers. */
-export async function readSlices(db: Database, order: PlanOrder): Promise<readonly Slice[]> {
+export async function readSlices(db: Database, order: PlanRequest): Promise<readonly Slice[]> {
   const chosen =
     order.onlySubscriptionId !== null
       ? sql`id = (select cohort_id from subscription where id = ${order.onlySubscriptionId})`
@@ -45,9 +45,9 @@ export async function readSlices(db: Database, order: PlanOrder): Promise<readon
  * Between which subscribers a slice's readers stand. Who came together stands together, so that a slice reads its own part
  * of the tables by subscriber and not all of them: at a million readers 0.2 s instead of 0.9 (`npm run bench -- plan`).
  */
-export async function readSpan(tx: Database, order: PlanOrder, slice: Slice): Promise<Span> {
+export async function readSubscriberRange(tx: Database, order: PlanRequest, slice: Slice): Promise<SubscriberRange> {
   // `offset 0`, or the planner looks for both ends along the index over all subscribers.
-  const rows = await tx.execute<Span>(sql`
+  const rows = await tx.execute<SubscriberRange>(sql`
     select coalesce(min(subscriber_id), 0) as first, coalesce(max(subscriber_id), -1) as last
     from (
       select s.subscriber_id from subscription s where s.cohort_id = ${cohortsOf(slice)} and ${chosenBy(order)} offset 0
@@ -63,9 +63,9 @@ export async function readSpan(tx: Database, order: PlanOrder, slice: Slice): Pr
  */
 export async function readAudience(
   tx: Database,
-  order: PlanOrder,
+  order: PlanRequest,
   slice: Slice,
-  { first, last }: Span,
+  { first, last }: SubscriberRange,
   editionId: number | null,
 ): Promise<void> {
   await readOpen(tx, order.newsletterId, { first, last }, editionId)
@@ -87,7 +87,7 @@ export async function readAudience(
         where d.edition_id = ${editionId ?? -1} and d.subscriber_id = s.subscriber_id
           and d.subscriber_id between ${first} and ${last}
       )
-      and s.id not in (${inDoubt})`)
+      and s.id not in (${possiblySent})`)
   await tx.execute(sql`analyze planned_reader`)
 }
 
@@ -95,7 +95,7 @@ export async function readAudience(
 async function readOpen(
   tx: Database,
   newsletterId: number,
-  { first, last }: Span,
+  { first, last }: SubscriberRange,
   editionId: number | null,
 ): Promise<void> {
   const open = await tx.execute<{ id: number }>(sql`
@@ -114,5 +114,5 @@ async function readOpen(
 
 const cohortsOf = ({ cohortIds }: Slice) => sql`any(${`{${cohortIds.join(',')}}`}::bigint[])`
 
-const chosenBy = ({ onlySubscriptionId }: PlanOrder) =>
+const chosenBy = ({ onlySubscriptionId }: PlanRequest) =>
   onlySubscriptionId === null ? sql`true` : sql`s.id = ${onlySubscriptionId}`

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { nameEdition, type Plan } from '../editions.ts'
-import type { PlanOrder } from '../plan-request.ts'
+import { makeEditionIdentity, type PlanResult } from '../editions.ts'
+import type { PlanRequest } from '../plan-request.ts'
 import { lockOpenBatches } from '../recall.ts'
 import { type Counts, countContents, countEdition, NONE } from '../reports/counts.ts'
 import { readSlices } from './audience.ts'
@@ -12,7 +12,7 @@ import { writeSlice } from './plan.ts'
 type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
 
 /** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
-export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock): Promise<Rehearsal> {
+export async function dryRunPlan(db: Database, order: PlanRequest, clock: Clock): Promise<Rehearsal> {
   const { queued: _, sending: __, ...none } = NONE
   const found: { rehearsal: Rehearsal } = { rehearsal: { ...none, articles: 0, variants: 0 } }
   const undo = new Error('rehearsed')
@@ -22,8 +22,8 @@ export async function rehearsePlan(db: Database, order: PlanOrder, clock: Clock)
       await tx.execute(
         sql`update newsletter set state = 'active' where id = ${order.newsletterId} and state = 'paused'`,
       )
-      const names = nameEdition()
-      let plan: Plan = { edition: null, created: false }
+      const names = makeEditionIdentity()
+      let plan: PlanResult = { edition: null, created: false }
       for (const slice of await readSlices(tx, order)) {
         await lockOpenBatches(tx, order.newsletterId, clock.now())
         plan = await writeSlice(tx, order, names, slice, plan, clock.now())

@@ -3,7 +3,7 @@ import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
 import { choiceKey } from '../../subscribers/preferences/preferences.ts'
-import type { PlanOrder, Slot } from '../plan-request.ts'
+import type { PlanRequest, Slot } from '../plan-request.ts'
 import type { Slice } from './audience.ts'
 
 /** Cohorts whose rows this transaction holds. */
@@ -11,9 +11,9 @@ type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }
 type LockedCohort = Choice & { readonly id: number; readonly home: boolean }
 
 /** Locks cohorts in id order; for a slot only those that no other planner has moved past it meanwhile. */
-export async function lockCohorts(
+export async function lockDueCohorts(
   tx: Database,
-  order: Pick<PlanOrder, 'slot'>,
+  order: Pick<PlanRequest, 'slot'>,
   cohortIds: readonly number[],
 ): Promise<LockedSlice> {
   const due = order.slot === null ? sql`true` : sql`next_due_at <= ${order.slot.at.toString()}`
@@ -25,7 +25,7 @@ export async function lockCohorts(
 }
 
 /** Moves cohorts, which must be locked, past a slot: each is due again at its next slot after it and after `now`. */
-export async function moveDueTimes(
+export async function advanceDueTimes(
   tx: Database,
   cohorts: readonly LockedCohort[],
   slot: Slot,

@@ -3,26 +3,26 @@ import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { toBase32 } from '../../mail/mime/base32.ts'
-import type { Slot, SlotOrder } from '../plan-request.ts'
-import { lockCohorts, moveDueTimes } from './due-times.ts'
+import type { Slot, SlotRequest } from '../plan-request.ts'
+import { advanceDueTimes, lockDueCohorts } from './due-times.ts'
 
 /**
  * Gives a slot up: moves the cohorts still due past it, but not their watermarks, so that its articles come with the next,
  * and records it as `missed`. False when no cohort was left or the slot has an edition already.
  */
-export async function missSlot(db: Database, order: SlotOrder, reason: string, clock: Clock): Promise<boolean> {
+export async function markSlotMissed(db: Database, order: SlotRequest, reason: string, clock: Clock): Promise<boolean> {
   return db.transaction(async (tx) => {
     const now = clock.now()
-    const { cohorts } = await lockCohorts(tx, order, order.cohortIds)
+    const { cohorts } = await lockDueCohorts(tx, order, order.cohortIds)
     if (cohorts.length === 0) return false
-    const recorded = await recordMissed(tx, order.newsletterId, [order.slot], reason, now)
-    await moveDueTimes(tx, cohorts, order.slot, now)
+    const recorded = await recordMissedSlots(tx, order.newsletterId, [order.slot], reason, now)
+    await advanceDueTimes(tx, cohorts, order.slot, now)
     return recorded.length > 0
   })
 }
 
 /** Records slots of one newsletter as `missed` and returns those that had no edition yet. */
-export async function recordMissed(
+export async function recordMissedSlots(
   db: Database,
   newsletterId: number,
   slots: readonly Slot[],

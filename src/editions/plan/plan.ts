@@ -5,24 +5,24 @@ import { retryTransient } from '../../db/transient.ts'
 import { selectForGroups } from '../../digest/select.ts'
 import { CourantError } from '../../errors.ts'
 import {
-  adoptOrphans,
-  type EditionNames,
-  findNamed,
-  findPlanning,
+  createEdition,
+  type EditionIdentity,
+  findByIdentity,
+  findExistingEdition,
   finishEditions,
   lockOpenEdition,
-  makeEdition,
-  nameEdition,
+  makeEditionIdentity,
+  openOrphanedManual,
   openSending,
-  type Plan,
   type PlannedEdition,
+  type PlanResult,
   reopenPlanning,
 } from '../editions.ts'
-import type { PlanOrder } from '../plan-request.ts'
+import type { PlanRequest } from '../plan-request.ts'
 import { lockOpenBatches, recallBatches, releaseRecall } from '../recall.ts'
-import { readAudience, readSlices, readSpan, type Slice } from './audience.ts'
-import { lockCohorts, moveDueTimes } from './due-times.ts'
-import { guidePlanner } from './planner-options.ts'
+import { readAudience, readSlices, readSubscriberRange, type Slice } from './audience.ts'
+import { advanceDueTimes, lockDueCohorts } from './due-times.ts'
+import { setPlannerOptions } from './planner-options.ts'
 import { moveWatermarks } from './watermarks.ts'
 import { writeDeliveries } from './write-deliveries.ts'
 
@@ -37,13 +37,13 @@ const ASK_AGAIN_MS = 50
  *
  * @throws CourantError `plan.busy` when a worker does not give its batches back.
  */
-export async function planEdition(db: Database, order: PlanOrder, clock: Clock): Promise<Plan> {
+export async function planEdition(db: Database, order: PlanRequest, clock: Clock): Promise<PlanResult> {
   const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
-  const known = await repeat(() => findPlanning(db, order))
+  const known = await repeat(() => findExistingEdition(db, order))
   if (order.slot === null && known !== null && known.state !== 'planning') return { edition: known, created: false }
-  await repeat(() => adoptOrphans(db, order.newsletterId, known?.id ?? null, clock.now()))
-  const names = nameEdition()
-  let plan: Plan = { edition: known, created: false }
+  await repeat(() => openOrphanedManual(db, order.newsletterId, known?.id ?? null, clock.now()))
+  const names = makeEditionIdentity()
+  let plan: PlanResult = { edition: known, created: false }
   const recall = { asked: false }
   try {
     for (const slice of await repeat(() => readSlices(db, order)))
@@ -53,7 +53,7 @@ export async function planEdition(db: Database, order: PlanOrder, clock: Clock):
   }
   await repeat(() => finishEditions(db, { newsletterId: order.newsletterId }, clock.now()))
   // Made by a transaction whose answer was lost, after which there was nothing left to plan.
-  const edition = plan.edition ?? (await repeat(() => findNamed(db, names)))
+  const edition = plan.edition ?? (await repeat(() => findByIdentity(db, names)))
   if (edition === null) return plan
   const created = edition.publicId === names.publicId
   return { edition: await repeat(() => openSending(db, edition, clock.now())), created }
@@ -62,13 +62,13 @@ export async function planEdition(db: Database, order: PlanOrder, clock: Clock):
 /** Batches are recalled only when a worker holds one: a slice with nothing to wait for disturbs nobody. */
 async function planSlice(
   db: Database,
-  order: PlanOrder,
-  names: EditionNames,
+  order: PlanRequest,
+  names: EditionIdentity,
   slice: Slice,
-  soFar: Plan,
+  soFar: PlanResult,
   recall: { asked: boolean },
   clock: Clock,
-): Promise<Plan> {
+): Promise<PlanResult> {
   const startMs = clock.monotonicMs()
   for (;;) {
     const planned = await retryTransient(clock, () =>
@@ -93,17 +93,17 @@ function orOvertaken(error: unknown): 'overtaken' {
 
 async function tryPlanning(
   tx: Database,
-  order: PlanOrder,
-  names: EditionNames,
+  order: PlanRequest,
+  names: EditionIdentity,
   slice: Slice,
-  soFar: Plan,
+  soFar: PlanResult,
   now: Temporal.Instant,
-): Promise<Plan | 'busy'> {
-  const locked = await lockCohorts(tx, order, slice.cohortIds)
+): Promise<PlanResult | 'busy'> {
+  const locked = await lockDueCohorts(tx, order, slice.cohortIds)
   if (locked.cohorts.length === 0 || !(await isActive(tx, order.newsletterId))) return soFar
   if (!(await lockOpenBatches(tx, order.newsletterId, now))) return 'busy'
   const plan = await writeSlice(tx, order, names, locked, soFar, now)
-  if (order.slot !== null) await moveDueTimes(tx, locked.cohorts, order.slot, now)
+  if (order.slot !== null) await advanceDueTimes(tx, locked.cohorts, order.slot, now)
   return plan
 }
 
@@ -119,22 +119,22 @@ async function isActive(tx: Database, newsletterId: number): Promise<boolean> {
 /** Statement by statement: the bound is read after the cohorts are locked, the entries after the bound. */
 export async function writeSlice(
   tx: Database,
-  order: PlanOrder,
-  names: EditionNames,
+  order: PlanRequest,
+  names: EditionIdentity,
   slice: Slice,
-  soFar: Plan,
+  soFar: PlanResult,
   now: Temporal.Instant,
-): Promise<Plan> {
+): Promise<PlanResult> {
   const known = await findKnown(tx, order, names, soFar)
   if (known !== null && !(await mayAddTo(tx, order, known, soFar))) return { ...soFar, edition: known }
   const boundEntryId = known?.boundEntryId ?? (await readBound(tx, order.newsletterId))
-  await guidePlanner(tx)
-  const span = await readSpan(tx, order, slice)
+  await setPlannerOptions(tx)
+  const span = await readSubscriberRange(tx, order, slice)
   await readAudience(tx, order, slice, span, known?.id ?? null)
   const minArticles = order.slot === null ? 1 : order.minArticles
   const home = order.onlySubscriptionId === null && slice.home
   await selectForGroups(tx, { newsletterId: order.newsletterId, boundEntryId, minArticles }, home)
-  const edition = known ?? (await makeEdition(tx, order, boundEntryId, names, now))
+  const edition = known ?? (await createEdition(tx, order, boundEntryId, names, now))
   if (edition === 'overtaken') throw new Overtaken()
   if (edition !== null) {
     await reopenPlanning(tx, edition.id)
@@ -147,16 +147,16 @@ export async function writeSlice(
 /** The edition to add to: another planner of the slot or key may have made it since the last slice, or this one by a lost answer. */
 async function findKnown(
   tx: Database,
-  order: PlanOrder,
-  names: EditionNames,
-  soFar: Plan,
+  order: PlanRequest,
+  names: EditionIdentity,
+  soFar: PlanResult,
 ): Promise<PlannedEdition | null> {
-  if (order.slot !== null || order.key !== null) return findPlanning(tx, order)
-  return soFar.edition ?? (await findNamed(tx, names))
+  if (order.slot !== null || order.key !== null) return findExistingEdition(tx, order)
+  return soFar.edition ?? (await findByIdentity(tx, names))
 }
 
 /** A cancelled or missed edition is closed; one that another planner has sent by hand is not added to once it is planned. */
-async function mayAddTo(tx: Database, order: PlanOrder, known: PlannedEdition, soFar: Plan): Promise<boolean> {
+async function mayAddTo(tx: Database, order: PlanRequest, known: PlannedEdition, soFar: PlanResult): Promise<boolean> {
   if (order.slot === null && known.state !== 'planning' && known.id !== soFar.edition?.id) return false
   return lockOpenEdition(tx, known.id)
 }

@@ -7,7 +7,7 @@ import type { Database } from '../../db/client.ts'
  * takes a tenth of that, but is reckoned at all of it, and would be sorted instead. Of 3,000 rows, not 30,000, it learns
  * enough.
  */
-export async function guidePlanner(tx: Database): Promise<void> {
+export async function setPlannerOptions(tx: Database): Promise<void> {
   await tx.execute(
     sql`select set_config('enable_mergejoin', 'off', true), set_config('work_mem', '128MB', true), set_config('jit', 'off', true),
       set_config('default_statistics_target', '10', true)`,

@@ -6,4 +6,4 @@ import { sql } from 'drizzle-orm'
  * the same articles in another message. Its reader is planned again once it has ended. Where the edition is paused or held
  * nobody tries again, and no reader is to wait for that: the newer one takes over.
  */
-export const inDoubt = sql`select subscription_id from planned_open where in_doubt`
+export const possiblySent = sql`select subscription_id from planned_open where in_doubt`

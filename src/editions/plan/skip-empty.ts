@@ -1,22 +1,26 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { SlotOrder } from '../plan-request.ts'
-import { lockCohorts, moveDueTimes } from './due-times.ts'
+import type { SlotRequest } from '../plan-request.ts'
+import { advanceDueTimes, lockDueCohorts } from './due-times.ts'
 
 /**
  * Moves those cohorts of a slot past it for which nothing is new: those nobody is in, but for the home, and those without
  * an entry above the watermark and without a reader who is behind it. No batch is recalled for them. Returns the ids of the
  * cohorts that are left to plan.
  */
-export async function passQuiet(db: Database, order: SlotOrder, clock: Clock): Promise<readonly number[]> {
+export async function skipCohortsWithoutNews(
+  db: Database,
+  order: SlotRequest,
+  clock: Clock,
+): Promise<readonly number[]> {
   return db.transaction(async (tx) => {
-    const { cohorts, cohortIds } = await lockCohorts(tx, order, order.cohortIds)
+    const { cohorts, cohortIds } = await lockDueCohorts(tx, order, order.cohortIds)
     if (cohorts.length === 0) return []
     const quiet = await moveQuiet(tx, order.newsletterId, cohortIds)
     if (quiet.size === 0) return cohortIds
     const passed = cohorts.filter(({ id }) => quiet.has(id))
-    await moveDueTimes(tx, passed, order.slot, clock.now())
+    await advanceDueTimes(tx, passed, order.slot, clock.now())
     return cohortIds.filter((id) => !quiet.has(id))
   })
 }

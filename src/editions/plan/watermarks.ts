@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import type { PlanOrder } from '../plan-request.ts'
-import type { Slice, Span } from './audience.ts'
-import { inDoubt } from './possibly-sent.ts'
+import type { PlanRequest } from '../plan-request.ts'
+import type { Slice, SubscriberRange } from './audience.ts'
+import { possiblySent } from './possibly-sent.ts'
 
 /** Who has too few new articles, and what they have seen. */
 const waiting = sql`select unnest(subscription_ids) as subscription_id, seen from planned_selection where not enough`
@@ -16,8 +16,8 @@ const waiting = sql`select unnest(subscription_ids) as subscription_id, seen fro
 export async function moveWatermarks(
   tx: Database,
   slice: Slice,
-  { first, last }: Span,
-  { onlySubscriptionId }: Pick<PlanOrder, 'onlySubscriptionId'>,
+  { first, last }: SubscriberRange,
+  { onlySubscriptionId }: Pick<PlanRequest, 'onlySubscriptionId'>,
   boundEntryId: number,
 ): Promise<void> {
   if (onlySubscriptionId !== null) {
@@ -44,7 +44,7 @@ export async function moveWatermarks(
     update subscription s set seen_entry_id = c.seen_entry_id
     from cohort c
     where s.cohort_id = ${cohorts} and c.id = s.cohort_id and s.state = 'active' and s.seen_entry_id is null
-      and s.id in (${inDoubt})`)
+      and s.id in (${possiblySent})`)
   await tx.execute(sql`
     update cohort set seen_entry_id = greatest(seen_entry_id, ${boundEntryId}) where id = ${cohorts}`)
 }

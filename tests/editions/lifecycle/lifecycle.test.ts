@@ -7,7 +7,7 @@ import { cancelEdition } from '../../../src/editions/lifecycle/cancel.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../../src/editions/plan-request.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
 import { CourantError } from '../../../src/errors.ts'
 import { takeTurns } from '../../delivery/turns.ts'
@@ -200,7 +200,7 @@ describe('cancelling', () => {
     const world = await makeWorld(db)
     await world.addReaders(2)
     await world.addArticles(1)
-    const order = orderByHand(world.newsletterId, 'once', null)
+    const order = makeManualRequest(world.newsletterId, 'once', null)
     const { edition } = await planEdition(db, order, clock)
     await db.execute(sql`update edition set state = 'planning'`)
     await cancelEdition(db, edition?.id ?? 0, clock)
@@ -294,7 +294,7 @@ describe('planning, hiding, pausing and cancelling at once', () => {
       const edition = await plan(world)
       await world.addArticles(1)
       await Promise.all([
-        planEdition(db, orderByHand(world.newsletterId, null, null), later),
+        planEdition(db, makeManualRequest(world.newsletterId, null, null), later),
         withdrawArticles(db, entries.slice(0, 1), 'hidden', later),
         pauseEdition(db, edition).catch(bear),
         cancelEdition(db, edition, later).catch(bear),

@@ -8,7 +8,7 @@ import {
 } from '../../../src/editions/lifecycle/newsletter-lifecycle.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../../src/editions/plan-request.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
 import { findNewsletter, listNewsletters } from '../../../src/newsletters/newsletters.ts'
 import { handClock } from '../../support/clock.ts'
@@ -26,7 +26,7 @@ async function planned(slug = 'morgen'): Promise<{ world: World; edition: number
   return { world, edition: await plan(world) }
 }
 const plan = async (world: World) =>
-  (await planEdition(db, orderByHand(world.newsletterId, null, null), clock)).edition?.id ?? 0
+  (await planEdition(db, makeManualRequest(world.newsletterId, null, null), clock)).edition?.id ?? 0
 const editions = async () =>
   (await db.execute<{ state: string; reason: string | null }>(sql`select state, reason from edition order by id`)).rows
 const subscriptions = async () =>

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { sendEdition } from '../../../src/delivery/worker.ts'
-import { recordMissed } from '../../../src/editions/plan/missed.ts'
+import { recordMissedSlots } from '../../../src/editions/plan/missed.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
-import { orderByHand, orderForSlot } from '../../../src/editions/plan-request.ts'
+import { makeManualRequest, makeSlotRequest } from '../../../src/editions/plan-request.ts'
 import { recallBatches } from '../../../src/editions/recall.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../../support/clock.ts'
@@ -25,7 +25,7 @@ async function makeDue() {
   await world.addArticles(2)
   await db.execute(sql`update cohort set next_due_at = ${SLOT.toString()}`)
   const slot = { frequency: 'daily', at: SLOT } as const
-  return { world, slot, order: orderForSlot({ id: world.newsletterId, minArticles: 1 }, slot, [world.cohortId]) }
+  return { world, slot, order: makeSlotRequest({ id: world.newsletterId, minArticles: 1 }, slot, [world.cohortId]) }
 }
 
 const watermark = async () => (await db.execute(sql`select seen_entry_id from cohort`)).rows
@@ -39,7 +39,7 @@ test('a slot that is recorded as missed while it is planned takes no delivery an
     // Another scheduler's record is seen by the insert itself, and from then on by everybody.
     if (/^begin/.test(text) && overtaken === 1) {
       overtaken += 1
-      await recordMissed(db, world.newsletterId, [slot], 'late', SLOT)
+      await recordMissedSlots(db, world.newsletterId, [slot], 'late', SLOT)
     }
     if (/insert into edition\s/.test(text) && overtaken === 0) {
       overtaken += 1
@@ -68,7 +68,7 @@ describe('a plan whose commit is answered by a lost connection', () => {
       }
       return answer
     })
-    const wanted = kind === 'by hand' ? orderByHand(world.newsletterId, null, null) : order
+    const wanted = kind === 'by hand' ? makeManualRequest(world.newsletterId, null, null) : order
     const { edition, created } = await planEdition(failing, wanted, fastClock(SLOT, 20))
     expect(lost).toBe(1)
     expect({ state: edition?.state, created }).toEqual({ state: 'sending', created: true })

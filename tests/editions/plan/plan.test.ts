@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { rehearsePlan } from '../../../src/editions/plan/dry-run.ts'
+import { dryRunPlan } from '../../../src/editions/plan/dry-run.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
-import { orderByHand } from '../../../src/editions/plan-request.ts'
+import { makeManualRequest } from '../../../src/editions/plan-request.ts'
 import { countEdition } from '../../../src/editions/reports/counts.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
@@ -12,7 +12,7 @@ const { db } = await freshDatabase()
 const clock = handClock(NOON)
 /** Plans by hand what is new to all readers, or to one; a key names the sending. */
 const planNow = (world: World, key: string | null = null, onlySubscriptionId: number | null = null) =>
-  planEdition(db, orderByHand(world.newsletterId, key, onlySubscriptionId), clock)
+  planEdition(db, makeManualRequest(world.newsletterId, key, onlySubscriptionId), clock)
 
 const deliveries = async () => {
   const rows = await db.execute<{ email: string; entries: number[]; state: string; edition: number }>(sql`
@@ -174,8 +174,8 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     await world.addReaders(3)
     await world.addArticles(2)
-    const order = orderByHand(world.newsletterId, null, null)
-    expect(await rehearsePlan(db, order, clock)).toMatchObject({ planned: 3, articles: 2, variants: 1 })
+    const order = makeManualRequest(world.newsletterId, null, null)
+    expect(await dryRunPlan(db, order, clock)).toMatchObject({ planned: 3, articles: 2, variants: 1 })
     expect(await deliveries()).toEqual([])
     expect((await planEdition(db, order, clock)).created).toBe(true)
   })
@@ -184,7 +184,7 @@ describe('planning by hand', () => {
     const world = await makeWorld(db)
     await world.addReaders(5)
     await world.addArticles(2)
-    const order = orderByHand(world.newsletterId, 'once', null)
+    const order = makeManualRequest(world.newsletterId, 'once', null)
     const plans = await Promise.all([1, 2, 3].map(() => planEdition(db, order, clock)))
     expect(new Set(plans.map((plan) => plan.edition?.id)).size).toBe(1)
     expect(plans.filter((plan) => plan.created)).toHaveLength(1)

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../../src/db/client.ts'
-import { rehearsePlan } from '../../../src/editions/plan/dry-run.ts'
-import { orderByHand } from '../../../src/editions/plan-request.ts'
+import { dryRunPlan } from '../../../src/editions/plan/dry-run.ts'
+import { makeManualRequest } from '../../../src/editions/plan-request.ts'
 import { makePartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
@@ -129,8 +129,8 @@ describe('planning over a boundary', () => {
   test('is rehearsed like any other; the rehearsal keeps no partition', async () => {
     const world = await makeReady('morgen')
     await takeIds(db, 1999)
-    const order = orderByHand(world.newsletterId, null, null)
-    expect(await rehearsePlan(db, order, handClock(NOON))).toMatchObject({ planned: 3 })
+    const order = makeManualRequest(world.newsletterId, null, null)
+    expect(await dryRunPlan(db, order, handClock(NOON))).toMatchObject({ planned: 3 })
     expect(await readPartitions(db)).not.toContain('delivery_2')
     expect(await planByHand(db, world)).toBe(2001)
   })

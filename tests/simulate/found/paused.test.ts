@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { pauseNewsletter, resumeNewsletter } from '../../../src/editions/lifecycle/newsletter-lifecycle.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
-import { orderByHand, orderForSlot } from '../../../src/editions/plan-request.ts'
+import { makeManualRequest, makeSlotRequest } from '../../../src/editions/plan-request.ts'
 import { planDue } from '../../../src/scheduler/plan-due.ts'
 import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../scheduler/tagblatt.ts'
 import { at, MONDAY } from '../../scheduler/times.ts'
@@ -21,9 +21,9 @@ test('a newsletter paused just before it is planned loses nothing: its articles 
   const entry = await addEntry(db, tagblatt, MONDAY)
   await pauseNewsletter(db, tagblatt.slug)
 
-  const slot = orderForSlot(tagblatt, { frequency: 'daily', at: SLOT }, [1])
+  const slot = makeSlotRequest(tagblatt, { frequency: 'daily', at: SLOT }, [1])
   expect(await planEdition(db, slot, handClock(SLOT))).toEqual({ edition: null, created: false })
-  expect(await planEdition(db, orderByHand(tagblatt.id, null, null), handClock(SLOT))).toEqual({
+  expect(await planEdition(db, makeManualRequest(tagblatt.id, null, null), handClock(SLOT))).toEqual({
     edition: null,
     created: false,
   })
