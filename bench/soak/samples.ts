@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { systemClock } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 
 /** How a sending stood at a moment. */
 export type Sample = {
@@ -29,7 +29,7 @@ export async function watchSending(
   const samples: Sample[] = []
   let movedMs = systemClock.monotonicMs()
   for (;;) {
-    const { planned, sent, queued, sending, deferred } = await countEdition(db, editionId)
+    const { planned, sent, queued, sending, deferred } = await countDeliveries(db, editionId)
     const atMs = systemClock.monotonicMs()
     if (sent !== samples.at(-1)?.sent) movedMs = atMs
     if (atMs - movedMs > MOST_STANDSTILL_MS) throw new Error(`Nothing is sent any more: ${sent} of ${planned}.`)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Hiding } from '../articles/hide.ts'
 import type { ListedArticle } from '../articles/sources/list-sources.ts'
-import type { Withdrawn } from '../editions/lifecycle/withdraw-articles.ts'
+import type { WithdrawalResult } from '../editions/lifecycle/withdraw-articles.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import type { CommandContext } from './shared/command-context.ts'
@@ -113,7 +113,7 @@ async function withdraw(
 
 const sayArticles = (count: number) => `${count} ${count === 1 ? 'article' : 'articles'}`
 
-function sayWithdrawn({ articles, editions, moved, skipped }: Withdrawn, hiding: Hiding): string {
+function sayWithdrawn({ articles, editions, moved, skipped }: WithdrawalResult, hiding: Hiding): string {
   const done = `${sayArticles(articles.length)} ${hiding}.`
   if (editions.length === 0) return done
   return `${done} Edition ${editions.join(', ')}: ${moved} readers get the rest, ${skipped} had nothing else in it.`

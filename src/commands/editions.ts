@@ -6,8 +6,8 @@ import { batch } from '../db/schema/batch.ts'
 import { edition } from '../db/schema/edition.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { TOO_MANY_REJECTIONS } from '../delivery/results/rejection-limit.ts'
-import { countEdition } from '../editions/reports/counts.ts'
-import { type Reason, reasonsOf, sayWhy } from '../editions/reports/reasons.ts'
+import { countDeliveries } from '../editions/reports/counts.ts'
+import { type DeliveryReason, formatReason, listReasons } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import type { CommandContext } from './shared/command-context.ts'
@@ -85,7 +85,7 @@ async function list(db: Database, context: CommandContext, options: ListOptions)
   // One that is deleted has its editions still; one there never was is told.
   if (rows.length === 0 && options.newsletter !== undefined) await findNewsletter(db, options.newsletter)
   for (const row of rows) {
-    const counts = await countEdition(db, row.id)
+    const counts = await countDeliveries(db, row.id)
     const text = `${row.id}  ${row.newsletter}  ${row.state}  ${row.articles} articles  ${counts.sent}/${counts.planned} sent  ${row.createdAt}`
     context.printLine({ ...row, ...counts }, text)
   }
@@ -104,9 +104,9 @@ async function show(db: Database, context: CommandContext, id: number): Promise<
       what: `There is no edition ${id}.`,
       todo: '"courant edition list" shows them.',
     })
-  const counts = await countEdition(db, found.id)
+  const counts = await countDeliveries(db, found.id)
   const batches = await db.select().from(batch).where(eq(batch.editionId, found.id)).orderBy(batch.id).limit(10_000)
-  const reasons = await reasonsOf(db, found.id)
+  const reasons = await listReasons(db, found.id)
   // One that is paused or held goes on when it is told to.
   const nextDueAt = found.state === 'sending' ? earliest(batches.map(({ dueAt }) => dueAt)) : null
   const lines = Object.entries(counts).filter(([, count]) => count > 0)
@@ -129,9 +129,9 @@ const askWhether = (id: number) =>
   `Was that the relay? Once it is well again, run "courant edition resume ${id}": they are tried again. ` +
   `Are these mailboxes really gone? Then run "courant edition resume ${id} --accept-rejections".`
 
-function sayReason(one: Reason): string {
+function sayReason(one: DeliveryReason): string {
   const doubt = one.ambiguous > 0 ? `, ${one.ambiguous} of them may have arrived` : ''
-  return `${one.deliveries} ${one.state}${doubt}: ${sayWhy(one)}`
+  return `${one.deliveries} ${one.state}${doubt}: ${formatReason(one)}`
 }
 
 function earliest(instants: readonly (Temporal.Instant | null)[]): Temporal.Instant | null {
@@ -159,7 +159,7 @@ async function cancel(db: Database, context: CommandContext, id: number, yes: bo
 
 /** The question before an edition is cancelled, with its numbers. */
 export async function sayCancelling(db: Database, editionId: number): Promise<string> {
-  const { planned, sent, queued, sending, deferred } = await countEdition(db, editionId)
+  const { planned, sent, queued, sending, deferred } = await countDeliveries(db, editionId)
   const say = (count: number) => count.toLocaleString('en')
   return `Stop the send? ${say(sent)} of ${say(planned)} readers have it; ${say(queued + sending + deferred)} will not get it.`
 }

@@ -98,7 +98,7 @@ async function remove(context: CommandContext, slug: string, yes: boolean): Prom
       what: 'Deleting a newsletter cannot be undone, and there is nobody to ask.',
       todo: 'Add --yes.',
     })
-  const { deleteNewsletter, readStake } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+  const { deleteNewsletter, countAffected: readStake } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
   await context.withDatabase(async (db) => {
     if (!yes) {
       const { newsletter, readers, unsent } = await readStake(db, slug)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { type Delivered, readHistory } from '../editions/reports/history.ts'
-import { sayWhy } from '../editions/reports/reasons.ts'
+import { type DeliveryRecord, readDeliveryHistory } from '../editions/reports/history.ts'
+import { formatReason } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { checkAddress } from '../mail/addresses/address.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
@@ -116,7 +116,7 @@ function registerShow(group: Command, context: CommandContext): void {
     .action(async (email: string) => {
       const reader = await context.withDatabase(async (db) => ({
         ...(await readReader(db, email)),
-        deliveries: await readHistory(db, email),
+        deliveries: await readDeliveryHistory(db, email),
       }))
       const standing = reader.suppressed === null ? [] : [saySuppressed(reader.suppressed)]
       const subscriptions = reader.subscriptions.map((one) => `${lineOf(one)}\t${one.nextSlotAt ?? ''}`)
@@ -147,8 +147,8 @@ function registerLift(group: Command, context: CommandContext): void {
     })
 }
 
-function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, finalAt }: Delivered): string {
-  const why = reason === null ? '' : sayWhy({ reason, reply })
+function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, finalAt }: DeliveryRecord): string {
+  const why = reason === null ? '' : formatReason({ reason, reply })
   return [retryAt ?? finalAt, `edition ${edition}`, newsletter, state, why].join('\t')
 }
 

@@ -4,7 +4,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { toBase32 } from '../mail/mime/base32.ts'
 import type { PlanRequest } from './plan-request.ts'
-import { makePartition } from './retention/make-partitions.ts'
+import { ensurePartition } from './retention/make-partitions.ts'
 
 /** An edition as planning knows it. */
 export type PlannedEdition = {
@@ -71,7 +71,7 @@ export async function createEdition(
     returning ${COLUMNS}`)
   const edition = read(made.rows[0])
   if (edition !== null) {
-    await makePartition(tx, edition.id)
+    await ensurePartition(tx, edition.id)
     return edition
   }
   if (order.slot === null && order.key === null) return null

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { dropOldPartition } from '../editions/retention/drop-partitions.ts'
-import { makePartitionsAhead } from '../editions/retention/make-partitions.ts'
+import { createPartitionsAhead } from '../editions/retention/make-partitions.ts'
 import type { Logger } from '../log.ts'
 import { expireRequests } from '../subscribers/confirmation/expire.ts'
 import { queueReminders } from '../subscribers/confirmation/remind.ts'
@@ -25,7 +25,7 @@ export async function keepHouse(db: Database, log: Logger, clock: Clock): Promis
   }
   await beat(db, now)
   const house = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
-  await makePartitionsAhead(db)
+  await createPartitionsAhead(db)
   const partition = await dropOldPartition(db, now)
   if (partition !== null) log.info({ partition }, 'deliveries.dropped')
   return house

@@ -10,7 +10,7 @@ import { markSlotMissed, recordMissedSlots } from '../editions/plan/missed.ts'
 import { planEdition } from '../editions/plan/plan.ts'
 import { skipCohortsWithoutNews } from '../editions/plan/skip-empty.ts'
 import { makeSlotRequest } from '../editions/plan-request.ts'
-import { countEdition } from '../editions/reports/counts.ts'
+import { countDeliveries } from '../editions/reports/counts.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Newsletter, readNewsletters } from '../newsletters/newsletters.ts'
@@ -122,7 +122,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
   if (obstacle !== null) return wait(run, newsletter, slot, obstacle)
   const { edition, created } = await planEdition(db, rest, clock)
   if (edition === null || edition.state === 'cancelled' || edition.state === 'missed') return
-  const { planned } = await countEdition(db, edition.id)
+  const { planned } = await countDeliveries(db, edition.id)
   work.log.info({ editionId: edition.id, created, planned }, 'edition.planned')
   run.report.planned.push({ edition: edition.id, ...nameSlot(newsletter, slot), state: edition.state, planned })
 }

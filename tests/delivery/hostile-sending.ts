@@ -4,7 +4,7 @@ import { afterEach, expect } from 'vitest'
 import { type Clock, sleep, type Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { type Sender, sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import type { RelayTimeouts } from '../../src/mail/relays/relay.ts'
 import { handClock } from '../support/clock.ts'
 import { type HostileRelay, type Script, startHostileRelay } from '../support/hostile-relay.ts'
@@ -78,7 +78,7 @@ export async function look(db: Database, edition: number): Promise<readonly Stan
     select state, reason, reply, attempts, ambiguous,
       extract(epoch from retry_at - ${NOON.toString()}::timestamptz)::float as wait
     from delivery order by seq`)
-  const { planned, queued, sending, sent, deferred, failed, suppressed, skipped } = await countEdition(db, edition)
+  const { planned, queued, sending, sent, deferred, failed, suppressed, skipped } = await countDeliveries(db, edition)
   const countOf = (state: string) => rows.filter((row) => row.state === state).length
   expect({ queued, sending, sent, deferred, failed, suppressed, skipped }).toEqual({
     queued: 0,

@@ -3,7 +3,7 @@ import PostalMime from 'postal-mime'
 import { describe, expect, test } from 'vitest'
 import { sendNotices } from '../../src/delivery/notices/send-notices.ts'
 import { sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { changeNewsletter } from '../../src/newsletters/newsletters.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
@@ -31,7 +31,7 @@ async function plan(fields: Record<string, string>): Promise<number> {
 async function sendAll(edition: number): Promise<readonly string[]> {
   const smtp = await sink({ smtpUtf8: false })
   await sendEdition(db, await senderTo(smtp.url), edition, handClock(NOON))
-  expect(await countEdition(db, edition)).toMatchObject({ planned: 4, sent: 4, failed: 0 })
+  expect(await countDeliveries(db, edition)).toMatchObject({ planned: 4, sent: 4, failed: 0 })
   expect(smtp.messages).toHaveLength(4)
   return smtp.messages.map(({ raw }) => {
     expect(raw.toString('latin1')).toMatch(/^[\t\r\n\x20-\x7e]*$/)
@@ -116,7 +116,7 @@ describe('an address that only SMTPUTF8 could carry', () => {
     const smtp = await sink()
     await sendEdition(db, await senderTo(smtp.url), edition, handClock(NOON))
     expect(smtp.messages).toEqual([])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 4, queued: 4, failed: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 4, queued: 4, failed: 0 })
     const rows = await db.execute(sql`select state, reason from edition`)
     expect(rows.rows).toEqual([{ state: 'held', reason: expect.stringContaining('letters beyond ASCII') }])
   })

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { type Sender, sendDue, sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
@@ -67,7 +67,7 @@ describe('what a relay has accepted', () => {
 
       expect(idsOf(smtp)).toHaveLength(50)
       expect(new Set(idsOf(smtp)).size).toBe(50)
-      expect(await countEdition(db, edition)).toMatchObject({ planned: 50, sent: 50 })
+      expect(await countDeliveries(db, edition)).toMatchObject({ planned: 50, sent: 50 })
       expect(events().filter(({ msg }) => msg === 'outcomes.not_recorded')).not.toHaveLength(0)
       expect(events().filter(({ msg }) => msg === 'outcomes.recorded')).not.toHaveLength(0)
     },
@@ -99,8 +99,8 @@ describe('what a relay has accepted', () => {
     const ids = new Map(Map.groupBy(idsOf(smtp), (id) => id))
     const repeated = [...ids.values()].filter(({ length }) => length > 1)
     expect(repeated.map(({ length }) => length)).toEqual([2, 2, 2])
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 3, superseded: 3 })
-    expect(await countEdition(db, next)).toMatchObject({ planned: 3, sent: 3 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 3, superseded: 3 })
+    expect(await countDeliveries(db, next)).toMatchObject({ planned: 3, sent: 3 })
   })
 
   test('is recorded though another outcome of the same commit cannot be written', async () => {
@@ -111,10 +111,10 @@ describe('what a relay has accepted', () => {
     const stopping = new AbortController()
     const sending = sendDue(db, sender, edition, fastClock(NOON, 20), {
       signal: stopping.signal,
-      onRecorded: () => void countEdition(db, edition).then(({ sent }) => sent === 8 && stopping.abort()),
+      onRecorded: () => void countDeliveries(db, edition).then(({ sent }) => sent === 8 && stopping.abort()),
     })
     await expect(sending).rejects.toThrow()
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 8, queued: 1 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 8, queued: 1 })
     const kept = await db.execute(sql`select seq, state, ambiguous from delivery where state <> 'sent'`)
     expect(kept.rows).toEqual([{ seq: 2, state: 'queued', ambiguous: true }])
     expect(idsOf(smtp)).toHaveLength(9)

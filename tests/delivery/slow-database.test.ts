@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Sender, sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { type Delay, farAway } from '../support/hooked.ts'
@@ -47,7 +47,7 @@ describe.each([
     await sendEdition(far, sender, edition, fastClock(NOON, PACE))
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(5)
     expect(smtp.messages).toHaveLength(5)
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 5, planned: 5 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 5, planned: 5 })
     expect(events().filter((event) => event === 'database.slow')).toHaveLength(1)
   })
 
@@ -68,7 +68,7 @@ describe.each([
     const since = smtp.messages.map(({ to }) => to).filter((to) => !before.includes(to))
     expect(left.rows).toHaveLength(4)
     expect(since.filter((to) => left.rows.some(({ email }) => email === to))).toEqual([])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 6 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 6 })
   })
 })
 

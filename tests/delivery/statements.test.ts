@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { clockFrom } from '../../src/clock.ts'
 import { sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
@@ -34,7 +34,7 @@ async function run(smtp: Sink, slug: string, readers: number) {
     sending: sending.statements.length - acknowledging,
     acknowledging,
     variants: variants.rows[0].n,
-    counts: await countEdition(db, editionId),
+    counts: await countDeliveries(db, editionId),
   }
 }
 

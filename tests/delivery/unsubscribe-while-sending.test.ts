@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { signLink } from '../../src/subscribers/tokens.ts'
 import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
 import { leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
@@ -38,7 +38,7 @@ async function sendWhile(meanwhile: (editionId: number) => Promise<unknown>) {
   await meanwhile(editionId)
   smtp.release()
   await sending
-  return { counts: await countEdition(db, editionId), sender }
+  return { counts: await countDeliveries(db, editionId), sender }
 }
 
 const linkKeys = (await senderTo('smtp://127.0.0.1:1')).context.linkKeys

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { sendDue, sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { hookStatements } from '../support/hooked.ts'
@@ -77,7 +77,7 @@ describe('a stop', () => {
     expect(await rows(sql`select distinct attempts from delivery where state = 'queued'`)).toEqual([{ attempts: 0 }])
     await world.addArticles(1)
     const next = await planByHand(db, world)
-    expect(await countEdition(db, next)).toMatchObject({ planned: 4 })
+    expect(await countDeliveries(db, next)).toMatchObject({ planned: 4 })
   })
 })
 
@@ -89,7 +89,7 @@ describe('a lease', () => {
     await sendEdition(failing(/skip locked/, 1, 'after'), sender, edition, fastClock(NOON, 40))
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(4)
     expect(smtp.messages).toHaveLength(4)
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 4 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 4 })
   })
 
   test('under which a claim was lost on its way back is given back with what it claimed, as never tried', async () => {

@@ -7,8 +7,8 @@ import { claimDue } from '../../src/delivery/claim.ts'
 import { leaseBatch } from '../../src/delivery/lease.ts'
 import { recordResults } from '../../src/delivery/results/record-results.ts'
 import { sendDue, sendEdition } from '../../src/delivery/worker.ts'
-import { countEdition } from '../../src/editions/reports/counts.ts'
-import { reasonsOf } from '../../src/editions/reports/reasons.ts'
+import { countDeliveries } from '../../src/editions/reports/counts.ts'
+import { listReasons } from '../../src/editions/reports/reasons.ts'
 import { fastClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
@@ -37,7 +37,7 @@ describe('sending', () => {
     await sendEdition(db, await senderTo(smtp.url), edition, clockFrom(NOON))
     expect(new Set(smtp.messages.map((message) => message.to)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 120, sent: 120, queued: 0, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 120, sent: 120, queued: 0, sending: 0 })
     const rows = await db.execute(sql`select state from edition`)
     expect(rows.rows).toEqual([{ state: 'finished' }])
     const mail = await PostalMime.parse(smtp.messages[0]?.raw ?? '')
@@ -66,7 +66,13 @@ describe('sending', () => {
     const smtp = await sink()
     await sendEdition(db, await senderTo(smtp.url), edition, clockFrom(NOON))
     expect(smtp.messages).toHaveLength(3)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 5, sent: 3, skipped: 1, suppressed: 1, queued: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({
+      planned: 5,
+      sent: 3,
+      skipped: 1,
+      suppressed: 1,
+      queued: 0,
+    })
     const reasons = await db.execute(sql`select state, reason from delivery where state <> 'sent' order by state`)
     expect(reasons.rows).toEqual([
       { state: 'skipped', reason: 'unsubscribed' },
@@ -92,7 +98,7 @@ describe('sending', () => {
     expect(rows.rows[0]?.wait).toBeGreaterThanOrEqual(300)
     const suppressed = await db.execute(sql`select reason, evidence from suppression`)
     expect(suppressed.rows).toEqual([{ reason: 'bounced', evidence: expect.stringContaining('no such user') }])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 4, sent: 1, deferred: 1, failed: 2 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 4, sent: 1, deferred: 1, failed: 2 })
     const state = await db.execute(
       sql`select e.state, s.due_at > now() - interval '1000 years' as due from edition e join batch s on s.edition_id = e.id`,
     )
@@ -148,7 +154,7 @@ describe('sending', () => {
     const ends = await db.execute(sql`select distinct state, ambiguous, reason from delivery`)
     const reason = expect.stringContaining('for the second time')
     expect(ends.rows).toEqual([{ state: 'sent', ambiguous: true, reason }])
-    expect(await reasonsOf(db, edition)).toEqual([
+    expect(await listReasons(db, edition)).toEqual([
       expect.objectContaining({ state: 'sent', deliveries: 8, ambiguous: 8 }),
     ])
   })
@@ -160,7 +166,7 @@ describe('sending', () => {
     await sendEdition(db, await senderTo(`${smtp.url}?connections=4`), edition, fastClock(NOON, 20))
     const rows = await db.execute(sql`select state, attempts, count(*) as n from delivery group by 1, 2`)
     expect(rows.rows).toEqual([{ state: 'deferred', attempts: 0, n }])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: n, deferred: n, queued: 0, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: n, deferred: n, queued: 0, sending: 0 })
   })
 })
 
@@ -214,7 +220,7 @@ describe('a batch taken over', () => {
     expect(refused).toHaveLength(4)
     expect(await claimDue(db, dead, 4, NOON)).toEqual([])
     expect(await recordResults(db, refused, NOON)).toHaveLength(4)
-    expect(await countEdition(db, edition)).toMatchObject({ queued: 6, sent: 1, sending: 3 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ queued: 6, sent: 1, sending: 3 })
   })
 
   test('an outcome written twice is counted once', async () => {
@@ -235,7 +241,7 @@ describe('a batch taken over', () => {
     const results = claimed.map((one) => ({ claimed: one, outcome }))
     expect(await recordResults(db, results, NOON)).toEqual([])
     expect(await recordResults(db, results, NOON)).toEqual([])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 2, sent: 2, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 2, sent: 2, sending: 0 })
   })
 })
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { POOL_SIZES } from '../../src/db/pools.ts'
 import { composeDigest } from '../../src/digest/compose/compose.ts'
 import { composeConfirmation } from '../../src/digest/compose/confirmation-mail.ts'
-import { KEPT_DAYS } from '../../src/editions/retention/drop-partitions.ts'
+import { RETENTION_DAYS } from '../../src/editions/retention/drop-partitions.ts'
 import { articles, input, READER } from '../digest/sample.ts'
 import { type Document, documentOf, documents, inlineCodesOf, ROOT } from './documents.ts'
 
@@ -138,8 +138,8 @@ describe('docs/operating.md', () => {
 describe('how long is kept who got what', () => {
   test('is said alike by the pages for operators, lawyers and readers', () => {
     for (const page of ['docs/operating.md', 'docs/law.md', 'templates/pages/privacy.en.liquid'])
-      expect(read(page), page).toContain(`over for ${KEPT_DAYS} days`)
-    expect(read('templates/pages/privacy.de.liquid')).toContain(`seit ${KEPT_DAYS} Tagen`)
+      expect(read(page), page).toContain(`over for ${RETENTION_DAYS} days`)
+    expect(read('templates/pages/privacy.de.liquid')).toContain(`seit ${RETENTION_DAYS} Tagen`)
   })
 })
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { finishEditions } from '../../src/editions/editions.ts'
-import { makePartition } from '../../src/editions/retention/make-partitions.ts'
+import { ensurePartition } from '../../src/editions/retention/make-partitions.ts'
 
 /** The names of the partitions there are. */
 export async function readPartitions(db: Database): Promise<readonly string[]> {
@@ -15,7 +15,7 @@ export async function readPartitions(db: Database): Promise<readonly string[]> {
 export async function restorePartitions(db: Database): Promise<void> {
   for (const name of await readPartitions(db)) await db.execute(sql.raw(`drop table ${name}`))
   await db.transaction(async (tx) => {
-    for (const editionId of [0, 1000]) await makePartition(tx, editionId)
+    for (const editionId of [0, 1000]) await ensurePartition(tx, editionId)
   })
 }
 

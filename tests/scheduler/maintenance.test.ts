@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { clockFrom, type Temporal } from '../../src/clock.ts'
-import { KEPT_DAYS } from '../../src/editions/retention/drop-partitions.ts'
+import { RETENTION_DAYS } from '../../src/editions/retention/drop-partitions.ts'
 import { keepHouse } from '../../src/scheduler/maintenance.ts'
 import { endAll, readPartitions, takeIds } from '../editions/parted.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -26,7 +26,7 @@ test('house-keeping makes room for deliveries to come, drops old ones after 180 
   await takeIds(db, 1000)
   expect(await keepHouseAt(MONDAY)).toEqual([])
   expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
-  const end = MONDAY.add({ hours: KEPT_DAYS * 24 })
+  const end = MONDAY.add({ hours: RETENTION_DAYS * 24 })
   expect(await keepHouseAt(end.subtract({ seconds: 1 }))).toEqual([])
   expect(await keepHouseAt(end)).toEqual([{ level: 30, partition: 'delivery_0', msg: 'deliveries.dropped' }])
   expect(await keepHouseAt(end.add({ minutes: 1 }))).toEqual([])

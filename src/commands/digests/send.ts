@@ -9,7 +9,7 @@ import { readPublication } from '../../digest/variant.ts'
 import { dryRunPlan } from '../../editions/plan/dry-run.ts'
 import { planEdition } from '../../editions/plan/plan.ts'
 import { makeManualRequest } from '../../editions/plan-request.ts'
-import { type Counts, countEdition, NONE } from '../../editions/reports/counts.ts'
+import { countDeliveries, type DeliveryCounts, NO_DELIVERIES } from '../../editions/reports/counts.ts'
 import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 import { findNewsletter } from '../../newsletters/newsletters.ts'
@@ -17,7 +17,7 @@ import type { CommandContext } from '../shared/command-context.ts'
 import { openSender } from '../shared/open-sender.ts'
 
 /** What `digest send` answers: `planned` is the sum of the states. */
-export type SendReport = Omit<Counts, 'queued' | 'sending'> & {
+export type SendReport = Omit<DeliveryCounts, 'queued' | 'sending'> & {
   readonly edition: number | null
   readonly created: boolean
   readonly articles: number
@@ -102,10 +102,10 @@ export async function sendNow(
   }
   const plan = await planEdition(db, order, context.clock)
   if (plan.edition === null)
-    return finish({ edition: null, created: false, articles: 0, variants: 0, ...publish(NONE) })
+    return finish({ edition: null, created: false, articles: 0, variants: 0, ...publish(NO_DELIVERIES) })
   context.log().info({ editionId: plan.edition.id, created: plan.created }, 'edition.planned')
   await sendWithProgress(db, sender, context, plan.edition.id)
-  const counts = await countEdition(db, plan.edition.id)
+  const counts = await countDeliveries(db, plan.edition.id)
   context.log().info({ editionId: plan.edition.id, ...counts }, 'edition.sent')
   const row = (await db.select().from(edition).where(eq(edition.id, plan.edition.id)).limit(1))[0]
   return finish({
@@ -123,7 +123,7 @@ async function sendWithProgress(
   context: Pick<CommandContext, 'clock' | 'progress'>,
   editionId: number,
 ): Promise<void> {
-  const { planned } = await countEdition(db, editionId)
+  const { planned } = await countDeliveries(db, editionId)
   const bar = await context.progress(planned, 'Sending')
   try {
     await sendEdition(db, sender, editionId, context.clock, (sent) => bar.update(sent))
@@ -152,6 +152,6 @@ async function findSubscription(db: Database, newsletterId: number, email: strin
 }
 
 /** What is not accounted for yet counts as deferred: it is due, and the next pass takes it up. */
-function publish({ queued, sending, ...counts }: Counts): Omit<Counts, 'queued' | 'sending'> {
+function publish({ queued, sending, ...counts }: DeliveryCounts): Omit<DeliveryCounts, 'queued' | 'sending'> {
   return { ...counts, deferred: counts.deferred + queued + sending }
 }

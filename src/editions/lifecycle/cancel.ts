@@ -4,8 +4,8 @@ import type { Database } from '../../db/client.ts'
 import { retryTransient } from '../../db/transient.ts'
 import { CourantError } from '../../errors.ts'
 import { requeueSending } from '../recall.ts'
-import { giveHomeBack } from './give-back-home.ts'
-import { contents, hasHome, refuseMove } from './pause-resume.ts'
+import { giveBackHomeWatermark } from './give-back-home.ts'
+import { hasHome, setContents, transitionError } from './pause-resume.ts'
 
 /** A worker stops after what is on the wire: seconds; a dead one's lease ends after 15 s. */
 const WAIT_FOR_SHARES_MS = 60_000
@@ -29,7 +29,7 @@ export async function cancelEdition(db: Database, editionId: number, clock: Cloc
   const startMs = clock.monotonicMs()
   for (;;) {
     const newsletterId = await repeat(() => stopEdition(db, editionId))
-    if (newsletterId === null) throw await refuseMove(db, editionId, 'cancelled')
+    if (newsletterId === null) throw await transitionError(db, editionId, 'cancelled')
     const step = await repeat(() => db.transaction((tx) => cancelSlice(tx, editionId, newsletterId, clock.now())))
     if (step === 'done') return
     if (step === 'more') continue
@@ -112,10 +112,10 @@ async function closeEdition(
   newsletterId: number,
   now: Temporal.Instant,
 ): Promise<void> {
-  const given = await giveHomeBack(tx, editionId, newsletterId)
+  const given = await giveBackHomeWatermark(tx, editionId, newsletterId)
   await tx.execute(sql`
     update edition e set state = 'cancelled', reason = null, finished_at = ${now.toString()},
-      home = ${hasHome} and not ${given}::boolean, ${contents(now)}
+      home = ${hasHome} and not ${given}::boolean, ${setContents(now)}
     where e.id = ${editionId} and e.state in ('planning', 'sending', 'paused', 'held')`)
 }
 

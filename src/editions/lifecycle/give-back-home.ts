@@ -6,7 +6,7 @@ import type { Database } from '../../db/client.ts'
  * edition started, so that the next home edition has its articles. What somebody has stays in the archive, and so does
  * what a later home edition took off from. The newsletter's cohorts must be locked; returns whether it was given back.
  */
-export async function giveHomeBack(tx: Database, editionId: number, newsletterId: number): Promise<boolean> {
+export async function giveBackHomeWatermark(tx: Database, editionId: number, newsletterId: number): Promise<boolean> {
   const found = await tx.execute<{ start: number | null }>(sql`
     select min(entry.id) - 1 as start
     from variant v, unnest(v.entry_ids) as entry (id)

@@ -45,7 +45,7 @@ export async function resumeNewsletter(db: Database, slug: string, now: Temporal
 type Stake = { readonly newsletter: Newsletter; readonly readers: number; readonly unsent: number }
 
 /** Reads what deleting a newsletter would end. @throws CourantError `newsletter.unknown`. */
-export async function readStake(db: Database, slug: string): Promise<Stake> {
+export async function countAffected(db: Database, slug: string): Promise<Stake> {
   const newsletter = await findNewsletter(db, slug)
   const found = await db.execute<{ readers: number; unsent: number }>(sql`
     select (select count(*) from subscription where newsletter_id = ${newsletter.id} and state <> 'unsubscribed') as readers,

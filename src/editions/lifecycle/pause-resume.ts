@@ -20,7 +20,7 @@ const TAKES: Readonly<Record<Verb, string>> = {
  */
 export async function pauseEdition(db: Database, editionId: number): Promise<void> {
   const moved = await pauseEditions(db, sql`id = ${editionId}`, null)
-  if (moved.length === 0) throw await refuseMove(db, editionId, 'paused')
+  if (moved.length === 0) throw await transitionError(db, editionId, 'paused')
 }
 
 /** Pauses those of these editions that are being planned or sent, for a reason; returns their ids. */
@@ -49,7 +49,7 @@ export async function resumeEdition(
       await tx.execute(sql`update edition set accepts_rejections = true where id = ${editionId}`)
     return resumed
   })
-  if (moved.length === 0) throw await refuseMove(db, editionId, 'resumed')
+  if (moved.length === 0) throw await transitionError(db, editionId, 'resumed')
 }
 
 /** Resumes these editions `e` of newsletters that are not paused themselves; returns their ids. */
@@ -59,7 +59,7 @@ export async function resumeEditions(db: Database, which: SQL, now: Temporal.Ins
     update edition e set
       state = case when ${open} then 'sending' else 'finished' end,
       finished_at = case when ${open} then null else ${now.toString()}::timestamptz end,
-      reason = null, home = ${hasHome}, ${contents(now)}
+      reason = null, home = ${hasHome}, ${setContents(now)}
     where ${which} and exists (select from newsletter n where n.id = e.newsletter_id and n.state = 'active')
     returning e.id`)
   return moved.rows.map(({ id }) => id)
@@ -69,13 +69,13 @@ export async function resumeEditions(db: Database, which: SQL, now: Temporal.Ins
 export const hasHome = sql`exists (select from variant v where v.edition_id = e.id and v.home)`
 
 /** What planning writes of edition `e` at its end, also where it was paused before that. */
-export const contents = (now: Temporal.Instant) => sql`
+export const setContents = (now: Temporal.Instant) => sql`
   planned_at = coalesce(e.planned_at, ${now.toString()}::timestamptz),
   article_count = (select count(*) from edition_article a where a.edition_id = e.id),
   variant_count = (select count(*) from variant v where v.edition_id = e.id)`
 
 /** Why an edition could not be moved so: an error that names its state. */
-export async function refuseMove(db: Database, editionId: number, verb: Verb): Promise<CourantError> {
+export async function transitionError(db: Database, editionId: number, verb: Verb): Promise<CourantError> {
   const found = await db.execute<{ state: string; slug: string; newsletter: string }>(sql`
     select e.state, n.slug, n.state as newsletter from edition e join newsletter n on n.id = e.newsletter_id
     where e.id = ${editionId}`)

@@ -94,7 +94,7 @@ export async function withdrawBatches(
 }
 
 /** Takes the entries out of what the editions show, drops the variants that are no delivery's any more, and counts anew. */
-export async function clearEditions(tx: Database, affected: Affected): Promise<void> {
+export async function removeFromEditions(tx: Database, affected: Affected): Promise<void> {
   const { editionIds, entryIds } = affected
   await tx.execute(sql`
     delete from edition_article where edition_id = ${listed(editionIds)} and entry_id = ${listed(entryIds)}`)
@@ -107,7 +107,7 @@ export async function clearEditions(tx: Database, affected: Affected): Promise<v
 }
 
 /** Takes articles out of what every edition shows; a home edition without any is no part of the archive. */
-export async function clearArchive(db: Database, articleIds: readonly number[]): Promise<void> {
+export async function removeFromArchive(db: Database, articleIds: readonly number[]): Promise<void> {
   await db.transaction(async (tx) => {
     const gone = await tx.execute<{ edition_id: number; entry_id: number }>(sql`
       delete from edition_article where article_id = ${listed(articleIds)} returning edition_id, entry_id`)

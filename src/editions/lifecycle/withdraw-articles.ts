@@ -7,13 +7,13 @@ import { CourantError } from '../../errors.ts'
 import { finishEditions } from '../editions.ts'
 import { lockOpenBatches, recallBatches, releaseRecall } from '../recall.ts'
 import { lockCohorts } from './cancel.ts'
-import { clearArchive, clearEditions, replaceVariants, withdrawBatches } from './replace-variants.ts'
+import { removeFromArchive, removeFromEditions, replaceVariants, withdrawBatches } from './replace-variants.ts'
 
 /**
  * What hiding articles did: `moved` readers get the rest of their selection, `skipped` ones have nothing left; both are
  * readers of open editions who had not been reached.
  */
-export type Withdrawn = {
+export type WithdrawalResult = {
   readonly articles: readonly HiddenArticle[]
   readonly editions: readonly number[]
   readonly moved: number
@@ -38,7 +38,7 @@ export async function withdrawArticles(
   articleIds: readonly number[],
   hiding: Hiding,
   clock: Clock,
-): Promise<Withdrawn> {
+): Promise<WithdrawalResult> {
   const repeat = <T>(work: () => Promise<T>) => retryTransient(clock, work)
   const hidden = await repeat(() => hideArticles(db, articleIds, hiding, clock.now()))
   const planned = await repeat(() => findPlanned(db, articleIds))
@@ -51,7 +51,7 @@ export async function withdrawArticles(
     total.moved += part.moved
     total.skipped += part.skipped
   }
-  await repeat(() => clearArchive(db, articleIds))
+  await repeat(() => removeFromArchive(db, articleIds))
   return { articles: hidden.articles, ...total }
 }
 
@@ -67,7 +67,7 @@ async function findPlanned(
   return found.rows.map((row) => ({ id: row.id, newsletterId: row.newsletter_id }))
 }
 
-type Part = Omit<Withdrawn, 'articles'>
+type Part = Omit<WithdrawalResult, 'articles'>
 
 /**
  * Slice by slice, while the workers wait: nobody leases a batch of the newsletter before the last is done. Where no
@@ -136,7 +136,7 @@ async function withdrawSlice(
   const ids = batches.rows.map(({ id }) => id)
   const counts = await withdrawBatches(tx, affected, ids, now)
   if (ids.length === SHARES_A_SLICE) return { editions, ...counts, last: ids.at(-1) ?? null }
-  await clearEditions(tx, affected)
+  await removeFromEditions(tx, affected)
   return { editions, ...counts, last: null }
 }
 

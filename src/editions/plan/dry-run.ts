@@ -4,16 +4,16 @@ import type { Database } from '../../db/client.ts'
 import { makeEditionIdentity, type PlanResult } from '../editions.ts'
 import type { PlanRequest } from '../plan-request.ts'
 import { lockOpenBatches } from '../recall.ts'
-import { type Counts, countContents, countEdition, NONE } from '../reports/counts.ts'
+import { countContents, countDeliveries, type DeliveryCounts, NO_DELIVERIES } from '../reports/counts.ts'
 import { readSlices } from './audience.ts'
 import { writeSlice } from './plan.ts'
 
 /** What an order would plan, and for how many. */
-type Rehearsal = Omit<Counts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
+type Rehearsal = Omit<DeliveryCounts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
 
 /** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
 export async function dryRunPlan(db: Database, order: PlanRequest, clock: Clock): Promise<Rehearsal> {
-  const { queued: _, sending: __, ...none } = NONE
+  const { queued: _, sending: __, ...none } = NO_DELIVERIES
   const found: { rehearsal: Rehearsal } = { rehearsal: { ...none, articles: 0, variants: 0 } }
   const undo = new Error('rehearsed')
   try {
@@ -39,6 +39,6 @@ export async function dryRunPlan(db: Database, order: PlanRequest, clock: Clock)
 }
 
 async function readRehearsal(tx: Database, editionId: number): Promise<Rehearsal> {
-  const { queued: _, sending: __, ...counts } = await countEdition(tx, editionId)
+  const { queued: _, sending: __, ...counts } = await countDeliveries(tx, editionId)
   return { ...counts, ...(await countContents(tx, editionId)) }
 }

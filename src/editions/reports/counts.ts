@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 
 /** An edition's deliveries by state: the sums of its batches' counters, so that nobody counts rows. */
-export type Counts = {
+export type DeliveryCounts = {
   readonly planned: number
   readonly queued: number
   readonly sending: number
@@ -16,14 +16,14 @@ export type Counts = {
 }
 
 /** Adds up the batches of an edition. */
-export async function countEdition(db: Database, editionId: number): Promise<Counts> {
-  const rows = await db.execute<Omit<Counts, 'queued'>>(sql`
+export async function countDeliveries(db: Database, editionId: number): Promise<DeliveryCounts> {
+  const rows = await db.execute<Omit<DeliveryCounts, 'queued'>>(sql`
     select coalesce(sum(to_seq - from_seq + 1), 0) as planned, coalesce(sum(sending), 0) as sending,
       coalesce(sum(sent), 0) as sent, coalesce(sum(deferred), 0) as deferred, coalesce(sum(failed), 0) as failed,
       coalesce(sum(suppressed), 0) as suppressed, coalesce(sum(skipped), 0) as skipped,
       coalesce(sum(superseded), 0) as superseded, coalesce(sum(cancelled), 0) as cancelled
     from batch where edition_id = ${editionId}`)
-  const sums = rows.rows[0] ?? NONE
+  const sums = rows.rows[0] ?? NO_DELIVERIES
   const { planned, ...states } = sums
   return { ...sums, queued: planned - Object.values(states).reduce((sum, count) => sum + count, 0) }
 }
@@ -37,7 +37,7 @@ export async function countContents(db: Database, editionId: number): Promise<{ 
 }
 
 /** Nothing planned at all. */
-export const NONE: Counts = {
+export const NO_DELIVERIES: DeliveryCounts = {
   planned: 0,
   queued: 0,
   sending: 0,

@@ -8,7 +8,7 @@ import { subscriber, subscription } from '../../db/schema/subscriber.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 
 /** One edition a reader was to get, and what became of it. */
-export type Delivered = {
+export type DeliveryRecord = {
   readonly edition: number
   readonly newsletter: string
   readonly state: DeliveryState
@@ -27,7 +27,7 @@ export type Delivered = {
 const MOST_SHOWN = 20
 
 /** The newest deliveries to the reader with this address, the newest first; older than 180 days they are gone. */
-export async function readHistory(db: Database, email: string): Promise<readonly Delivered[]> {
+export async function readDeliveryHistory(db: Database, email: string): Promise<readonly DeliveryRecord[]> {
   // Looked up edition by edition: the only index that knows readers begins with the edition.
   const found = db
     .select()

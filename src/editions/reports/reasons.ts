@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.ts'
 import { type DeliveryState, delivery } from '../../db/delivery.ts'
 
 /** Why deliveries of an edition stand as they do, in Courant's words. */
-export type Reason = {
+export type DeliveryReason = {
   readonly state: DeliveryState
   readonly reason: string
   readonly deliveries: number
@@ -14,14 +14,14 @@ export type Reason = {
 }
 
 /** A reason with the relay's words behind it. */
-export function sayWhy({ reason, reply }: Pick<Reason, 'reason' | 'reply'>): string {
+export function formatReason({ reason, reply }: Pick<DeliveryReason, 'reason' | 'reply'>): string {
   return reply === null ? reason : `${reason} (${reply})`
 }
 
 const MOST_REASONS = 50
 
 /** The reasons there are, the most frequent first, also of what counts as sent in doubt. Of an edition that is old nothing is known any more. */
-export async function reasonsOf(db: Database, editionId: number): Promise<readonly Reason[]> {
+export async function listReasons(db: Database, editionId: number): Promise<readonly DeliveryReason[]> {
   const deliveries = count()
   return db
     .select({

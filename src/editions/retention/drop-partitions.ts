@@ -1,14 +1,14 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { changeBriefly } from './lock-timeout.ts'
-import { EDITIONS_A_PARTITION, isThere } from './make-partitions.ts'
+import { withLockTimeout } from './lock-timeout.ts'
+import { EDITIONS_PER_PARTITION, partitionExists } from './make-partitions.ts'
 
 /**
  * Deliveries say who got what, and are kept no longer than somebody asks: bounces and complaints come within days, "why
  * did I get this?" and a dispute over a mail within months. Half a year answers them all.
  */
-export const KEPT_DAYS = 180
+export const RETENTION_DAYS = 180
 
 /**
  * Drops the oldest partition of `delivery` all of whose editions have been over for 180 days, and returns its name; null
@@ -16,10 +16,10 @@ export const KEPT_DAYS = 180
  * batches stay.
  */
 export async function dropOldPartition(db: Database, now: Temporal.Instant): Promise<string | null> {
-  const endedBy = now.subtract({ hours: KEPT_DAYS * 24 })
+  const endedBy = now.subtract({ hours: RETENTION_DAYS * 24 })
   const number = await findOld(db, endedBy)
   if (number === null) return null
-  return changeBriefly(db, async (tx) => {
+  return withLockTimeout(db, async (tx) => {
     await tx.execute(sql`lock table only delivery in access exclusive mode`)
     return dropIfOld(tx, number, endedBy)
   })
@@ -35,7 +35,7 @@ async function findOld(db: Database, endedBy: Temporal.Instant): Promise<number 
       select substring(c.relname from '^delivery_([0-9]+)$')::bigint as number
       from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'delivery'::regclass
     ) p
-    where p.number < last_value / ${EDITIONS_A_PARTITION}::bigint and not exists (
+    where p.number < last_value / ${EDITIONS_PER_PARTITION}::bigint and not exists (
       select from edition e where ${isIn(sql`p.number`)} and case when ${isYoung(endedBy)} then true else exists (
         select from batch s where s.edition_id = e.id and (s.due_at is not null
           or s.sent + s.failed + s.suppressed + s.skipped + s.superseded + s.cancelled <= s.to_seq - s.from_seq)
@@ -52,7 +52,7 @@ async function findOld(db: Database, endedBy: Temporal.Instant): Promise<number 
 async function dropIfOld(tx: Database, number: number, endedBy: Temporal.Instant): Promise<string | null> {
   const young = await tx.execute(sql`
     select from edition e where ${isIn(sql`${number}::bigint`)} and ${isYoung(endedBy)} limit 1`)
-  if (young.rows.length > 0 || !(await isThere(tx, number))) return null
+  if (young.rows.length > 0 || !(await partitionExists(tx, number))) return null
   const name = `delivery_${number}`
   await tx.execute(sql`drop table ${sql.identifier(name)}`)
   return name
@@ -60,7 +60,7 @@ async function dropIfOld(tx: Database, number: number, endedBy: Temporal.Instant
 
 /** Edition `e` is one of the partition's. */
 const isIn = (number: SQL) =>
-  sql`e.id >= ${number} * ${EDITIONS_A_PARTITION} and e.id < (${number} + 1) * ${EDITIONS_A_PARTITION}`
+  sql`e.id >= ${number} * ${EDITIONS_PER_PARTITION} and e.id < (${number} + 1) * ${EDITIONS_PER_PARTITION}`
 
 /** Edition `e` is not over, or has not been for long enough. */
 const isYoung = (endedBy: Temporal.Instant) => sql`

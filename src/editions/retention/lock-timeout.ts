@@ -10,7 +10,7 @@ const LONGEST_WAIT_MS = 200
 const LOCK_TIMEOUT = '55P03'
 
 /** Changes the table in a transaction that waits for no lock longer than 200 ms; null when one was not to be had. */
-export async function changeBriefly<T>(db: Database, change: (tx: Database) => Promise<T>): Promise<T | null> {
+export async function withLockTimeout<T>(db: Database, change: (tx: Database) => Promise<T>): Promise<T | null> {
   try {
     return await db.transaction(async (tx) => {
       await tx.execute(sql.raw(`set local lock_timeout = ${LONGEST_WAIT_MS}`))

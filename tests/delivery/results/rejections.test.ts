@@ -8,7 +8,7 @@ import { recordResults } from '../../../src/delivery/results/record-results.ts'
 import type { DeliveryResult } from '../../../src/delivery/results/write-results.ts'
 import { sendDue, sendEdition } from '../../../src/delivery/worker.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { readRefusal } from '../../../src/mail/smtp/reply.ts'
 import { readHealth } from '../../../src/scheduler/health.ts'
 import { beat } from '../../../src/scheduler/heartbeat.ts'
@@ -57,7 +57,7 @@ describe('a relay that is wrong for a moment', () => {
     })
     expect(await suppressions()).toBe(0)
     expect(await apart()).toBe(0)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 500, queued: 500, failed: 0, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 500, queued: 500, failed: 0, sending: 0 })
 
     isWrong = false
     await resumeEdition(db, edition, NOON)
@@ -66,7 +66,7 @@ describe('a relay that is wrong for a moment', () => {
     await sendDue(db, sender, null, fastClock(NOON.add({ minutes: 3 }), 20))
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(500)
     expect(smtp.messages).toHaveLength(500)
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 500, failed: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 500, failed: 0 })
   })
 
   test('is told once in the log, with how many have the edition and without the relay’s words', async () => {
@@ -81,7 +81,7 @@ describe('a relay that is wrong for a moment', () => {
     await pauseEdition(db, other)
     await sendDue(db, sender, null, fastClock(NOON.add({ minutes: 2 }), 20))
     const said = lines.filter((line) => line.includes('edition.paused')).map((line) => JSON.parse(line))
-    const { sent, failed } = await countEdition(db, edition)
+    const { sent, failed } = await countDeliveries(db, edition)
     expect(said).toEqual([
       expect.objectContaining({
         level: 40,
@@ -119,7 +119,7 @@ describe('a relay that is wrong for a moment', () => {
     await Promise.all([sendEdition(db, sender, edition, clock), sendEdition(db, sender, edition, clock)])
     expect(await editionNow()).toMatchObject({ state: 'paused' })
     expect(await suppressions()).toBe(0)
-    const counts = await countEdition(db, edition)
+    const counts = await countDeliveries(db, edition)
     expect(counts).toMatchObject({ failed: 0, sending: 0, sent: smtp.messages.length })
     expect(counts.queued).toBe(1_000 - smtp.messages.length)
   })
@@ -134,7 +134,7 @@ describe('at the bound', () => {
     expect(await editionNow()).toEqual({ state: 'finished', reason: null })
     expect(await suppressions()).toBe(20)
     expect(await apart()).toBe(20)
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 40, failed: 20 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 40, failed: 20 })
   })
 
   test('the 21st takes the 20 before it back', async () => {
@@ -145,7 +145,7 @@ describe('at the bound', () => {
     expect(await editionNow()).toMatchObject({ state: 'paused' })
     expect(await suppressions()).toBe(0)
     expect(await apart()).toBe(0)
-    expect(await countEdition(db, edition)).toMatchObject({ failed: 0, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ failed: 0, sending: 0 })
   })
 
   test('20 spread over more than the last 1,000 outcomes belong to no moment', async () => {
@@ -188,7 +188,7 @@ describe('refusals that are committed', () => {
     await recordResults(db, results, NOON)
     expect(await editionNow()).toEqual({ state: 'sending', reason: null })
     expect(await suppressions()).toBe(15)
-    expect(await countEdition(db, edition)).toMatchObject({ failed: 15, sending: 15 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ failed: 15, sending: 15 })
   })
 
   test('again after they were taken back change nothing', async () => {
@@ -199,7 +199,7 @@ describe('refusals that are committed', () => {
     await recordResults(db, results.slice(0, 10), NOON)
     expect(await suppressions()).toBe(0)
     expect(await apart()).toBe(0)
-    expect(await countEdition(db, edition)).toMatchObject({ queued: 30, failed: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ queued: 30, failed: 0 })
   })
 
   test('by a worker that lost its batch do not count', async () => {
@@ -218,10 +218,10 @@ describe('refusals that are committed', () => {
     await db.execute(sql`update subscription set seen_entry_id = 1 where seen_entry_id is not null`)
     await recordResults(db, results.slice(10), NOON)
     expect(await suppressions()).toBe(0)
-    expect(await countEdition(db, edition)).toMatchObject({ queued: 20, failed: 10 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ queued: 20, failed: 10 })
     await db.execute(sql`update batch set lease_until = null, owner = null`)
     const next = await planByHand(db, world, handClock(NOON.add({ minutes: 2 })))
-    expect(await countEdition(db, next)).toMatchObject({ planned: 10 })
+    expect(await countDeliveries(db, next)).toMatchObject({ planned: 10 })
   })
 })
 
@@ -236,7 +236,7 @@ describe('an operator', () => {
     await sendEdition(db, sender, edition, fastClock(NOON.add({ minutes: 1 }), 20))
     expect(await editionNow()).toMatchObject({ state: 'finished' })
     expect(await suppressions()).toBe(40)
-    expect(await countEdition(db, edition)).toMatchObject({ sent: 20, failed: 40 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ sent: 20, failed: 40 })
   })
 
   test('who paused the edition meanwhile finds the doubt beside the pause', async () => {

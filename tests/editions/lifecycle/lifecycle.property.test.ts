@@ -5,7 +5,7 @@ import { sendEdition } from '../../../src/delivery/worker.ts'
 import { cancelEdition } from '../../../src/editions/lifecycle/cancel.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { CourantError } from '../../../src/errors.ts'
 import { articlesIn } from '../../delivery/shown.ts'
 import { handClock } from '../../support/clock.ts'
@@ -144,7 +144,7 @@ async function expectCounts(): Promise<void> {
       or (s.due_at is not null) <> (d.open > 0)`)
   expect(wrong.rows).toEqual([])
   for (const { id } of await editions()) {
-    const { planned, ...states } = await countEdition(db, id)
+    const { planned, ...states } = await countDeliveries(db, id)
     expect(Object.values(states).reduce((sum, count) => sum + count, 0)).toBe(planned)
     expect(states.queued).toBeGreaterThanOrEqual(0)
   }

@@ -8,7 +8,7 @@ import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pau
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../../../src/editions/plan-request.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { CourantError } from '../../../src/errors.ts'
 import { takeTurns } from '../../delivery/turns.ts'
 import { handClock } from '../../support/clock.ts'
@@ -49,7 +49,7 @@ describe('pausing', () => {
     await pauseEdition(db, edition)
     smtp.release()
     await sending
-    const paused = await countEdition(db, edition)
+    const paused = await countDeliveries(db, edition)
     expect(paused).toMatchObject({ planned: 120, sending: 0, queued: 120 - paused.sent })
     expect(paused.sent).toBeLessThanOrEqual(50)
     expect(await readEdition(edition)).toMatchObject({ state: 'paused' })
@@ -134,7 +134,7 @@ describe('cancelling', () => {
     const cancelling = cancelEdition(db, edition, clockFrom(NOON))
     smtp.release()
     await Promise.all([sending, cancelling])
-    const counts = await countEdition(db, edition)
+    const counts = await countDeliveries(db, edition)
     expect(counts).toMatchObject({ planned: 120, sending: 0, queued: 0, cancelled: 120 - counts.sent })
     expect(counts.sent).toBeGreaterThan(0)
     expect(counts.cancelled).toBeGreaterThan(0)
@@ -144,7 +144,7 @@ describe('cancelling', () => {
     expect(reasons.rows).toEqual([{ reason: 'the edition was cancelled', final: true }])
 
     const next = await plan(world)
-    expect((await countEdition(db, next)).planned).toBe(counts.cancelled)
+    expect((await countDeliveries(db, next)).planned).toBe(counts.cancelled)
     await send(smtp, next)
     expect(new Set(recipients(smtp)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
@@ -158,7 +158,7 @@ describe('cancelling', () => {
     await db.execute(sql`update delivery set state = 'deferred', retry_at = now() where seq > 8`)
     await db.execute(sql`update batch set deferred = 2`)
     await cancelEdition(db, edition, handClock(NOON.add({ seconds: 16 })))
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 10, cancelled: 10, deferred: 0, sending: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 10, cancelled: 10, deferred: 0, sending: 0 })
     const rows = await db.execute(sql`select state, retry_at, count(*) as n from delivery group by 1, 2`)
     expect(rows.rows).toEqual([{ state: 'cancelled', retry_at: null, n: 10 }])
   })
@@ -170,7 +170,7 @@ describe('cancelling', () => {
     const impatient = { ...handClock(NOON), monotonicMs: () => asked++ * 61_000 }
     await expect(cancelEdition(db, edition, impatient)).rejects.toMatchObject({ code: 'edition.busy' })
     expect(await readEdition(edition)).toMatchObject({ state: 'paused', reason: 'being cancelled' })
-    expect(await countEdition(db, edition)).toMatchObject({ queued: 10 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ queued: 10 })
     await cancelEdition(db, edition, handClock(NOON.add({ minutes: 1 })))
     expect(await readEdition(edition)).toMatchObject({ state: 'cancelled' })
   })
@@ -193,7 +193,7 @@ describe('cancelling', () => {
     const { edition } = await planned(1)
     await db.execute(sql`update edition set state = ${state}`)
     await expect(cancelEdition(db, edition, clock)).rejects.toThrow(`is ${state}.`)
-    expect((await countEdition(db, edition)).queued).toBe(1)
+    expect((await countDeliveries(db, edition)).queued).toBe(1)
   })
 
   test('a planner that comes after it adds nobody to it', async () => {
@@ -207,8 +207,8 @@ describe('cancelling', () => {
     await world.addReaders(3)
     const again = await planEdition(db, order, clock)
     expect(again).toMatchObject({ created: false, edition: { id: edition?.id, state: 'cancelled' } })
-    expect((await countEdition(db, edition?.id ?? 0)).planned).toBe(2)
-    expect((await countEdition(db, await plan(world))).planned).toBe(5)
+    expect((await countDeliveries(db, edition?.id ?? 0)).planned).toBe(2)
+    expect((await countDeliveries(db, await plan(world))).planned).toBe(5)
   })
 })
 

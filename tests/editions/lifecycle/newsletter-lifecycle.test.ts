@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import {
+  countAffected,
   deleteNewsletter,
   pauseNewsletter,
-  readStake,
   resumeNewsletter,
 } from '../../../src/editions/lifecycle/newsletter-lifecycle.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../../../src/editions/plan-request.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { findNewsletter, listNewsletters } from '../../../src/newsletters/newsletters.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
@@ -92,13 +92,13 @@ describe('deleting a newsletter', () => {
     await world.addReaders(2, { state: 'pending' })
     await world.addReaders(1, { state: 'unsubscribed' })
     const other = await planned('abend')
-    expect(await readStake(db, 'morgen')).toMatchObject({ readers: 5, unsent: 3 })
+    expect(await countAffected(db, 'morgen')).toMatchObject({ readers: 5, unsent: 3 })
     expect(await deleteNewsletter(db, 'morgen', clock)).toMatchObject({ editions: [edition], readers: 5 })
     expect(await editions()).toEqual([
       { state: 'cancelled', reason: null },
       { state: 'sending', reason: null },
     ])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 3, cancelled: 3 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 3, cancelled: 3 })
     expect(await subscriptions()).toEqual([
       { newsletter: world.newsletterId, state: 'unsubscribed', n: 6 },
       { newsletter: other.world.newsletterId, state: 'active', n: 3 },
@@ -139,7 +139,7 @@ describe('deleting a newsletter', () => {
     expect(await findNewsletter(db, 'morgen')).toMatchObject({ state: 'paused' })
     expect(await subscriptions()).toMatchObject([{ state: 'active', n: 3 }])
     await deleteNewsletter(db, 'morgen', handClock(NOON.add({ minutes: 1 })))
-    expect(await countEdition(db, edition)).toMatchObject({ cancelled: 3 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ cancelled: 3 })
     expect(await subscriptions()).toMatchObject([{ state: 'unsubscribed', n: 3 }])
   })
 })

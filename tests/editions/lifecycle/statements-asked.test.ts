@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { cancelEdition } from '../../../src/editions/lifecycle/cancel.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -20,7 +20,7 @@ async function run(slug: string, readers: number) {
   const editionId = await planByHand(db, world, clock)
   const hiding = await counted.count((by) => withdrawArticles(by, entries.slice(0, 1), 'hidden', clock))
   const cancelling = await counted.count((by) => cancelEdition(by, editionId, clock))
-  const { cancelled } = await countEdition(db, editionId)
+  const { cancelled } = await countDeliveries(db, editionId)
   return { hiding: hiding.statements.length, cancelling: cancelling.statements.length, cancelled }
 }
 

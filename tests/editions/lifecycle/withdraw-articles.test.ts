@@ -4,7 +4,7 @@ import { claimDue } from '../../../src/delivery/claim.ts'
 import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { articlesIn } from '../../delivery/shown.ts'
 import { takeTurns } from '../../delivery/turns.ts'
 import { handClock } from '../../support/clock.ts'
@@ -88,7 +88,7 @@ describe('hiding an article that is planned', () => {
       { entries: [first], home: true, readers: 4 },
       { entries: [second], home: false, readers: 2 },
     ])
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 6, queued: 4, skipped: 2 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 6, queued: 4, skipped: 2 })
   })
 
   test('who had nothing else is skipped with the reason, and counted; deferred ones too', async () => {
@@ -99,7 +99,7 @@ describe('hiding an article that is planned', () => {
     await db.execute(sql`update delivery set state = 'deferred', retry_at = now() where seq = 1`)
     await db.execute(sql`update batch set deferred = 1`)
     await hide(1)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 2, skipped: 2, queued: 0, deferred: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 2, skipped: 2, queued: 0, deferred: 0 })
     const rows = await db.execute(sql`select state, reason, retry_at from delivery group by 1, 2, 3`)
     expect(rows.rows).toEqual([{ state: 'skipped', reason: 'no article was left', retry_at: null }])
     expect(await editionRow(edition)).toMatchObject({ state: 'finished', home: false, article_count: 0 })
@@ -115,7 +115,7 @@ describe('hiding an article that is planned', () => {
     const edition = await plan(world)
     await send(await sink({ reply: ({ to }) => (to.startsWith('leser1@') ? null : '451 4.3.0 busy') }), edition)
     await hide(1)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 3, sent: 1, skipped: 2, deferred: 0 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 3, sent: 1, skipped: 2, deferred: 0 })
     expect(await editionRow(edition)).toMatchObject({ state: 'finished' })
   })
 
@@ -138,7 +138,7 @@ describe('hiding an article that is planned', () => {
     expect(moved).toBeGreaterThan(0)
     expect(contents.filter((numbers) => numbers.includes(1))).toHaveLength(120 - moved)
     expect(contents.slice(120 - moved).every((numbers) => numbers.join() === '2')).toBe(true)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 120, sent: 120 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 120, sent: 120 })
     const later = await world.addArticles(1)
     expect(await variants(await plan(world))).toMatchObject([{ entries: later, readers: 120 }])
   })
@@ -191,7 +191,7 @@ describe('hiding an article that was sent', () => {
     expect(await editionRow(edition)).toMatchObject({ state: 'finished', home: true, article_count: 1 })
     await hide(1)
     expect(await editionRow(edition)).toMatchObject({ state: 'finished', home: false, article_count: 0 })
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 2, sent: 2 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 2, sent: 2 })
     expect(await plan(world)).toBe(0)
   })
 })

@@ -7,7 +7,7 @@ import { recordMissedSlots } from '../../../src/editions/plan/missed.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest, makeSlotRequest } from '../../../src/editions/plan-request.ts'
 import { recallBatches } from '../../../src/editions/recall.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { fastClock, handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { hookStatements } from '../../support/hooked.ts'
@@ -52,7 +52,7 @@ test('a slot that is recorded as missed while it is planned takes no delivery an
 
   expect(overtaken).toBe(2)
   expect({ state: edition?.state, created }).toEqual({ state: 'missed', created: false })
-  expect(await countEdition(db, edition?.id ?? 0)).toMatchObject({ planned: 0 })
+  expect(await countDeliveries(db, edition?.id ?? 0)).toMatchObject({ planned: 0 })
   expect(await watermark()).toEqual([{ seen_entry_id: 0 }])
 })
 
@@ -72,7 +72,7 @@ describe('a plan whose commit is answered by a lost connection', () => {
     const { edition, created } = await planEdition(failing, wanted, fastClock(SLOT, 20))
     expect(lost).toBe(1)
     expect({ state: edition?.state, created }).toEqual({ state: 'sending', created: true })
-    expect(await countEdition(db, edition?.id ?? 0)).toMatchObject({ planned: 3, queued: 3 })
+    expect(await countDeliveries(db, edition?.id ?? 0)).toMatchObject({ planned: 3, queued: 3 })
     expect((await db.execute(sql`select count(*) as n from edition`)).rows).toEqual([{ n: 1 }])
   })
 })
@@ -99,7 +99,7 @@ test('a delivery is given up 48 hours after its slot, however late its edition w
   const sender = await senderTo(`${smtp.url}?connections=1`)
   const id = edition?.id ?? 0
   await sendEdition(db, sender, id, handClock(SLOT.add({ hours: 47, minutes: 50 })))
-  expect(await countEdition(db, id)).toMatchObject({ deferred: 3 })
+  expect(await countDeliveries(db, id)).toMatchObject({ deferred: 3 })
   await sendEdition(db, sender, id, handClock(SLOT.add({ hours: 48, minutes: 1 })))
-  expect(await countEdition(db, id)).toMatchObject({ failed: 3, deferred: 0 })
+  expect(await countDeliveries(db, id)).toMatchObject({ failed: 3, deferred: 0 })
 })

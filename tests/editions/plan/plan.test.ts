@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { dryRunPlan } from '../../../src/editions/plan/dry-run.ts'
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../../../src/editions/plan-request.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
@@ -57,7 +57,7 @@ describe('planning by hand', () => {
     await world.addReaders(3, { topics: [sport] })
     await world.addReaders(1, { locale: 'en' })
     const plan = await planNow(world)
-    const counts = await countEdition(db, plan.edition?.id ?? 0)
+    const counts = await countDeliveries(db, plan.edition?.id ?? 0)
     expect(counts.planned).toBe(10)
     const variants = await db.execute(sql`select * from variant`)
     expect(variants.rows).toHaveLength(2)
@@ -104,8 +104,8 @@ describe('planning by hand', () => {
       ['queued', [first]],
       ['queued', [second, first]],
     ])
-    expect((await countEdition(db, rows[0]?.edition ?? 0)).superseded).toBe(1)
-    expect((await countEdition(db, plan.edition?.id ?? 0)).queued).toBe(1)
+    expect((await countDeliveries(db, rows[0]?.edition ?? 0)).superseded).toBe(1)
+    expect((await countDeliveries(db, plan.edition?.id ?? 0)).queued).toBe(1)
   })
 
   test('a deferred delivery that is taken over keeps its attempts and its retry time', async () => {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readConfig } from '../../../src/config/config.ts'
-import { reasonsOf } from '../../../src/editions/reports/reasons.ts'
+import { listReasons } from '../../../src/editions/reports/reasons.ts'
 import { meet, plan, send } from '../../delivery/hostile-sending.ts'
 import { handClock } from '../../support/clock.ts'
 import { courantOn } from '../../support/command-line.ts'
@@ -50,7 +50,7 @@ describe('why an edition stands as it does', () => {
   test('names those that may have arrived', async () => {
     const { sender } = await meet({ answers: { content: [vanish] } })
     await send(db, sender, edition)
-    const [reason] = await reasonsOf(db, edition)
+    const [reason] = await listReasons(db, edition)
     expect(reason).toMatchObject({ state: 'deferred', reply: expect.any(String) })
     expect(reason?.ambiguous).toBeGreaterThan(0)
     const { texts } = await courant('edition', 'show', String(edition))

@@ -3,7 +3,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../../src/db/client.ts'
 import { dryRunPlan } from '../../../src/editions/plan/dry-run.ts'
 import { makeManualRequest } from '../../../src/editions/plan-request.ts'
-import { makePartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
+import { createPartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -32,22 +32,22 @@ async function countIn(partition: string): Promise<number> {
 describe('partitions made ahead', () => {
   test('are there for a thousand ids more than were taken', async () => {
     await takeIds(db, 999)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1'])
     await takeIds(db, 1000)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
   })
 
   test('leave out ranges whose ids were all taken by what is no sending', async () => {
     await takeIds(db, 5123)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_5', 'delivery_6'])
   })
 
   test('are in every respect what the database itself makes of a partition', async () => {
     await takeIds(db, 1000)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     await db.execute(
       sql`create table fresh partition of delivery for values from (9000) to (9001) with (fillfactor = 50)`,
     )
@@ -68,12 +68,12 @@ describe('partitions made ahead', () => {
 
   test('are made once by schedulers that tick at once', async () => {
     await takeIds(db, 3000)
-    await Promise.all([db, second.db, db, second.db].map((one) => makePartitionsAhead(one)))
+    await Promise.all([db, second.db, db, second.db].map((one) => createPartitionsAhead(one)))
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_3', 'delivery_4'])
   })
 
   test('cost one statement when they are there', async () => {
-    const { statements } = await countStatements(pool).count((by) => makePartitionsAhead(by))
+    const { statements } = await countStatements(pool).count((by) => createPartitionsAhead(by))
     expect(statements).toHaveLength(1)
   })
 
@@ -83,7 +83,7 @@ describe('partitions made ahead', () => {
     await takeIds(db, 1000)
     await second.db.transaction(async (sending) => {
       await sending.execute(sql`update delivery set attempts = attempts + 1`)
-      await makePartitionsAhead(db)
+      await createPartitionsAhead(db)
       expect(await readPartitions(db)).toContain('delivery_2')
     })
   })
@@ -93,10 +93,10 @@ describe('partitions made ahead', () => {
     await takeIds(db, 1000)
     await second.db.transaction(async (other) => {
       await other.execute(sql`lock table delivery in share update exclusive mode`)
-      await makePartitionsAhead(db)
+      await createPartitionsAhead(db)
     })
     expect(await readPartitions(db)).not.toContain('delivery_2')
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     expect(await readPartitions(db)).toContain('delivery_2')
   })
 })
@@ -120,9 +120,9 @@ describe('planning over a boundary', () => {
   test('goes along with house-keeping that makes the same', async () => {
     const world = await makeReady('morgen')
     await takeIds(db, 2999)
-    const [edition] = await Promise.all([planByHand(db, world), makePartitionsAhead(second.db)])
+    const [edition] = await Promise.all([planByHand(db, world), createPartitionsAhead(second.db)])
     expect(edition).toBe(3000)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(expect.arrayContaining(['delivery_3', 'delivery_4']))
   })
 

@@ -6,9 +6,9 @@ import { openDatabase } from '../../../src/db/client.ts'
 import { sendEdition } from '../../../src/delivery/worker.ts'
 import { cancelEdition } from '../../../src/editions/lifecycle/cancel.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
-import { countEdition } from '../../../src/editions/reports/counts.ts'
-import { dropOldPartition, KEPT_DAYS } from '../../../src/editions/retention/drop-partitions.ts'
-import { makePartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
+import { countDeliveries } from '../../../src/editions/reports/counts.ts'
+import { dropOldPartition, RETENTION_DAYS } from '../../../src/editions/retention/drop-partitions.ts'
+import { createPartitionsAhead } from '../../../src/editions/retention/make-partitions.ts'
 import { courantOn } from '../../support/command-line.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -23,7 +23,7 @@ afterAll(second.close)
 const sink = freshSinks()
 beforeEach(() => restorePartitions(db))
 
-const LATER = NOON.add({ hours: KEPT_DAYS * 24 })
+const LATER = NOON.add({ hours: RETENTION_DAYS * 24 })
 const config = readConfig({ SECRET: 'x'.repeat(32), MAIL_FROM: 'Haus <haus@verlag.example>' })
 
 /** Edition 1 with four readers, sent and finished at noon; ids have gone on since, so far that its partition is closed. */
@@ -34,7 +34,7 @@ async function sendFirst(): Promise<World> {
   expect(await planByHand(db, world)).toBe(1)
   await endAll(db, NOON)
   await takeIds(db, 1000)
-  await makePartitionsAhead(db)
+  await createPartitionsAhead(db)
   return world
 }
 
@@ -57,7 +57,7 @@ describe('a partition', () => {
         insert into edition (public_id, newsletter_id, state, bound_entry_id, nonce, created_at, finished_at)
         select ${state}, newsletter_id, ${state}, 0, nonce, created_at, finished_at from edition where id = 1`)
     await takeIds(db, 2100)
-    await makePartitionsAhead(db)
+    await createPartitionsAhead(db)
     await takeIds(db, 3000)
     for (const name of ['delivery_0', 'delivery_1', 'delivery_2', null])
       expect(await dropOldPartition(db, LATER)).toBe(name)
@@ -127,7 +127,7 @@ describe('an edition whose deliveries were dropped', () => {
     await sendFirst()
     const courant = courantOn({ db, config, clock: clockFrom(LATER) })
     const [shown, listed] = [await courant('edition', 'show', '1'), await courant('edition', 'list')]
-    const counts = await countEdition(db, 1)
+    const counts = await countDeliveries(db, 1)
     const archive = () =>
       db.execute(sql`
       select e.home, a.title, v.entry_ids, v.home as home_variant from edition e
@@ -135,7 +135,7 @@ describe('an edition whose deliveries were dropped', () => {
     const archived = (await archive()).rows
     expect(await dropOldPartition(db, LATER)).toBe('delivery_0')
     expect(counts).toMatchObject({ planned: 4, sent: 4, queued: 0 })
-    expect(await countEdition(db, 1)).toEqual(counts)
+    expect(await countDeliveries(db, 1)).toEqual(counts)
     expect(await courant('edition', 'show', '1')).toEqual(shown)
     expect(await courant('edition', 'list')).toEqual(listed)
     expect(archived).toHaveLength(2)
@@ -148,7 +148,7 @@ describe('an edition whose deliveries were dropped', () => {
     await withdrawArticles(db, [1], 'hidden', clockFrom(LATER))
     const left = await db.execute(sql`select article_count as articles, home from edition`)
     expect(left.rows).toEqual([{ articles: 1, home: true }])
-    expect(await countEdition(db, 1)).toMatchObject({ sent: 4 })
+    expect(await countDeliveries(db, 1)).toMatchObject({ sent: 4 })
   })
 
   test('can be cancelled no more than before, and nothing of it comes again', async () => {
@@ -175,11 +175,11 @@ describe('sending meanwhile', () => {
     const smtp = await sink()
     const sending = sendEdition(db, await senderTo(`${smtp.url}?connections=4`), edition, clockFrom(NOON))
     const dropped = await untilDropped()
-    await makePartitionsAhead(second.db)
+    await createPartitionsAhead(second.db)
     await sending
     expect(dropped).toBe('delivery_0')
     expect(smtp.messages).toHaveLength(44)
-    expect(await countEdition(db, edition)).toMatchObject({ planned: 44, sent: 44 })
+    expect(await countDeliveries(db, edition)).toMatchObject({ planned: 44, sent: 44 })
   })
 
   test('is never held up: a partition that cannot be had at once is left to the next tick', async () => {
