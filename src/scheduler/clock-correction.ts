@@ -7,19 +7,19 @@ import { recordMissedSlots } from '../editions/plan/missed.ts'
 import { nextSlot } from '../newsletters/schedule/slots.ts'
 import { shortenOptInWaits } from '../subscribers/confirmation/opt-in-queue.ts'
 import { type DueCohort, groupDue } from './due-cohorts.ts'
-import { forgetBeatsAfter, LEAST_GAP_MINUTES, readSeenUntil } from './heartbeat.ts'
+import { deleteBeatsAfter, MIN_GAP_MINUTES, readSeenUntil } from './heartbeat.ts'
 
 /** A cohort whose due time lies ahead; `planned` where it was planned for a slot that was not seen in time. */
 type Ahead = Omit<DueCohort, 'dueAt'> & { readonly planned: boolean; readonly since: string }
 
 /** Whether the clock was set back since the scheduler last said that it is alive. */
 export function wasSetBack(lastBeat: Temporal.Instant | null, now: Temporal.Instant): boolean {
-  return lastBeat !== null && isAfter(lastBeat, now.add({ minutes: LEAST_GAP_MINUTES }))
+  return lastBeat !== null && isAfter(lastBeat, now.add({ minutes: MIN_GAP_MINUTES }))
 }
 
 /** Whether somebody, a worker of another machine say, has planned cohorts by a clock that is ahead of this one. */
 export async function isPlannedAhead(db: Database, now: Temporal.Instant): Promise<boolean> {
-  const latest = now.add({ minutes: LEAST_GAP_MINUTES }).toString()
+  const latest = now.add({ minutes: MIN_GAP_MINUTES }).toString()
   const rows = await db.execute<{ ahead: boolean }>(
     sql`select exists (select from cohort where last_slot_at > ${latest}) as ahead`,
   )
@@ -33,7 +33,7 @@ export async function isPlannedAhead(db: Database, now: Temporal.Instant): Promi
  * whose articles went out with a slot to come is recorded as `missed` unless there is something new for it. Returns how many
  * cohorts moved.
  */
-export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promise<number> {
+export async function correctDueTimes(db: Database, now: Temporal.Instant): Promise<number> {
   await shortenLeases(db, now)
   return db.transaction(async (tx) => {
     const seenUntil = await readSeenUntil(tx, now)
@@ -48,7 +48,7 @@ export async function rewindDueTimes(db: Database, now: Temporal.Instant): Promi
     await moveBack(tx, cohorts)
     await advanceRetries(tx, now)
     await shortenOptInWaits(tx, now)
-    await forgetBeatsAfter(tx, now)
+    await deleteBeatsAfter(tx, now)
     return cohorts.length
   })
 }

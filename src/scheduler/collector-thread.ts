@@ -1,11 +1,11 @@
 import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { CollectingSetup } from './run-collector.ts'
+import type { CollectorOptions } from './run-collector.ts'
 
 /** What Courant runs in a thread of its own for its sources: `collecting.ts` starts it, and tells it to stop. */
 const port = parentPort
 if (port === null) throw new Error('collecting-thread.ts runs as a worker thread only')
-const { databaseUrl, secrets, userAgent, allowPrivate, logLevel, idleMs, cacheFolder }: CollectingSetup = workerData
+const { databaseUrl, secrets, userAgent, allowPrivate, logLevel, idleMs, cacheFolder }: CollectorOptions = workerData
 if (cacheFolder !== null) enableCompileCache(cacheFolder)
 const stopping = new AbortController()
 port.once('message', () => stopping.abort())

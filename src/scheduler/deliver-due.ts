@@ -9,7 +9,7 @@ import { finishEditions } from '../editions/editions.ts'
  * What became of what was due: notices and deliveries the relay accepted, and the others by their states. `deferred` is all
  * that is still open. `trouble`: why no relay could be reached.
  */
-export type Delivered = {
+export type DeliveryReport = {
   readonly notices: number
   readonly sent: number
   readonly deferred: number
@@ -19,9 +19,9 @@ export type Delivered = {
   readonly trouble: string | null
 }
 
-type Standing = Omit<Delivered, 'notices' | 'deferred' | 'trouble'> & { readonly open: number }
+type Standing = Omit<DeliveryReport, 'notices' | 'deferred' | 'trouble'> & { readonly open: number }
 
-export const NOTHING_DELIVERED: Delivered = {
+export const NOTHING_DELIVERED: DeliveryReport = {
   notices: 0,
   sent: 0,
   deferred: 0,
@@ -43,7 +43,7 @@ export async function deliverDue(
   { sender }: { readonly sender: Sender },
   clock: Clock,
   signal?: AbortSignal,
-): Promise<Delivered> {
+): Promise<DeliveryReport> {
   const sending = Promise.allSettled([sendNotices(db, sender, clock, signal)])
   await atMost(NOTICES_FIRST_MS, sending, clock)
   const [digests] = await Promise.allSettled([deliverDigests(db, sender, clock, signal)])
@@ -58,7 +58,7 @@ async function deliverDigests(
   sender: Sender,
   clock: Clock,
   signal: AbortSignal | undefined,
-): Promise<Omit<Delivered, 'notices'>> {
+): Promise<Omit<DeliveryReport, 'notices'>> {
   const editionIds = await findSending(db)
   if (editionIds.length === 0) return NOTHING_DELIVERED
   const before = await readStanding(db, editionIds)

@@ -5,7 +5,7 @@ import { countPostponed } from '../delivery/notices/notice-rejections.ts'
 import { findPausedForRejections } from '../delivery/results/rejection-limit.ts'
 import { codeOf, reasonOf } from '../errors.ts'
 import { readSpentBudget } from '../subscribers/form-limits.ts'
-import { readBeat } from './heartbeat.ts'
+import { readLastBeat } from './heartbeat.ts'
 import { findWriteFault } from './write-check.ts'
 
 /** Whether digests go out on time, and what keeps them from it; `warnings` are for people, and keep nothing from its work. */
@@ -38,7 +38,7 @@ export async function readHealth(db: Database, now: Temporal.Instant, answerMs =
 
 /** Where the database takes no changes, the scheduler cannot say that it is alive. */
 async function look(db: Database, now: Temporal.Instant): Promise<Health> {
-  const beatAt = await readBeat(db)
+  const beatAt = await readLastBeat(db)
   const fault = await findWriteFault(db)
   const inDoubt = await findPausedForRejections(db)
   const doubted = await countPostponed(db)

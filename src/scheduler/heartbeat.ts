@@ -7,7 +7,7 @@ const SCHEDULER = 'scheduler'
 /** A time in which no scheduler beat is a row too: its start is in the name, its end in `at`. */
 const GAP = 'gap '
 /** Schedulers beat once a minute, and clocks of two may differ by less. */
-export const LEAST_GAP_MINUTES = 5
+export const MIN_GAP_MINUTES = 5
 /** Where the scheduler is a cron job, each pass leaves one: with one every 15 minutes these are ten days. */
 const MOST_GAPS = 1_000
 /** As an instant is written in JavaScript, so that names sort as their instants do. */
@@ -17,7 +17,7 @@ const START = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
  * Says that the scheduler is alive, and remembers since when none was; a clock that was set back is believed. One statement,
  * whose parts all see what was there before it.
  */
-export async function beat(db: Database, now: Temporal.Instant): Promise<void> {
+export async function recordBeat(db: Database, now: Temporal.Instant): Promise<void> {
   const at = sql`${now.toString()}::timestamptz`
   await db.execute(sql`
     with last as (
@@ -25,7 +25,7 @@ export async function beat(db: Database, now: Temporal.Instant): Promise<void> {
     ), gap as (
       insert into heartbeat (name, at)
       select ${GAP}::text || to_char(last.at at time zone 'UTC', ${START}), ${at} from last
-      where last.at < ${at} - ${`${LEAST_GAP_MINUTES} minutes`}::interval
+      where last.at < ${at} - ${`${MIN_GAP_MINUTES} minutes`}::interval
       on conflict (name) do update set at = excluded.at
     ), forgotten as (
       delete from heartbeat where name in (select name from heartbeat where ${isGap} order by at desc offset ${MOST_GAPS})
@@ -35,7 +35,7 @@ export async function beat(db: Database, now: Temporal.Instant): Promise<void> {
 }
 
 /** When the scheduler was last alive; null when it never was. */
-export async function readBeat(db: Database): Promise<Temporal.Instant | null> {
+export async function readLastBeat(db: Database): Promise<Temporal.Instant | null> {
   const rows = await db.select({ at: heartbeat.at }).from(heartbeat).where(eq(heartbeat.name, SCHEDULER)).limit(1)
   return rows[0]?.at ?? null
 }
@@ -50,13 +50,13 @@ export async function readSeenUntil(db: Database, now: Temporal.Instant): Promis
     .from(heartbeat)
     .where(and(isGap, gt(heartbeat.at, now)))
   const starts = gaps.map(({ name }) => Temporal.Instant.from(name.slice(GAP.length)))
-  const last = await readBeat(db)
+  const last = await readLastBeat(db)
   const earlier = [...starts, ...(last === null ? [] : [last])].filter((at) => Temporal.Instant.compare(at, now) <= 0)
   return earlier.toSorted(Temporal.Instant.compare)[0] ?? now
 }
 
 /** After the clock was set back: what was seen after `now` was never seen, and a gap that `now` lies in ends there. */
-export async function forgetBeatsAfter(db: Database, now: Temporal.Instant): Promise<void> {
+export async function deleteBeatsAfter(db: Database, now: Temporal.Instant): Promise<void> {
   const first = `${GAP}${now.toString({ smallestUnit: 'millisecond' })}`
   await db.delete(heartbeat).where(and(isGap, gte(heartbeat.name, first)))
   await db

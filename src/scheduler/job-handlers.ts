@@ -12,7 +12,7 @@ import { deliverDue, planDue, type TickWork } from './tick.ts'
 type WorkerWork = Pick<TickWork, 'sender' | 'log'>
 
 /** What a worker does when it is woken: it looks what is due, and does it. */
-type Look = () => Promise<void>
+type JobHandler = () => Promise<void>
 
 /** A stop abandons a plan that takes longer, which is as safe as a crash: a slice is one transaction. */
 const PATIENCE_MS = 4_000
@@ -23,13 +23,13 @@ const AFTER_FAILURE_MS = 20_000
  * The table of contents: what each wake-up leads to. Confirmations must not wait for an hour of digests, so notices have
  * a queue and a connection of their own; of each queue a process runs one look at a time.
  */
-function listLooks(
+function jobHandlers(
   { planning, sending }: WorkerPools,
   work: WorkerWork,
   jobs: Pick<Jobs, 'wake'>,
   clock: Clock,
   signal: AbortSignal,
-): Readonly<Record<Queue, Look>> {
+): Readonly<Record<Queue, JobHandler>> {
   return {
     plan: async () => {
       await planDue(planning, work, clock, signal)
@@ -60,7 +60,7 @@ export async function startWorker(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const looks = listLooks(pools, work, jobs, clock, signal)
+  const looks = jobHandlers(pools, work, jobs, clock, signal)
   const late = new AbortController()
   signal.addEventListener('abort', () => setTimeout(() => late.abort(), PATIENCE_MS).unref(), { once: true })
   const run = async (queue: Queue): Promise<void> => {

@@ -5,25 +5,25 @@ import { createPartitionsAhead } from '../editions/retention/make-partitions.ts'
 import type { Logger } from '../log.ts'
 import { expireRequests } from '../subscribers/confirmation/expire.ts'
 import { queueReminders } from '../subscribers/confirmation/remind.ts'
-import { isPlannedAhead, rewindDueTimes, wasSetBack } from './clock-correction.ts'
-import { beat, readBeat } from './heartbeat.ts'
+import { correctDueTimes, isPlannedAhead, wasSetBack } from './clock-correction.ts'
+import { readLastBeat, recordBeat } from './heartbeat.ts'
 
 /** What house-keeping did: reminders queued, requests that expired. */
-export type House = { readonly reminders: number; readonly expired: number }
+export type MaintenanceReport = { readonly reminders: number; readonly expired: number }
 
-export const NOTHING_KEPT: House = { reminders: 0, expired: 0 }
+export const NO_MAINTENANCE: MaintenanceReport = { reminders: 0, expired: 0 }
 
 /**
  * Says that the scheduler is alive, mends due times when the clock was set back, queues reminders of requests, drops
  * requests that nobody confirmed, makes room for the deliveries to come, and drops old ones.
  */
-export async function keepHouse(db: Database, log: Logger, clock: Clock): Promise<House> {
+export async function runMaintenance(db: Database, log: Logger, clock: Clock): Promise<MaintenanceReport> {
   const now = clock.now()
-  if (wasSetBack(await readBeat(db), now) || (await isPlannedAhead(db, now))) {
-    const cohorts = await rewindDueTimes(db, now)
+  if (wasSetBack(await readLastBeat(db), now) || (await isPlannedAhead(db, now))) {
+    const cohorts = await correctDueTimes(db, now)
     log.warn({ cohorts }, 'clock.corrected')
   }
-  await beat(db, now)
+  await recordBeat(db, now)
   const house = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
   await createPartitionsAhead(db)
   const partition = await dropOldPartition(db, now)

@@ -20,7 +20,7 @@ import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due-co
 type NamedSlot = { readonly newsletter: string; readonly frequency: string; readonly slotAt: Temporal.Instant }
 
 /** What became of the slots that were due; those for whose readers nothing is new are in none of the lists. */
-export type Planning = {
+export type PlanningReport = {
   /** `planned` counts the edition's deliveries. */
   readonly planned: readonly (NamedSlot & {
     readonly edition: number
@@ -38,10 +38,10 @@ export type PlanWork = {
   readonly log: Logger
 }
 
-type Report = { [List in keyof Planning]: Planning[List][number][] }
+type Report = { [List in keyof PlanningReport]: PlanningReport[List][number][] }
 type Run = { readonly db: Database; readonly work: PlanWork; readonly clock: Clock; readonly report: Report }
 
-export const NOTHING_PLANNED: Planning = { planned: [], missed: [], waiting: [] }
+export const NOTHING_PLANNED: PlanningReport = { planned: [], missed: [], waiting: [] }
 /** One that waits for its workers leaves the others free. */
 const NEWSLETTERS_AT_ONCE = 4
 /** However short the grace is, a slot may be this late: ticks are a minute apart, and one may take its time. */
@@ -53,7 +53,12 @@ const ABANDONED_MINUTES = 10
  * Plans the slots that are due, once each: those still within the newsletter's grace, while older ones are recorded as
  * `missed`. A newsletter that cannot be planned waits for the next tick and keeps none of the others from theirs.
  */
-export async function planDue(db: Database, work: PlanWork, clock: Clock, signal?: AbortSignal): Promise<Planning> {
+export async function planDue(
+  db: Database,
+  work: PlanWork,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<PlanningReport> {
   const run: Run = { db, work, clock, report: { planned: [], missed: [], waiting: [] } }
   const now = clock.now()
   const due = await findDueCohorts(db, now)

@@ -8,7 +8,7 @@ import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 
 /** What the collecting thread is given: plain data, since it opens all it works with itself. */
-export type CollectingSetup = {
+export type CollectorOptions = {
   readonly databaseUrl: string
   readonly secrets: readonly string[]
   readonly userAgent: string
@@ -29,9 +29,9 @@ const IDLE_MS = 60_000
  * answered and no mail sent (`npm run bench -- hostile`). There is a thread while there is something to collect; one that fails
  * is logged and started anew. Never throws.
  */
-export async function collectApart(
+export async function runCollector(
   db: Database,
-  setup: Omit<CollectingSetup, 'cacheFolder' | 'idleMs'>,
+  setup: Omit<CollectorOptions, 'cacheFolder' | 'idleMs'>,
   log: Logger,
   clock: Clock,
   signal: AbortSignal,
@@ -50,7 +50,7 @@ export async function collectApart(
   }
 }
 
-function runThread(workerData: CollectingSetup, signal: AbortSignal): Promise<void> {
+function runThread(workerData: CollectorOptions, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const worker = new Worker(new URL('./collector-thread.ts', import.meta.url), { workerData, name: 'collecting' })
   const stop = () => worker.postMessage('stop')

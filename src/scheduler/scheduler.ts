@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts'
 import { type Jobs, QUEUES } from '../db/jobs.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { keepHouse } from './maintenance.ts'
+import { runMaintenance } from './maintenance.ts'
 
 /** A scheduler that is running; `stop` waits for the tick under way. */
 type Scheduler = { readonly stop: () => Promise<void> }
@@ -67,6 +67,6 @@ async function runTick(db: Database, jobs: Pick<Jobs, 'wake'>, log: Logger, cloc
       log.error({ part, reason: reasonOf(error) }, 'tick.failed')
     }
   }
-  await attempt('house', () => keepHouse(db, log, clock))
+  await attempt('house', () => runMaintenance(db, log, clock))
   for (const queue of QUEUES) await attempt(queue, () => jobs.wake(queue))
 }

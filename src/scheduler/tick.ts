@@ -5,9 +5,9 @@ import type { Database } from '../db/client.ts'
 import type { Sender } from '../delivery/worker.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { type Delivered, deliverDue, NOTHING_DELIVERED } from './deliver-due.ts'
-import { type House, keepHouse, NOTHING_KEPT } from './maintenance.ts'
-import { NOTHING_PLANNED, type Planning, planDue } from './plan-due.ts'
+import { type DeliveryReport, deliverDue, NOTHING_DELIVERED } from './deliver-due.ts'
+import { type MaintenanceReport, NO_MAINTENANCE, runMaintenance } from './maintenance.ts'
+import { NOTHING_PLANNED, type PlanningReport, planDue } from './plan-due.ts'
 
 export { deliverDue, planDue }
 
@@ -19,9 +19,9 @@ export type TickWork = {
 }
 
 /** What one pass did; `troubles` names the parts that failed, which kept none of the others from their work. */
-export type TickReport = House &
-  Planning &
-  Omit<Delivered, 'trouble'> & {
+export type TickReport = MaintenanceReport &
+  PlanningReport &
+  Omit<DeliveryReport, 'trouble'> & {
     readonly collected: Collected
     readonly troubles: readonly { readonly part: string; readonly reason: string }[]
   }
@@ -46,7 +46,7 @@ export async function runTick(db: Database, work: TickWork, clock: Clock, signal
       return nothing
     }
   }
-  const house = await attempt('house', NOTHING_KEPT, () => keepHouse(db, work.log, clock))
+  const house = await attempt('house', NO_MAINTENANCE, () => runMaintenance(db, work.log, clock))
   const collecting = attempt('collect', NOTHING_COLLECTED, () => collectDue(db, work, clock, signal))
   await atMost(HEAD_START_MS, collecting, clock)
   const planning = await attempt('plan', NOTHING_PLANNED, () => planDue(db, work, clock, signal))

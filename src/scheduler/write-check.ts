@@ -23,19 +23,19 @@ export async function findWriteFault(db: Database): Promise<string | null> {
       const { rows } = await tx.execute<{ mode: string }>(
         sql`select current_setting('transaction_read_only') as mode, ${setLeastMemory}`,
       )
-      if (rows[0]?.mode === 'on') return sayWriteFault(READ_ONLY)
+      if (rows[0]?.mode === 'on') return describeWriteFault(READ_ONLY)
       await tx.execute(spillRows)
       return null
     })
   } catch (error) {
-    const reason = sayWriteFault(codeOf(error))
+    const reason = describeWriteFault(codeOf(error))
     if (reason === null) throw error
     return reason
   }
 }
 
 /** What the SQLSTATE of a failed write says; null for any that is none of a database that takes no changes. */
-export function sayWriteFault(code: string | null): string | null {
+export function describeWriteFault(code: string | null): string | null {
   if (code === DISK_FULL)
     return 'The disk of the database is full (53100): nothing is recorded, so nothing is sent. Make room there.'
   if (code === READ_ONLY)

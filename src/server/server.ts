@@ -133,7 +133,7 @@ export async function startServer(
       : null
     if (web !== null) ends.set('requests', web.close)
     if (work !== null) {
-      const [{ startWorker }, { collectApart }] = await Promise.all([
+      const [{ startWorker }, { runCollector: collectApart }] = await Promise.all([
         import('../scheduler/job-handlers.ts'),
         import('../scheduler/run-collector.ts'),
       ])

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import type { Temporal } from '../../src/clock.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
-import { beat, readBeat } from '../../src/scheduler/heartbeat.ts'
-import { keepHouse } from '../../src/scheduler/maintenance.ts'
+import { readLastBeat, recordBeat } from '../../src/scheduler/heartbeat.ts'
+import { runMaintenance } from '../../src/scheduler/maintenance.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
 import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { handClock } from '../support/clock.ts'
@@ -19,7 +19,7 @@ const silent = pino({ level: 'silent' })
 /** A pass of a scheduler that has just been started: nothing is known but what stands in rows. */
 async function tickAt(time: string | Temporal.Instant): Promise<void> {
   const clock = handClock(typeof time === 'string' ? at(time) : time)
-  await keepHouse(db, silent, clock)
+  await runMaintenance(db, silent, clock)
   await planDue(db, WORK, clock)
   await sendAll(db)
 }
@@ -178,12 +178,12 @@ describe('after the clock ran ahead and came back', () => {
 
   test('a heartbeat that is still to come, of a scheduler that planned nothing, changes nothing', async () => {
     const { first, received } = await open()
-    await keepHouse(db, silent, handClock(at('2029-05-05T05:31:00Z')))
+    await runMaintenance(db, silent, handClock(at('2029-05-05T05:31:00Z')))
     await tickAt('2026-05-05T04:50:00Z')
     await tickAt(TUESDAY_SLOT)
     expect(await statesOf()).toEqual({ [TUESDAY_SLOT]: 'finished' })
     expect(await received()).toEqual([[first]])
-    expect(await readBeat(db)).toEqual(at(TUESDAY_SLOT))
+    expect(await readLastBeat(db)).toEqual(at(TUESDAY_SLOT))
   })
 
   test('that of a worker alone is mended by the scheduler whose clock is right', async () => {
@@ -201,7 +201,7 @@ describe('after the clock ran ahead and came back', () => {
 test('after the clock ran ahead by years, what was put off till then is tried at once', async () => {
   const { tagblatt } = await open()
   const ahead = at('2029-05-05T05:31:00Z')
-  await keepHouse(db, silent, handClock(ahead))
+  await runMaintenance(db, silent, handClock(ahead))
   await planDue(db, WORK, handClock(ahead))
   const later = ahead.add({ minutes: 30 }).toString()
   await db.execute(sql`update delivery set state = 'deferred', retry_at = ${later}`)
@@ -219,7 +219,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   const ask = (email: string, time: Temporal.Instant) => subscribe(db, { ...wish, email, by: 'reader' }, time)
   await ask('neu@leser.example', ahead)
   const now = '2026-05-05T05:10:00Z'
-  await keepHouse(db, silent, handClock(at(now)))
+  await runMaintenance(db, silent, handClock(at(now)))
   const waiting = await db.execute(sql`
     select (select bool_and(retry_at <= ${now}) from delivery where state = 'deferred') as deliveries,
       (select bool_and(due_at <= ${now}) from batch where due_at is not null) as batches,
@@ -233,7 +233,7 @@ test('times in which no scheduler ran are remembered, and not for ever', async (
     select 'gap ' || to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.000Z'), at + interval '1 hour'
     from generate_series(${'2026-01-01T00:00:00Z'}::timestamp, ${'2026-01-01T00:00:00Z'}::timestamp + interval '1199 hours', interval '1 hour') at`)
   await db.execute(sql`insert into heartbeat (name, at) values ('scheduler', ${'2026-04-01T00:00:00Z'})`)
-  await beat(db, MONDAY)
+  await recordBeat(db, MONDAY)
   const { rows } = await db.execute(
     sql`select count(*)::integer as count, max(at) = ${MONDAY.toString()} as newest from heartbeat where name like 'gap %'`,
   )

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/client.ts'
 import { codeOf } from '../../src/errors.ts'
 import { readHealth } from '../../src/scheduler/health.ts'
-import { beat } from '../../src/scheduler/heartbeat.ts'
-import { findWriteFault, sayWriteFault, setLeastMemory, spillRows } from '../../src/scheduler/write-check.ts'
+import { recordBeat } from '../../src/scheduler/heartbeat.ts'
+import { describeWriteFault, findWriteFault, setLeastMemory, spillRows } from '../../src/scheduler/write-check.ts'
 import { countForm } from '../../src/subscribers/form-limits.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { NOON } from '../support/world.ts'
@@ -13,7 +13,7 @@ const { db, url } = await freshDatabase()
 
 describe('health', () => {
   test('is good for two minutes after the scheduler’s last beat', async () => {
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
     expect(await readHealth(db, NOON.add({ seconds: 120 }))).toEqual({ ready: true, reasons: [] })
   })
@@ -23,7 +23,7 @@ describe('health', () => {
     [{ minutes: 30 }, '30 minutes ago'],
     [{ hours: 50 }, '50 hours ago'],
   ])('is bad %o after it, says since when, and what to do', async (age, said) => {
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     const { ready, reasons } = await readHealth(db, NOON.add(age))
     expect(ready).toBe(false)
     expect(reasons).toEqual([expect.stringContaining(said)])
@@ -32,13 +32,13 @@ describe('health', () => {
   })
 
   test('is good again with the next beat, also where the clock was set back', async () => {
-    await beat(db, NOON)
-    await beat(db, NOON.subtract({ hours: 1 }))
+    await recordBeat(db, NOON)
+    await recordBeat(db, NOON.subtract({ hours: 1 }))
     expect((await readHealth(db, NOON.subtract({ minutes: 59 }))).ready).toBe(true)
   })
 
   test('stays good while subscribe forms flood in, and warns until the hour is over', async () => {
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     for (let n = 0; n < 3; n += 1)
       await countForm(db, { address: `r${n}@web.de`, ip: null }, { neighbourhood: null, perHour: 2 }, NOON)
     const health = await readHealth(db, NOON)
@@ -47,7 +47,7 @@ describe('health', () => {
       reasons: [],
       warnings: [expect.stringContaining('More than 2 subscribe forms')],
     })
-    await beat(db, NOON.add({ minutes: 61 }))
+    await recordBeat(db, NOON.add({ minutes: 61 }))
     expect(await readHealth(db, NOON.add({ minutes: 61 }))).toEqual({ ready: true, reasons: [] })
   })
 
@@ -66,7 +66,7 @@ describe('health', () => {
   })
 
   test('is bad where the database takes no changes, with the reason and not that the scheduler is late', async () => {
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     const reading = await openDatabase(url, 1)
     try {
       await reading.db.execute(sql`set default_transaction_read_only = on`)
@@ -98,12 +98,12 @@ describe('health', () => {
     const failed = await db
       .execute(sql`do $$ begin raise exception 'could not write' using errcode = '53100'; end $$`)
       .catch((error: unknown) => error)
-    expect(sayWriteFault(codeOf(failed))).toMatch(/^The disk of the database is full \(53100\)/)
-    expect(sayWriteFault('23505')).toBeNull()
+    expect(describeWriteFault(codeOf(failed))).toMatch(/^The disk of the database is full \(53100\)/)
+    expect(describeWriteFault('23505')).toBeNull()
   })
 
   test('is bad where the database takes too long', async () => {
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     const slow = await openDatabase(url, 1)
     const asked = Promise.withResolvers<void>()
     const done = slow.db.transaction(async (tx) => {

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { clockFrom, type Temporal } from '../../src/clock.ts'
 import { RETENTION_DAYS } from '../../src/editions/retention/drop-partitions.ts'
-import { keepHouse } from '../../src/scheduler/maintenance.ts'
+import { runMaintenance } from '../../src/scheduler/maintenance.ts'
 import { endAll, readPartitions, takeIds } from '../editions/parted.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
@@ -15,7 +15,11 @@ const { db } = await freshDatabase()
 /** Keeps house at `now`, and returns what was logged of it. */
 async function keepHouseAt(now: Temporal.Instant): Promise<readonly Record<string, unknown>[]> {
   const lines: string[] = []
-  await keepHouse(db, pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }), clockFrom(now))
+  await runMaintenance(
+    db,
+    pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
+    clockFrom(now),
+  )
   return lines.map((line) => JSON.parse(line))
 }
 

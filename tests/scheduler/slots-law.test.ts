@@ -4,8 +4,8 @@ import { afterAll, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import type { Choice } from '../../src/newsletters/schedule/slots.ts'
-import { rewindDueTimes, wasSetBack } from '../../src/scheduler/clock-correction.ts'
-import { beat, readBeat } from '../../src/scheduler/heartbeat.ts'
+import { correctDueTimes, wasSetBack } from '../../src/scheduler/clock-correction.ts'
+import { readLastBeat, recordBeat } from '../../src/scheduler/heartbeat.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -53,8 +53,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 )
 
 async function tickAt(now: Temporal.Instant, schedulers = 1): Promise<void> {
-  if (wasSetBack(await readBeat(db), now)) await rewindDueTimes(db, now)
-  await beat(db, now)
+  if (wasSetBack(await readLastBeat(db), now)) await correctDueTimes(db, now)
+  await recordBeat(db, now)
   const clock = handClock(now)
   await Promise.all([db, second.db].slice(0, schedulers).map((one) => planDue(one, WORK, clock)))
 }

@@ -4,7 +4,7 @@ import { attachSource } from '../../src/articles/sources/attach.ts'
 import { clockFrom, sleep, type Temporal } from '../../src/clock.ts'
 import { openDatabase } from '../../src/db/client.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
-import { readBeat } from '../../src/scheduler/heartbeat.ts'
+import { readLastBeat } from '../../src/scheduler/heartbeat.ts'
 import { runTick, type TickWork } from '../../src/scheduler/tick.ts'
 import { handClock } from '../support/clock.ts'
 import { writeRss } from '../support/feeds.ts'
@@ -82,7 +82,7 @@ describe('a tick', () => {
     })
     expect(smtp.messages[0]?.raw.toString()).toContain('Titel a')
     expect(await readSlots(db)).toEqual([{ frequency: 'daily', slot: TUESDAY_SLOT, state: 'finished', readers: 1 }])
-    expect(String(await readBeat(db))).toBe(TUESDAY_SLOT)
+    expect(String(await readLastBeat(db))).toBe(TUESDAY_SLOT)
   })
 
   test('that finds nothing is cheap, however many readers and cohorts wait for their time', async () => {

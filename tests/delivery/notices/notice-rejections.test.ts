@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { countPostponed, resumeNotices } from '../../../src/delivery/notices/notice-rejections.ts'
 import { sendNotices } from '../../../src/delivery/notices/send-notices.ts'
 import { readHealth } from '../../../src/scheduler/health.ts'
-import { beat } from '../../../src/scheduler/heartbeat.ts'
+import { recordBeat } from '../../../src/scheduler/heartbeat.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { senderTo } from '../../support/sender.ts'
@@ -54,7 +54,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     await sendNotices(db, sender, handClock(NOON))
     await sendNotices(db, sender, handClock(LATER))
     expect([await suppressed(), await countPostponed(db)]).toEqual([0, 30])
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({
       ready: true,
       reasons: [],

@@ -11,7 +11,7 @@ import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pau
 import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { readRefusal } from '../../../src/mail/smtp/reply.ts'
 import { readHealth } from '../../../src/scheduler/health.ts'
-import { beat } from '../../../src/scheduler/heartbeat.ts'
+import { recordBeat } from '../../../src/scheduler/heartbeat.ts'
 import { fastClock, handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -100,7 +100,7 @@ describe('a relay that is wrong for a moment', () => {
     const { edition } = await planned(30)
     const smtp = await sink({ reply: ({ to }) => `550 5.1.1 <${to}>: no such user` })
     await sendEdition(db, await senderTo(smtp.url), edition, fastClock(NOON, 20))
-    await beat(db, NOON)
+    await recordBeat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({
       ready: false,
       reasons: [
