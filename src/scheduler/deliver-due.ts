@@ -16,7 +16,7 @@ export type DeliveryReport = {
   readonly failed: number
   readonly suppressed: number
   readonly skipped: number
-  readonly trouble: string | null
+  readonly relayError: string | null
 }
 
 type Standing = Omit<DeliveryReport, 'notices' | 'deferred' | 'trouble'> & { readonly open: number }
@@ -28,7 +28,7 @@ export const NOTHING_DELIVERED: DeliveryReport = {
   failed: 0,
   suppressed: 0,
   skipped: 0,
-  trouble: null,
+  relayError: null,
 }
 
 /** Digests wait for notices no longer than this, and then go out beside them. */
@@ -71,7 +71,7 @@ async function deliverDigests(
     failed: after.failed - before.failed,
     suppressed: after.suppressed - before.suppressed,
     skipped: after.skipped - before.skipped,
-    trouble,
+    relayError: trouble,
   }
 }
 

@@ -51,7 +51,7 @@ export async function runTick(db: Database, work: TickWork, clock: Clock, signal
   await atMost(HEAD_START_MS, collecting, clock)
   const planning = await attempt('plan', NOTHING_PLANNED, () => planDue(db, work, clock, signal))
   const delivery = await attempt('deliver', NOTHING_DELIVERED, () => deliverDue(db, work, clock, signal))
-  const { trouble, ...delivered } = delivery
+  const { relayError: trouble, ...delivered } = delivery
   if (trouble !== null) troubles.push({ part: 'deliver', reason: trouble })
   const collected = await collecting
   return { ...house, collected, ...planning, ...delivered, troubles }
