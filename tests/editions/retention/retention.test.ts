@@ -38,14 +38,14 @@ async function sendFirst(): Promise<World> {
   return world
 }
 
-const countDeliveries = async () => (await db.execute(sql`select from delivery`)).rows.length
+const countStoredDeliveries = async () => (await db.execute(sql`select from delivery`)).rows.length
 
 describe('a partition', () => {
   test('is dropped when all its editions have been over for 180 days', async () => {
     await sendFirst()
     expect(await dropOldPartition(db, LATER)).toBe('delivery_0')
     expect(await readPartitions(db)).toEqual(['delivery_1', 'delivery_2'])
-    expect(await countDeliveries()).toBe(0)
+    expect(await countStoredDeliveries()).toBe(0)
     expect(await dropOldPartition(db, LATER)).toBeNull()
   })
 
@@ -78,7 +78,7 @@ describe('a partition', () => {
     await sendFirst()
     await db.execute(change)
     expect(await dropOldPartition(db, LATER)).toBeNull()
-    expect(await countDeliveries()).toBe(4)
+    expect(await countStoredDeliveries()).toBe(4)
   })
 
   test('that is kept keeps no younger one from being dropped', async () => {
@@ -89,7 +89,7 @@ describe('a partition', () => {
     await db.execute(sql`update edition set state = 'paused' where id = 1`)
     await takeIds(db, 2000)
     expect(await dropOldPartition(db, LATER)).toBe('delivery_1')
-    expect(await countDeliveries()).toBe(4)
+    expect(await countStoredDeliveries()).toBe(4)
   })
 
   test('is kept for an edition that is committed while it is being dropped, with an id taken long before', async () => {
@@ -105,7 +105,7 @@ describe('a partition', () => {
       await untilWaiting()
     })
     expect(await dropped).toBeNull()
-    expect(await countDeliveries()).toBe(8)
+    expect(await countStoredDeliveries()).toBe(8)
   })
 
   test('is dropped once by schedulers that tick at once', async () => {
