@@ -10,6 +10,7 @@ import { sendEdition } from '../src/delivery/worker.ts'
 import { planEdition } from '../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../src/editions/plan-request.ts'
 import { addNewsletter } from '../src/newsletters/newsletters.ts'
+import { newNewsletter } from '../src/newsletters/settings.ts'
 import { enrol } from '../src/subscribers/signup/sign-up.ts'
 import { senderTo } from '../tests/support/sender.ts'
 import { startSink } from '../tests/support/smtp.ts'
@@ -26,7 +27,7 @@ const now = systemClock.now()
 await migrateDatabase(opened.db, now)
 const newsletter = await addNewsletter(
   opened.db,
-  { slug: 'bench', name: 'Bench', from: 'Bench <bench@example.org>', imprint: 'Bench, 1 Road' },
+  newNewsletter.parse({ slug: 'bench', name: 'Bench', from: 'Bench <bench@example.org>', imprint: 'Bench, 1 Road' }),
   now,
 )
 const articles = Array.from({ length: 12 }, (_, at) => ({

@@ -23,6 +23,24 @@ export class CourantError extends Error {
   }
 }
 
+/** One field that somebody entered, and what is wrong with it: `takes a whole number from 0 to 23`. */
+export type InvalidField = { readonly field: string; readonly problem: string }
+
+/** What somebody entered for a noun is wrong; `fields` names every wrong field. The code is `<noun>.invalid`. */
+export class InputError extends CourantError {
+  readonly fields: readonly InvalidField[]
+
+  constructor(noun: string, fields: readonly InvalidField[], cause?: unknown) {
+    super(`${noun}.invalid`, {
+      what: `The ${noun} cannot be kept like this.`,
+      why: `Wrong: ${fields.map(({ field, problem }) => `${field} ${problem}`).join('; ')}.`,
+      todo: 'Correct these fields and try again.',
+      cause,
+    })
+    this.fields = fields
+  }
+}
+
 /** What looks like an address, or like the password and host of a URL. RFC 5321 §4.1.2: a local part may be quoted. */
 const ADDRESSES = /(?:"[^"]*"|[^\s"'“”„»«<>()[\],;:/]+)@[^\s"'“”„»«<>()[\],;:/]+/g
 

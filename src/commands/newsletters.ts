@@ -1,16 +1,13 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import {
-  addNewsletter,
-  changeNewsletter,
-  findNewsletter,
-  listNewsletters,
-  type Newsletter,
-} from '../newsletters/newsletters.ts'
-import type { FieldInput } from '../newsletters/settings.ts'
+import { type NewsletterView, newsletterOperations } from '../operations/newsletters.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { askFirst, isTerminal } from './shared/prompt.ts'
+import { performOne, withOperations } from './shared/run.ts'
 import { slug as shortName } from './shared/values.ts'
+
+/** The rest is validated by the operation, which names each wrong field. */
+type Added = { readonly slug: string; readonly name: string }
 
 const SLUG = 'its short name'
 
@@ -21,24 +18,21 @@ export function registerNewsletter(program: Command, context: CommandContext): v
   withFields(group.command('add').description('add a newsletter'))
     .requiredOption('--slug <slug>', 'its short name: a–z, 0–9 and hyphens')
     .requiredOption('--name <name>', 'the name readers see')
-    .action(async (fields: FieldInput) => {
-      const from = fields.from ?? context.config().mailFrom ?? undefined
-      const made = await context
-        .withDatabase((db) => addNewsletter(db, { ...fields, from }, context.clock.now()))
-        .catch(asWrongUsage)
-      if (made.imprint === null)
+    .action(async (fields: Added) => {
+      const added = await performOne(context, newsletterOperations.add, fields)
+      if (added.imprint === null)
         context.warn(
-          `${made.slug} has no imprint, so nothing can be sent: courant newsletter set ${made.slug} --imprint …`,
+          `${added.slug} has no imprint, so nothing can be sent: courant newsletter set ${added.slug} --imprint …`,
         )
-      context.print(shown(made), `Newsletter ${made.slug} is there.`)
+      context.print(added, `Newsletter ${added.slug} is there.`)
     })
 
   group
     .command('list')
     .description('all newsletters, a line each')
     .action(async () => {
-      const all = await context.withDatabase(listNewsletters)
-      for (const one of all) context.printLine(shown(one), `${one.slug}\t${one.name}\t${one.frequency}\t${one.state}`)
+      const all = await performOne(context, newsletterOperations.list, {})
+      for (const one of all) context.printLine(one, `${one.slug}\t${one.name}\t${one.frequency}\t${one.state}`)
     })
 
   group
@@ -46,18 +40,16 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .argument('[slug]', SLUG, shortName('[slug]'))
     .description('one newsletter')
     .action(async (slug: string | undefined) => {
-      const found = shown(await context.withDatabase((db) => findNewsletter(db, slug)))
+      const found = await performOne(context, newsletterOperations.show, { newsletter: slug })
       context.print(found, textOf(found))
     })
 
   withFields(group.command('set').description('change fields of a newsletter; an empty text clears one'))
     .argument('<slug>', SLUG, shortName('<slug>'))
     .option('--name <name>', 'the name readers see')
-    .action(async (slug: string, fields: FieldInput) => {
-      const changed = await context
-        .withDatabase((db) => changeNewsletter(db, slug, fields, context.clock.now()))
-        .catch(asWrongUsage)
-      context.print(shown(changed), textOf(shown(changed)))
+    .action(async (slug: string, fields: object) => {
+      const changed = await performOne(context, newsletterOperations.set, { ...fields, newsletter: slug })
+      context.print(changed, textOf(changed))
     })
 
   group
@@ -65,10 +57,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .argument('<slug>', SLUG, shortName('<slug>'))
     .description('let nothing more be planned or sent; its editions on the way pause with it')
     .action(async (slug: string) => {
-      const { pauseNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
-      const { newsletter, editions } = await context.withDatabase((db) => pauseNewsletter(db, slug))
-      const also = editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
-      context.print({ ...shown(newsletter), editions }, `Newsletter ${slug} is paused${also}.`)
+      const paused = await performOne(context, newsletterOperations.pause, { newsletter: slug })
+      context.print(paused, `Newsletter ${slug} is paused${sayEditions(paused.editions)}.`)
     })
 
   group
@@ -76,12 +66,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     .argument('<slug>', SLUG, shortName('<slug>'))
     .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
     .action(async (slug: string) => {
-      const { resumeNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
-      const { newsletter, editions } = await context.withDatabase((db) =>
-        resumeNewsletter(db, slug, context.clock.now()),
-      )
-      const also = editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
-      context.print({ ...shown(newsletter), editions }, `Newsletter ${slug} goes on${also}.`)
+      const resumed = await performOne(context, newsletterOperations.resume, { newsletter: slug })
+      context.print(resumed, `Newsletter ${slug} goes on${sayEditions(resumed.editions)}.`)
     })
 
   group
@@ -98,18 +84,19 @@ async function remove(context: CommandContext, slug: string, yes: boolean): Prom
       what: 'Deleting a newsletter cannot be undone, and there is nobody to ask.',
       todo: 'Add --yes.',
     })
-  const { deleteNewsletter, countAffected: readStake } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
-  await context.withDatabase(async (db) => {
+  await withOperations(context, async (perform) => {
     if (!yes) {
-      const { newsletter, readers, unsent } = await readStake(db, slug)
+      const { name, readers, unsent } = await perform(newsletterOperations.affected, { newsletter: slug })
       const numbers = `${readers.toLocaleString('en')} readers, ${unsent.toLocaleString('en')} messages not sent yet.`
-      await askFirst(`Delete ${newsletter.name} (${slug}) for good? ${numbers}`)
+      await askFirst(`Delete ${name} (${slug}) for good? ${numbers}`)
     }
-    const { newsletter, editions, readers } = await deleteNewsletter(db, slug, context.clock)
-    const answer = { slug, name: newsletter.name, state: newsletter.state, readers, editions }
-    context.print(answer, `Newsletter ${slug} is deleted; ${readers} readers have left.`)
+    const deleted = await perform(newsletterOperations.delete, { newsletter: slug })
+    context.print(deleted, `Newsletter ${slug} is deleted; ${deleted.readers} readers have left.`)
   })
 }
+
+const sayEditions = (editions: readonly number[]) =>
+  editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
 
 function withFields(command: Command): Command {
   return command
@@ -135,21 +122,8 @@ function withFields(command: Command): Command {
     .option('--intro <text>', 'a text above the articles')
 }
 
-function shown(newsletter: Newsletter) {
-  const { id, fromAddress, fromName, ...fields } = newsletter
-  return { ...fields, from: `${fromName} <${fromAddress}>` }
-}
-
-function textOf(fields: Readonly<Record<string, unknown>>): string {
+function textOf(fields: NewsletterView): string {
   return Object.entries(fields)
     .map(([name, value]) => `${name}\t${value ?? ''}`)
     .join('\n')
-}
-
-/** Here every field comes from an option, and is called by its name. */
-function asWrongUsage(error: unknown): never {
-  if (!(error instanceof CourantError) || error.code !== 'newsletter.invalid') throw error
-  const optionOf = (field: string) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  const why = error.why?.replace(/(?<=^Wrong: |; )(?!a )[a-z]+(?= )|\b[a-z]+[A-Z]\w*/g, optionOf)
-  throw new CourantError('usage', { what: error.what, why, todo: 'Run the command with --help.', cause: error })
 }

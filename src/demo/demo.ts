@@ -8,6 +8,7 @@ import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError } from '../errors.ts'
 import { addNewsletter, type Newsletter } from '../newsletters/newsletters.ts'
+import { newNewsletter } from '../newsletters/settings.ts'
 import { enrol } from '../subscribers/signup/sign-up.ts'
 import { DEMO_READERS } from './demo-readers.ts'
 import { type Mailbox, startMailbox } from './mailbox/mailbox-server.ts'
@@ -57,7 +58,7 @@ export async function startDemo(clock: Clock): Promise<Demo> {
     ends.push(mailbox.close)
     const opened = await openEmpty(databaseUrl, clock)
     ends.push(opened.close)
-    const newsletter = await addNewsletter(opened.db, NEWSLETTER, clock.now())
+    const newsletter = await addNewsletter(opened.db, newNewsletter.parse(NEWSLETTER), clock.now())
     for (const feed of publications.feeds)
       await attachSource(
         opened.db,

@@ -2,9 +2,9 @@ import { and, asc, eq, inArray, ne } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
-import { CourantError } from '../errors.ts'
+import { CourantError, InputError, type InvalidField } from '../errors.ts'
 import { makeHome, moveHome } from './schedule/home-cohort.ts'
-import { type ChangedFields, type FieldInput, readAdded, readChanged } from './settings.ts'
+import type { NewNewsletter, NewsletterChange } from './settings.ts'
 
 /** A newsletter as kept. */
 export type Newsletter = typeof newsletter.$inferSelect
@@ -12,15 +12,8 @@ export type Newsletter = typeof newsletter.$inferSelect
 const MOST_LISTED = 1_000
 const isThere = ne(newsletter.state, 'deleted')
 
-/**
- * Adds a newsletter and its home cohort. Fields: slug, name, from; and locale, zone, hour, replyTo, imprint, frequency,
- * maxArticles, minArticles, graceHours, accent, headlineColour, headlineFont, logoUrl, logoDarkUrl, logoAlt, logoWidth,
- * logoHeight, logoPlace, intro.
- *
- * @throws CourantError `newsletter.invalid`, `newsletter.exists`.
- */
-export async function addNewsletter(db: Database, input: FieldInput, now: Temporal.Instant): Promise<Newsletter> {
-  const fields = readAdded(input)
+/** Adds a newsletter and its home cohort. @throws CourantError `newsletter.exists`. @throws InputError where fields contradict. */
+export async function addNewsletter(db: Database, fields: NewNewsletter, now: Temporal.Instant): Promise<Newsletter> {
   const values = { ...fields, ...columnsOf(fields), fromAddress: fields.from.address }
   return db.transaction(async (tx) => {
     const sender = { fromName: fields.from.name || fields.name, createdAt: now }
@@ -44,15 +37,15 @@ export async function addNewsletter(db: Database, input: FieldInput, now: Tempor
 /**
  * Changes the fields given. Another frequency, hour or zone moves the home; readers keep what they have chosen.
  *
- * @throws CourantError `newsletter.invalid`, `newsletter.unknown`.
+ * @throws CourantError `newsletter.unknown`.
+ * @throws InputError where fields contradict.
  */
 export async function changeNewsletter(
   db: Database,
   slug: string,
-  input: FieldInput,
+  fields: NewsletterChange,
   now: Temporal.Instant,
 ): Promise<Newsletter> {
-  const fields = readChanged(input)
   return db.transaction(async (tx) => {
     const found = await tx
       .select()
@@ -131,21 +124,17 @@ export async function readNewsletters(db: Database, ids: readonly number[]): Pro
   return new Map(found.map((row) => [row.id, row]))
 }
 
-function columnsOf({ from, ...columns }: ChangedFields) {
+function columnsOf({ from, ...columns }: NewsletterChange) {
   return { ...columns, fromAddress: from?.address, fromName: from?.name || undefined }
 }
 
 function checkLimits({ minArticles, maxArticles, logoUrl, logoWidth, logoHeight }: Newsletter): void {
-  const wrong = [
-    minArticles > maxArticles && `minArticles ${minArticles} is more than maxArticles ${maxArticles}`,
-    logoUrl !== null && (logoWidth === null || logoHeight === null) && 'a logo needs logoWidth and logoHeight',
-  ].filter((fault) => fault !== false)
-  if (wrong.length === 0) return
-  throw new CourantError('newsletter.invalid', {
-    what: 'The newsletter cannot be kept like this.',
-    why: `Wrong: ${wrong.join('; ')}.`,
-    todo: 'Correct these fields and try again.',
-  })
+  const wrong: InvalidField[] = []
+  if (minArticles > maxArticles)
+    wrong.push({ field: 'minArticles', problem: `${minArticles} is more than maxArticles ${maxArticles}` })
+  if (logoUrl !== null && (logoWidth === null || logoHeight === null))
+    wrong.push({ field: 'logoUrl', problem: 'needs logoWidth and logoHeight' })
+  if (wrong.length > 0) throw new InputError('newsletter', wrong)
 }
 
 function unknown(slug?: string | null): never {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { FREQUENCIES } from '../db/schema/newsletter.ts'
-import { CourantError } from '../errors.ts'
 import { readOwnAddress, readSender } from '../mail/addresses/sender.ts'
 import { canonicalZone } from './schedule/time-zone.ts'
 
@@ -82,9 +81,12 @@ const shape = {
   intro: optionalText(5_000),
 }
 
-const changed = z.object(shape).partial()
-const added = z.object({
-  ...changed.shape,
+/** Validates a change of a newsletter's fields, of which any may be left out; an empty text clears one. */
+export const newsletterChange = z.object(shape).partial()
+
+/** Validates the fields of a new newsletter, with sensible values for what is left out. */
+export const newNewsletter = z.object({
+  ...newsletterChange.shape,
   slug,
   name: shape.name,
   locale: shape.locale.default('de'),
@@ -97,31 +99,8 @@ const added = z.object({
 /** Whether a newsletter may have this short name. */
 export const isSlug = (text: string): boolean => SLUG.test(text)
 
-/** What an administrator says about a newsletter, not yet validated: texts and numbers by the fields' names. */
-export type FieldInput = Readonly<Record<string, unknown>>
-type AddedFields = z.output<typeof added>
-export type ChangedFields = z.output<typeof changed>
-
-/** Validates the fields of a new newsletter. @throws CourantError `newsletter.invalid`, naming every wrong field at once. */
-export function readAdded(input: FieldInput): AddedFields {
-  return read(added, input)
-}
-
-/** Validates the fields of a change, of which any may be left out. @throws CourantError `newsletter.invalid`, as above. */
-export function readChanged(input: FieldInput): ChangedFields {
-  return read(changed, input)
-}
-
-function read<Fields extends z.ZodType>(fields: Fields, input: FieldInput): z.output<Fields> {
-  const parsed = fields.safeParse(input, { error: (issue) => (issue.input === undefined ? 'is missing' : undefined) })
-  if (parsed.success) return parsed.data
-  const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  throw new CourantError('newsletter.invalid', {
-    what: 'The newsletter cannot be kept like this.',
-    why: `Wrong: ${wrong.join('; ')}.`,
-    todo: 'Correct these fields and try again.',
-  })
-}
+export type NewNewsletter = z.output<typeof newNewsletter>
+export type NewsletterChange = z.output<typeof newsletterChange>
 
 function isHttps(value: string): boolean {
   const url = URL.parse(value)

@@ -9,8 +9,8 @@ import { stay } from '../../src/demo/keep-running.ts'
 import { startMailbox } from '../../src/demo/mailbox/mailbox-server.ts'
 import { startPublications } from '../../src/demo/press/publications.ts'
 import { findPort } from '../../src/demo/serve-pages.ts'
-import { addNewsletter } from '../../src/newsletters/newsletters.ts'
 import { copyDatabase } from '../support/database.ts'
+import { addNewsletter } from '../support/newsletters.ts'
 
 test('a demo whose first digest fails ends, with its server and all', async () => {
   const { url: databaseUrl, remove } = await copyDatabase()

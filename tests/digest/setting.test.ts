@@ -1,8 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { readPublication } from '../../src/digest/variant.ts'
-import { addNewsletter, changeNewsletter } from '../../src/newsletters/newsletters.ts'
-import type { FieldInput } from '../../src/newsletters/settings.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { addNewsletter, changeNewsletter, type NewsletterInput } from '../support/newsletters.ts'
 import { NOON } from '../support/world.ts'
 
 const { db, truncate, close } = await openTestDatabase()
@@ -12,7 +11,7 @@ beforeEach(async () => {
 })
 afterAll(close)
 
-const set = async (fields: FieldInput) => readPublication(await changeNewsletter(db, 'welt', fields, NOON))
+const set = async (fields: NewsletterInput) => readPublication(await changeNewsletter(db, 'welt', fields, NOON))
 const LOGO = { logoUrl: 'https://welt.example/logo.png', logoWidth: '160', logoHeight: '40' }
 
 describe('the look of a newsletter', () => {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { addNewsletter, changeNewsletter, findNewsletter, listNewsletters } from '../../src/newsletters/newsletters.ts'
+import { findNewsletter, listNewsletters } from '../../src/newsletters/newsletters.ts'
 import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import {
   addEntries,
@@ -14,6 +14,7 @@ import {
   wish,
 } from '../subscribers/fixtures.ts'
 import { freshDatabase } from '../support/fresh.ts'
+import { addNewsletter, changeNewsletter } from '../support/newsletters.ts'
 
 const { db } = await freshDatabase()
 

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
-import { addNewsletter, type Newsletter } from '../../src/newsletters/newsletters.ts'
+import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import type { SubscribeRequest } from '../../src/subscribers/signup/subscribe.ts'
 import { anew } from '../support/anew.ts'
+import { addNewsletter } from '../support/newsletters.ts'
 
 /** A Wednesday; slots of the Tagblatt are at 06:00 UTC. */
 export const NOON = Temporal.Instant.from('2025-01-15T12:00:00Z')

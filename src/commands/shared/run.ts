@@ -1,0 +1,73 @@
+import { userInfo } from 'node:os'
+import type { z } from 'zod'
+import { CourantError, InputError } from '../../errors.ts'
+import type { BareContext, Operation, OperationContext } from '../../operations/operation.ts'
+import { perform, readInput } from '../../operations/perform.ts'
+import type { Actor } from '../../operations/rights.ts'
+import type { CommandContext } from './command-context.ts'
+
+/** Performs an operation as the person at the command line. */
+export type Perform = <Schema extends z.ZodType, Output>(
+  operation: Operation<Schema, Output>,
+  input: z.input<Schema>,
+) => Promise<Output>
+
+/** Performs one operation. What is wrong with its input is said before the database is opened. */
+export function performOne<Schema extends z.ZodType, Output>(
+  context: CommandContext,
+  operation: Operation<Schema, Output>,
+  input: z.input<Schema>,
+): Promise<Output> {
+  return asUsage(() => {
+    readInput(operation, input)
+    return withOperations(context, (perform) => perform(operation, input))
+  })
+}
+
+/** Opens the database for several operations, or for one whose rows are read one by one. */
+export function withOperations<Result>(
+  context: CommandContext,
+  use: (perform: Perform) => Promise<Result>,
+  extra: Partial<OperationContext> = {},
+): Promise<Result> {
+  return context.withDatabase((db) => {
+    const operationContext = { ...bareContext(context), ...extra, db }
+    return use((operation, input) => asUsage(() => perform(atTerminal(), operation, input, operationContext)))
+  })
+}
+
+/** Performs an operation that needs no database. */
+export function performBare<Schema extends z.ZodType, Output>(
+  context: CommandContext,
+  operation: Operation<Schema, Output, BareContext>,
+  input: z.input<Schema>,
+): Promise<Output> {
+  return asUsage(() => perform(atTerminal(), operation, input, bareContext(context)))
+}
+
+const bareContext = ({ clock, config, log }: CommandContext): BareContext => ({ clock, config, log })
+
+/** The user of the operating system, where it has a name. */
+function atTerminal(): Actor {
+  try {
+    return { kind: 'cli', name: userInfo().username }
+  } catch {
+    return { kind: 'cli', name: 'unknown' }
+  }
+}
+
+/** On the command line a field comes from an option, and is called by its name. */
+async function asUsage<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    const wrong = error.fields.map(({ field, problem }) => `${optionOf(field)} ${problem.replace(FIELD, optionOf)}`)
+    const why = `Wrong: ${wrong.join('; ')}.`
+    throw new CourantError('usage', { what: error.what, why, todo: 'Run the command with --help.', cause: error })
+  }
+}
+
+/** A field that is named within a sentence. */
+const FIELD = /\b[a-z]+[A-Z]\w*/g
+const optionOf = (field: string) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { Temporal } from '../clock.ts'
+import { checkAddress } from '../mail/addresses/address.ts'
+import { isSlug } from '../newsletters/settings.ts'
+
+/** What the database keeps and prints as four digits. */
+const FIRST = Temporal.Instant.from('1970-01-01T00:00:00Z')
+const LAST = Temporal.Instant.from('9999-12-31T23:59:59Z')
+
+/** A newsletter by its slug. */
+export const slug = z.string().refine(isSlug, 'takes 1 to 63 of a–z, 0–9 and hyphens')
+
+/** A newsletter by its slug; it may be left out where there is only one. */
+export const onlyOrSlug = slug.optional()
+
+/** The id of a row. */
+export const rowId = z.int('takes an id, a whole number from 1').min(1, 'takes an id, a whole number from 1')
+
+/** One line of text, at least one character long. */
+export const oneLineOf = (most: number) =>
+  z
+    .string()
+    .min(1, 'is empty')
+    .max(most, `takes at most ${most} characters`)
+    .regex(/^[^\p{Cc}]*$/u, 'takes one line')
+
+/** Text of several lines, at least one character long. */
+export const textOf = (most: number) =>
+  z
+    .string()
+    .min(1, 'is empty')
+    .max(most, `takes at most ${most} characters`)
+    .regex(/^[\P{Cc}\n\r\t]*$/u, 'takes no control characters')
+
+/** How many rows a list shows. */
+export const listLimit = z.int().min(1).max(10_000).default(100)
+
+/** An instant from 1970 to 9999, as a Temporal.Instant or in ISO 8601. */
+export const instant = z.union([z.instanceof(Temporal.Instant), z.string()]).transform((given, issues) => {
+  try {
+    const at = Temporal.Instant.from(given)
+    if (Temporal.Instant.compare(at, FIRST) >= 0 && Temporal.Instant.compare(at, LAST) <= 0) return at
+  } catch {
+    // Said below.
+  }
+  issues.addIssue('takes an instant from 1970 to 9999, such as 2026-05-03T07:00:00Z')
+  return z.NEVER
+})
+
+/** One mail address, as it is kept. */
+export const address = z.string().transform((given, issues) => {
+  const { address: clean, reason } = checkAddress(given)
+  if (clean !== null) return clean
+  issues.addIssue(`takes one address (${(reason ?? 'it is none').replace(/\.$/, '')})`)
+  return z.NEVER
+})

@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import type { Config } from '../config/config.ts'
+import { InputError } from '../errors.ts'
+import {
+  addNewsletter,
+  changeNewsletter,
+  findNewsletter,
+  listNewsletters,
+  type Newsletter,
+} from '../newsletters/newsletters.ts'
+import { newNewsletter, newsletterChange } from '../newsletters/settings.ts'
+import { onlyOrSlug, slug } from './fields.ts'
+import { change, query } from './operation.ts'
+
+/** A newsletter as its administrators see it. */
+export type NewsletterView = Omit<Newsletter, 'id' | 'fromAddress' | 'fromName'> & { readonly from: string }
+
+const named = z.object({ newsletter: slug })
+
+/** Newsletters: what one subscribes to. */
+export const newsletterOperations = {
+  /** Without a sender it is MAIL_FROM. */
+  add: change({
+    name: 'newsletter.add',
+    right: 'newsletters.write',
+    input: newNewsletter.extend({ from: newNewsletter.shape.from.optional() }),
+    run: async ({ db, clock, config }, { from, ...fields }) =>
+      viewOf(await addNewsletter(db, { ...fields, from: from ?? readMailFrom(config()) }, clock.now())),
+    audit: { after: ({ slug }) => ({ subject: slug }) },
+  }),
+
+  list: query({
+    name: 'newsletter.list',
+    right: 'newsletters.read',
+    input: z.object({}),
+    run: async ({ db }) => (await listNewsletters(db)).map(viewOf),
+  }),
+
+  show: query({
+    name: 'newsletter.show',
+    right: 'newsletters.read',
+    input: z.object({ newsletter: onlyOrSlug }),
+    run: async ({ db }, { newsletter }) => viewOf(await findNewsletter(db, newsletter)),
+  }),
+
+  /** Changes the fields given; an empty text clears one. */
+  set: change({
+    name: 'newsletter.set',
+    right: 'newsletters.write',
+    input: newsletterChange.extend(named.shape),
+    run: async ({ db, clock }, { newsletter, ...fields }) =>
+      viewOf(await changeNewsletter(db, newsletter, fields, clock.now())),
+    audit: {
+      after: ({ slug }, { newsletter: _, ...fields }) => ({
+        subject: slug,
+        details: { changed: Object.keys(fields).sort() },
+      }),
+    },
+  }),
+
+  /** Lets nothing more be planned or sent; its open editions pause with it. */
+  pause: change({
+    name: 'newsletter.pause',
+    right: 'newsletters.write',
+    input: named,
+    run: async ({ db }, { newsletter: slug }) => {
+      const { pauseNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { newsletter, editions } = await pauseNewsletter(db, slug)
+      return { ...viewOf(newsletter), editions }
+    },
+    audit: { after: ({ slug, editions }) => ({ subject: slug, details: { editions } }) },
+  }),
+
+  /** Lets a paused newsletter go on, and the editions that paused with it. */
+  resume: change({
+    name: 'newsletter.resume',
+    right: 'newsletters.write',
+    input: named,
+    run: async ({ db, clock }, { newsletter: slug }) => {
+      const { resumeNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { newsletter, editions } = await resumeNewsletter(db, slug, clock.now())
+      return { ...viewOf(newsletter), editions }
+    },
+    audit: { after: ({ slug, editions }) => ({ subject: slug, details: { editions } }) },
+  }),
+
+  /** What deleting a newsletter would end: the numbers before the button. */
+  affected: query({
+    name: 'newsletter.affected',
+    right: 'newsletters.read',
+    input: named,
+    run: async ({ db }, { newsletter: slug }) => {
+      const { countAffected } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { newsletter, readers, unsent } = await countAffected(db, slug)
+      return { slug, name: newsletter.name, readers, unsent }
+    },
+  }),
+
+  /** Ends a newsletter for good. It runs a transaction for each slice of its editions and readers, so it is audited before. */
+  delete: change({
+    name: 'newsletter.delete',
+    right: 'newsletters.delete',
+    input: named,
+    run: async ({ db, clock }, { newsletter: slug }) => {
+      const { deleteNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { newsletter, editions, readers } = await deleteNewsletter(db, slug, clock)
+      return { slug, name: newsletter.name, state: newsletter.state, readers, editions }
+    },
+    audit: { before: ({ newsletter }) => ({ subject: newsletter }) },
+  }),
+}
+
+function viewOf(newsletter: Newsletter): NewsletterView {
+  const { id: _, fromAddress, fromName, ...fields } = newsletter
+  return { ...fields, from: `${fromName} <${fromAddress}>` }
+}
+
+function readMailFrom({ mailFrom }: Config) {
+  if (mailFrom === null) throw new InputError('newsletter', [{ field: 'from', problem: 'is missing' }])
+  return newNewsletter.shape.from.parse(mailFrom)
+}

@@ -1,0 +1,68 @@
+import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import type { Database } from '../db/client.ts'
+import type { Logger } from '../log.ts'
+import type { Right } from './rights.ts'
+
+/** A long operation's progress, as its door shows it. */
+export type Progress = { readonly update: (done: number) => void; readonly stop: () => void }
+
+/** What an operation runs with that needs no database. */
+export type BareContext = {
+  readonly clock: Clock
+  readonly config: () => Config
+  readonly log: () => Logger
+  /** Called when a long operation begins; `total` is null where it is not known. */
+  readonly progress?: (total: number | null) => Promise<Progress>
+  /** Ends a long operation early. */
+  readonly signal?: AbortSignal
+}
+
+/** What an operation runs with. */
+export type OperationContext = BareContext & { readonly db: Database }
+
+/** What the audit log says of an operation besides who, when and its name. No address, secret or text of a mail. */
+export type AuditDetails = {
+  /** What it was done to: a newsletter's slug, an edition's or a source's id. */
+  readonly subject: string | number | null
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * How an operation is audited: `after` in the transaction the operation runs in; `before`, in one of its own, where the operation
+ * runs several transactions, of which some may remain when it fails.
+ */
+export type Audit<Input, Output> =
+  | { readonly after: (output: Output, input: Input) => AuditDetails }
+  | { readonly before: (input: Input) => AuditDetails }
+
+/**
+ * One thing a person or program may ask Courant for. The input is plain data that the schema validates, and so is the output;
+ * a list of any length is an async iterable of plain rows.
+ */
+export type Operation<Schema extends z.ZodType, Output, Context extends BareContext = OperationContext> = {
+  /** Stable: `noun.verb`. */
+  readonly name: string
+  readonly right: Right
+  readonly input: Schema
+  /** Null for an operation that changes nothing. */
+  readonly audit: Audit<z.output<Schema>, Output> | null
+  /** Done twice it does no more than once, so that it is repeated when the connection to the database was lost. */
+  readonly isRepeatable?: boolean
+  readonly run: (context: Context, input: z.output<Schema>) => Promise<Output> | Output
+}
+
+/** Declares an operation that changes something; each leaves a line in the audit log. */
+export function change<Schema extends z.ZodType, Output>(
+  operation: Operation<Schema, Output> & { readonly audit: Audit<z.output<Schema>, Output> },
+): Operation<Schema, Output> {
+  return operation
+}
+
+/** Declares an operation that changes nothing. */
+export function query<Schema extends z.ZodType, Output, Context extends BareContext = OperationContext>(
+  operation: Omit<Operation<Schema, Output, Context>, 'audit'>,
+): Operation<Schema, Output, Context> {
+  return { ...operation, audit: null }
+}

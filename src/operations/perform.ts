@@ -1,0 +1,75 @@
+import type { z } from 'zod'
+import { systemClock } from '../clock.ts'
+import { auditLog } from '../db/schema/audit.ts'
+import { retryTransient } from '../db/transient.ts'
+import { InputError } from '../errors.ts'
+import type { AuditDetails, BareContext, Operation, OperationContext } from './operation.ts'
+import { type Actor, requireRight } from './rights.ts'
+
+/**
+ * Does what an actor asks for: checks its right, validates the input, runs the operation, and writes the line of the audit log.
+ *
+ * @throws CourantError `right.missing`, and what the operation throws.
+ * @throws InputError naming every wrong field.
+ */
+export async function perform<Schema extends z.ZodType, Output, Context extends BareContext>(
+  actor: Actor,
+  operation: Operation<Schema, Output, Context>,
+  input: z.input<Schema>,
+  context: Context,
+): Promise<Output> {
+  requireRight(actor, operation.right, operation.name)
+  const valid = readInput(operation, input)
+  const { audit } = operation
+  if (audit === null) return operation.run(context, valid)
+  requireDatabase(context)
+  if ('before' in audit) {
+    await writeAudit(context, actor, operation.name, audit.before(valid))
+    return operation.run(context, valid)
+  }
+  const run = () =>
+    context.db.transaction(async (tx) => {
+      const output = await operation.run({ ...context, db: tx }, valid)
+      await writeAudit({ ...context, db: tx }, actor, operation.name, audit.after(output, valid))
+      return output
+    })
+  const mayRepeat = (tries: number) => operation.isRepeatable === true && tries < MOST_TRIES
+  return retryTransient(systemClock, run, { mayRepeat })
+}
+
+/** Somebody waits for the answer: 350 ms in all. */
+const MOST_TRIES = 4
+
+/** An operation's input, validated. @throws InputError naming every wrong field. */
+export function readInput<Schema extends z.ZodType>(
+  { name, input: schema }: Pick<Operation<Schema, unknown, never>, 'name' | 'input'>,
+  input: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(input, { error: (issue) => (issue.input === undefined ? 'is missing' : undefined) })
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map(({ path, message }) => ({
+    field: path.map(String).join('.'),
+    problem: message,
+  }))
+  throw new InputError(name.split('.')[0] ?? name, fields)
+}
+
+async function writeAudit(
+  { db, clock }: Pick<OperationContext, 'db' | 'clock'>,
+  actor: Actor,
+  operation: string,
+  { subject, details = {} }: AuditDetails,
+): Promise<void> {
+  await db.insert(auditLog).values({
+    at: clock.now(),
+    actorKind: actor.kind,
+    actorName: actor.name,
+    operation,
+    subject: subject === null ? null : String(subject),
+    details: { ...details },
+  })
+}
+
+function requireDatabase(context: BareContext): asserts context is OperationContext {
+  if (!('db' in context)) throw new RangeError('an audited operation needs a database')
+}

@@ -1,0 +1,11 @@
+import type { z } from 'zod'
+import { newsletterOperations } from './newsletters.ts'
+import type { Operation } from './operation.ts'
+
+/** An operation of any input and output. */
+export type AnyOperation = Operation<z.ZodType, unknown, never>
+
+/** Every operation there is. Doors import the file of their noun instead: this one loads all of them. */
+export const OPERATIONS: readonly AnyOperation[] = [...Object.values(newsletterOperations)].map(
+  (operation) => operation as unknown as AnyOperation,
+)
