@@ -1,5 +1,14 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../db/client.ts'
+import {
+  analyzePlanningTable,
+  createPlanningTable,
+  plannedGroup,
+  plannedMatch,
+  plannedReader,
+  plannedSelection,
+} from './planning-tables.ts'
 
 /** Whose selection it is: readers who share topics, locale, format and watermark get the same. */
 type SelectionScope = {
@@ -21,66 +30,81 @@ const picked = (topics: SQL) => sql`(${topics} = '{}'::integer[] or e.topics && 
 const newestFirst = sql`least(a.published_at, e.created_at) desc, e.id desc`
 
 /**
- * Groups the readers in the temporary table `planned_reader` by what their selection depends on and selects for each
- * group, into `planned_selection` (newest entry first, with the group's readers). A group without anything above its
- * watermark `seen` gets no row; a group that takes over an unsent delivery selects from that delivery's start `since`.
- * With `home`, a group of no readers is added: all topics, the newsletter's locale, the home cohort's watermark.
+ * Groups the readers in `plannedReader` by what their selection depends on and selects for each group, into
+ * `plannedSelection` (newest entry first, with the group's readers). A group without anything above its watermark `seen`
+ * gets no row; a group that takes over an unsent delivery selects from that delivery's start `since`. With `home`, a group
+ * without readers is added: all topics, the newsletter's locale, the home cohort's watermark.
  *
- * Topics are compared with entries once for each pick and not for each group, and locales and formats share a choice:
- * 0.15 s instead of 0.4 for 7,000 groups and 100 entries. A group holds its readers, who are found by no join on all it
- * depends on: 0.1 s less for 100,000 (`npm run bench -- plan`).
+ * Topics are compared with entries once for each set of topics and not for each group, and locales and formats share a
+ * choice: 0.15 s instead of 0.4 for 7,000 groups and 100 entries. A group holds its readers, so that no join on all it
+ * depends on has to find them: 0.1 s less for 100,000 (`npm run bench -- plan`).
  */
 export async function selectForGroups(tx: Database, scope: SelectionScope, home: boolean): Promise<void> {
   await groupReaders(tx, scope.newsletterId, home)
-  await matchPicks(tx, scope)
-  await tx.execute(sql`
-    create temporary table planned_selection on commit drop as
+  await matchTopics(tx, scope)
+  const { minArticles } = scope
+  await createPlanningTable(
+    tx,
+    plannedSelection,
+    sql`
     with selected as (
-      select c.choice, array_agg(m.entry_id order by m.place) as entry_ids
-      from (select distinct choice, pick, seen, since from planned_group) c
-      join planned_match m on m.pick = c.pick and m.entry_id > c.since
-      group by c.choice, c.seen
-      having max(m.entry_id) > c.seen
+      select c.choice_id, array_agg(${match.entryId} order by ${match.place}) as entry_ids
+      from (
+        select distinct ${group.choiceId}, ${group.topicsId}, ${group.seen}, ${group.since} from ${plannedGroup} g
+      ) c
+      join ${plannedMatch} m on ${match.topicsId} = c.topics_id and ${match.entryId} > c.since
+      group by c.choice_id, c.seen
+      having max(${match.entryId}) > c.seen
     )
-    select g.locale, g.format, g.seen, g.since, g.home, g.subscription_ids, g.subscriber_ids, l.entry_ids,
-      md5(array_to_string(l.entry_ids, ',')) as entries_hash, cardinality(l.entry_ids) >= ${scope.minArticles} as enough
-    from planned_group g join selected l on l.choice = g.choice`)
-  await tx.execute(sql`analyze planned_selection (enough)`)
+    select ${group.locale}, ${group.format}, ${group.seen}, ${group.since}, ${group.home}, ${group.subscriptionIds},
+      ${group.subscriberIds}, l.entry_ids, md5(array_to_string(l.entry_ids, ',')), cardinality(l.entry_ids) >= ${minArticles}
+    from ${plannedGroup} g join selected l on l.choice_id = ${group.choiceId}`,
+  )
+  await analyzePlanningTable(tx, plannedSelection, [plannedSelection.enough])
 }
 
-/** Groups with the same topics have the same `pick`, and with the same watermarks too the same `choice`. */
+/** Groups with the same topics have the same `topicsId`, and with the same watermarks too the same `choiceId`. */
 async function groupReaders(tx: Database, newsletterId: number, home: boolean): Promise<void> {
   const homeGroup = sql`
     union all
     select '{}'::integer[], n.locale, 'html', c.seen_entry_id, c.seen_entry_id, '{}'::bigint[], '{}'::bigint[], true
     from cohort c join newsletter n on n.id = c.newsletter_id
     where n.id = ${newsletterId} and c.home`
-  await tx.execute(sql`
-    create temporary table planned_group on commit drop as
-    select dense_rank() over (order by topics)::integer as pick,
-      dense_rank() over (order by topics, seen, since)::integer as choice, g.*
+  const key = sql`${reader.topics}, ${reader.locale}, ${reader.format}, ${reader.seen}, ${reader.since}`
+  await createPlanningTable(
+    tx,
+    plannedGroup,
+    sql`
+    select dense_rank() over (order by topics)::integer, dense_rank() over (order by topics, seen, since)::integer, grouped.*
     from (
-      select topics, locale, format, seen, since, array_agg(subscription_id) as subscription_ids,
-        array_agg(subscriber_id) as subscriber_ids, false as home
-      from planned_reader group by topics, locale, format, seen, since
+      select ${key}, array_agg(${reader.subscriptionId}), array_agg(${reader.subscriberId}), false
+      from ${plannedReader} r group by ${key}
       ${home ? homeGroup : sql``}
-    ) g`)
-  await tx.execute(sql`analyze planned_group (pick, choice)`)
+    ) grouped`,
+  )
+  await analyzePlanningTable(tx, plannedGroup, [plannedGroup.topicsId, plannedGroup.choiceId])
 }
 
-/** The entries for each pick, with their place among all, into `planned_match`. */
-async function matchPicks(tx: Database, scope: SelectionScope): Promise<void> {
-  await tx.execute(sql`
-    create temporary table planned_match on commit drop as
+/** The entries for each set of topics, with their place among all, into `plannedMatch`. */
+async function matchTopics(tx: Database, scope: SelectionScope): Promise<void> {
+  await createPlanningTable(
+    tx,
+    plannedMatch,
+    sql`
     with e as materialized (
       select e.id, e.topics, (row_number() over (order by ${newestFirst}))::integer as place
       from entry e join article a on a.id = e.article_id
       where e.newsletter_id = ${scope.newsletterId} and e.id <= ${scope.boundEntryId}
-        and e.id > (select min(since) from planned_group) and ${visible}
+        and e.id > (select min(${group.since}) from ${plannedGroup} g) and ${visible}
     )
-    select p.pick, e.id as entry_id, e.place
-    from (select distinct pick, topics from planned_group) p join e on ${picked(sql`p.topics`)}`)
+    select t.topics_id, e.id, e.place
+    from (select distinct ${group.topicsId}, ${group.topics} from ${plannedGroup} g) t join e on ${picked(sql`t.topics`)}`,
+  )
 }
+
+const reader = alias(plannedReader, 'r')
+const group = alias(plannedGroup, 'g')
+const match = alias(plannedMatch, 'm')
 
 /** What one reader with these topics and this watermark would get now, newest entry first. */
 export async function selectForReader(

@@ -3,6 +3,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { article } from '../db/schema/article.ts'
 import { edition, editionArticle, variant } from '../db/schema/edition.ts'
+import { anyOf } from '../db/sql.ts'
 import type { DigestArticle } from '../digest/compose/entry-view.ts'
 import { readArticle } from '../digest/variant.ts'
 
@@ -15,7 +16,7 @@ export type ListedEdition = {
   readonly headline: string
 }
 
-/** An edition to show, with one page of the articles of one of its variants, read in their order when they are asked for. */
+/** An edition to show, with one page of the articles of one of its variants, in their order and read on demand. */
 export type ShownEdition = {
   readonly publicId: string
   readonly at: Temporal.Instant
@@ -23,22 +24,22 @@ export type ShownEdition = {
   readonly home: boolean
   readonly page: number
   readonly pages: number
-  /** Changes with anything that its articles show here. */
+  /** Changes with anything shown of its articles. */
   readonly articlesHash: string | null
   readonly readArticles: () => Promise<readonly DigestArticle[]>
 }
 
 const PAGE = 30
 
-/** Finished home editions before the one named (null: from the newest), newest first, and the name of the next page. */
+/** Lists finished home editions before the given one (null: from the newest), newest first, and where the next page starts. */
 export async function listEditions(
   db: Database,
   newsletterId: number,
   before: string | null,
 ): Promise<{ readonly editions: readonly ListedEdition[]; readonly next: string | null }> {
   const last = before === null ? null : await findId(db, newsletterId, before)
-  // A cancelled edition that is still a home edition has reached somebody. The headline is that of the first visible article of
-  // the home variant; an edition of none is not listed.
+  // A cancelled edition that is still a home edition was received by a reader. The headline is that of the first visible
+  // article of the home variant; an edition without one is not listed.
   const found = await db.execute<Row>(sql`
     select e.public_id as "publicId", e.created_at as at, cardinality(v.entry_ids) as articles, first.title as headline
     from edition e
@@ -69,13 +70,13 @@ async function findId(db: Database, newsletterId: number, publicId: string): Pro
   return rows[0]?.id ?? null
 }
 
-/** A page of more takes a server too long: rendering costs 0.1 ms an article. */
+/** Rendering costs 0.1 ms an article; a longer page would keep the server busy for too long. */
 const ARTICLES_A_PAGE = 50
 
 /**
- * A page (from 1) of an edition by its public id, as the mail's links name it: with a variant's public id that variant,
- * without one the home variant, or, where an edition has none, all of its articles. Articles hidden since are left out.
- * Null: no such page.
+ * Reads a page (from 1) of an edition by its public id, which the links in mails use: with a variant's public id that
+ * variant, without one the home variant, or, where an edition has none, all of its articles. Articles hidden since are left
+ * out. Null when there is no such page.
  */
 export async function readEdition(
   db: Database,
@@ -87,7 +88,7 @@ export async function readEdition(
   const rows = await db
     .select({ edition, variantId: variant.id })
     .from(edition)
-    .leftJoin(variant, and(eq(variant.editionId, edition.id), which(variantPublicId)))
+    .leftJoin(variant, and(eq(variant.editionId, edition.id), isVariant(variantPublicId)))
     .where(and(eq(edition.publicId, publicId), eq(edition.newsletterId, newsletterId)))
     .limit(1)
   const row = rows[0]
@@ -107,14 +108,14 @@ export async function readEdition(
   }
 }
 
-const which = (publicId: string | null): SQL | undefined =>
+const isVariant = (publicId: string | null): SQL | undefined =>
   publicId === null ? eq(variant.home, true) : eq(variant.publicId, publicId)
 
 type OnPage = { readonly articles: number; readonly entryIds: readonly number[] }
 
 /**
- * How many articles there are in all, and which stand on the page: of an edition without the variant, newest first. Hidden
- * ones count, so that nothing but the page itself is read of 9,000 articles.
+ * Counts the articles and finds those of the page; without a variant they come newest first. Hidden articles count, so that
+ * of 9,000 articles only the page itself is read.
  */
 async function findOnPage(db: Database, editionId: number, variantId: number | null, page: number): Promise<OnPage> {
   const before = (page - 1) * ARTICLES_A_PAGE
@@ -132,12 +133,12 @@ async function findOnPage(db: Database, editionId: number, variantId: number | n
   return row === undefined ? { articles: 0, entryIds: [] } : { ...row, entryIds: row.entryIds.map(Number) }
 }
 
-/** Of the rows that `readArticles` reads: a page that is kept needs no more of them, which saves 2 ms of 3. */
+/** Hashes the rows that `readArticles` reads: a cached page needs no more of them, which saves 2 ms of 3. */
 async function hashArticles(db: Database, editionId: number, entryIds: readonly number[]): Promise<string | null> {
   const found = await db.execute<{ hash: string | null }>(sql`
     select md5(string_agg(ea::text, '' order by ea.entry_id)) as hash
     from edition_article ea join article a on a.id = ea.article_id and a.state = 'visible'
-    where ea.edition_id = ${editionId} and ea.entry_id = any(${sql.param(entryIds)}::bigint[])`)
+    where ea.edition_id = ${editionId} and ea.entry_id = ${anyOf(entryIds)}`)
   return found.rows[0]?.hash ?? null
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { plannedSelection } from '../digest/planning-tables.ts'
 import { toBase32 } from '../mail/mime/base32.ts'
 import type { PlanRequest } from './plan-request.ts'
 import { ensurePartition } from './retention/make-partitions.ts'
@@ -14,71 +15,73 @@ export type PlannedEdition = {
   readonly boundEntryId: number
 }
 
-/** What planning made or found; no edition when nothing is new to anybody. `created`: by this very call. */
+/** The edition that planning created or found, null when no reader has anything new; `created` by this very call. */
 export type PlanResult = { readonly edition: PlannedEdition | null; readonly created: boolean }
 
 type EditionRow = { id: number; public_id: string; state: string; bound_entry_id: number }
 
 const COLUMNS = sql`id, public_id, state, bound_entry_id`
 
-/** What an edition is called before it is made, so that a planner knows its own again when an answer was lost. */
+const isAnythingSelected = sql`exists (select from ${plannedSelection} where ${plannedSelection.enough})`
+
+/** An edition's random ids, chosen before it is created, so that a planner recognises its own when a reply was lost. */
 export type EditionIdentity = { readonly publicId: string; readonly nonce: Buffer }
 
-/** Names for one edition more. */
+/** Chooses the random ids of a new edition. */
 export const makeEditionIdentity = (): EditionIdentity => ({
   publicId: toBase32(randomBytes(10)),
   nonce: randomBytes(32),
 })
 
-/** The edition of these names, if it was made. */
+/** Finds the edition with these ids, if it was created. */
 export async function findByIdentity(db: Database, { publicId }: EditionIdentity): Promise<PlannedEdition | null> {
   const rows = await db.execute<EditionRow>(sql`select ${COLUMNS} from edition where public_id = ${publicId}`)
-  return read(rows.rows[0])
+  return toEdition(rows.rows[0])
 }
 
-/** The edition this order made before: by its slot or key, or an unkeyed one whose planner died. */
-export async function findExistingEdition(db: Database, order: PlanRequest): Promise<PlannedEdition | null> {
+/** Finds the edition that this request created before: by its slot or key, or one without key whose planner died. */
+export async function findExistingEdition(db: Database, request: PlanRequest): Promise<PlannedEdition | null> {
   const same =
-    order.slot !== null
-      ? sql`frequency = ${order.slot.frequency} and slot_at = ${order.slot.at.toString()}`
-      : order.key !== null
-        ? sql`key = ${order.key}`
-        : sql`key is null and slot_at is null and state = 'planning' and only_subscription_id is not distinct from ${order.onlySubscriptionId}::bigint`
+    request.slot !== null
+      ? sql`frequency = ${request.slot.frequency} and slot_at = ${request.slot.at.toString()}`
+      : request.key !== null
+        ? sql`key = ${request.key}`
+        : sql`key is null and slot_at is null and state = 'planning' and only_subscription_id is not distinct from ${request.onlySubscriptionId}::bigint`
   const rows = await db.execute<EditionRow>(sql`
-    select ${COLUMNS} from edition where newsletter_id = ${order.newsletterId} and ${same} order by id desc limit 1`)
-  return read(rows.rows[0])
+    select ${COLUMNS} from edition where newsletter_id = ${request.newsletterId} and ${same} order by id desc limit 1`)
+  return toEdition(rows.rows[0])
 }
 
 /**
- * Makes the edition if anything was selected for anybody and the newsletter was not paused meanwhile; null where not.
- * `overtaken` when there is one for the same slot or key by now, for which nothing was selected yet.
+ * Creates the edition if anything was selected and the newsletter was not paused meanwhile, else returns null. `conflict`
+ * when there is one for the same slot or key by now, for which nothing was selected yet.
  */
 export async function createEdition(
   tx: Database,
-  order: PlanRequest,
+  request: PlanRequest,
   boundEntryId: number,
   { publicId, nonce }: EditionIdentity,
   now: Temporal.Instant,
-): Promise<PlannedEdition | 'overtaken' | null> {
-  const made = await tx.execute<EditionRow>(sql`
+): Promise<PlannedEdition | 'conflict' | null> {
+  const created = await tx.execute<EditionRow>(sql`
     insert into edition
       (public_id, newsletter_id, frequency, slot_at, key, only_subscription_id, state, bound_entry_id, nonce, created_at, intro)
-    select ${publicId}, n.id, ${order.slot?.frequency ?? null}, ${order.slot?.at.toString() ?? null}, ${order.key},
-      ${order.onlySubscriptionId}, 'planning', ${boundEntryId}, ${nonce}, ${now.toString()}, n.intro
+    select ${publicId}, n.id, ${request.slot?.frequency ?? null}, ${request.slot?.at.toString() ?? null}, ${request.key},
+      ${request.onlySubscriptionId}, 'planning', ${boundEntryId}, ${nonce}, ${now.toString()}, n.intro
     from newsletter n
-    where n.id = ${order.newsletterId} and n.state = 'active' and exists (select from planned_selection where enough)
+    where n.id = ${request.newsletterId} and n.state = 'active' and ${isAnythingSelected}
     on conflict do nothing
     returning ${COLUMNS}`)
-  const edition = read(made.rows[0])
+  const edition = toEdition(created.rows[0])
   if (edition !== null) {
     await ensurePartition(tx, edition.id)
     return edition
   }
-  if (order.slot === null && order.key === null) return null
-  return (await findExistingEdition(tx, order)) === null ? null : 'overtaken'
+  if (request.slot === null && request.key === null) return null
+  return (await findExistingEdition(tx, request)) === null ? null : 'conflict'
 }
 
-/** Opens a planned edition to the workers, with its counts; one without deliveries is finished at once. */
+/** Lets the workers send a planned edition, and stores its counts; one without deliveries is finished at once. */
 export async function openSending(
   db: Database,
   edition: PlannedEdition,
@@ -96,32 +99,32 @@ export async function openSending(
       variant_count = (select count(*) from variant where edition_id = edition.id)
     where id = ${edition.id} and state = 'planning'
     returning ${COLUMNS}`)
-  return read(rows.rows[0]) ?? (await readEdition(db, edition.id)) ?? edition
+  return toEdition(rows.rows[0]) ?? (await rereadEdition(db, edition.id)) ?? edition
 }
 
-async function readEdition(db: Database, editionId: number): Promise<PlannedEdition | null> {
+async function rereadEdition(db: Database, editionId: number): Promise<PlannedEdition | null> {
   const rows = await db.execute<EditionRow>(sql`select ${COLUMNS} from edition where id = ${editionId}`)
-  return read(rows.rows[0])
+  return toEdition(rows.rows[0])
 }
 
-/** Locks the edition and says whether it may still be added to: a cancelled or missed one is closed. */
+/** Locks the edition, and returns whether it may still be added to: a cancelled or missed one is closed. */
 export async function lockOpenEdition(tx: Database, editionId: number): Promise<boolean> {
   const rows = await tx.execute(sql`
     select from edition where id = ${editionId} and state not in ('cancelled', 'missed') for update`)
   return rows.rows.length > 0
 }
 
-/** Holds the edition open while what was selected for another slice is written, unless it is paused or held. */
+/** Puts the edition back into `planning` while another slice is written, unless it is paused or held. */
 export async function reopenPlanning(tx: Database, editionId: number): Promise<void> {
   await tx.execute(sql`
     update edition set state = 'planning', finished_at = null
     where id = ${editionId} and state in ('planning', 'sending', 'finished')
-      and exists (select from planned_selection where enough)`)
+      and ${isAnythingSelected}`)
 }
 
 /**
- * Opens to the workers what planners that died left of other sendings by hand; the readers they had not reached are in
- * the next plan.
+ * Lets the workers send the newsletter's other manual editions whose planners died; the readers that were not planned are
+ * in the next plan.
  */
 export async function openOrphanedManual(
   db: Database,
@@ -134,14 +137,14 @@ export async function openOrphanedManual(
     where newsletter_id = ${newsletterId} and state = 'planning' and slot_at is null and id is distinct from ${exceptId}::bigint
     order by id`)
   for (const row of rows.rows) {
-    const orphan = read(row)
+    const orphan = toEdition(row)
     if (orphan !== null) await openSending(db, orphan, now)
   }
 }
 
 /**
- * Opens to the workers what other planners left when they died: editions of slots whose cohorts have all moved on, and
- * sendings by hand of `before` or earlier; of newsletters that are active. Returns how many.
+ * Lets the workers send what planners left when they died: editions of slots that all cohorts have moved past, and manual
+ * editions from `before` or earlier; of active newsletters. Returns how many.
  */
 export async function openAbandoned(db: Database, before: Temporal.Instant, now: Temporal.Instant): Promise<number> {
   const rows = await db.execute<EditionRow>(sql`
@@ -153,16 +156,13 @@ export async function openAbandoned(db: Database, before: Temporal.Instant, now:
       ) end
     order by e.id limit 1000`)
   for (const row of rows.rows) {
-    const abandoned = read(row)
+    const abandoned = toEdition(row)
     if (abandoned !== null) await openSending(db, abandoned, now)
   }
   return rows.rows.length
 }
 
-/**
- * Finishes each edition that is sending and has no batch that is due any more: of all newsletters, of one, or one edition
- * alone.
- */
+/** Finishes editions that are sending and have no batch left that is due: of all newsletters, of one, or a single one. */
 export async function finishEditions(
   db: Database,
   {
@@ -178,7 +178,7 @@ export async function finishEditions(
       and not exists (select from batch where edition_id = e.id and due_at is not null)`)
 }
 
-function read(row: EditionRow | undefined): PlannedEdition | null {
+function toEdition(row: EditionRow | undefined): PlannedEdition | null {
   if (row === undefined) return null
   return { id: row.id, publicId: row.public_id, state: row.state, boundEntryId: row.bound_entry_id }
 }

@@ -1,14 +1,15 @@
 import type { Temporal } from '../clock.ts'
+import { BATCH_WAIT_MS } from './recall.ts'
 
-/** One sending in time: all of a newsletter's cohorts of this frequency that are due by then are planned as one edition. */
+/** The instant at which a frequency is due: all of a newsletter's cohorts that are due by then are planned as one edition. */
 export type Slot = { readonly frequency: string; readonly at: Temporal.Instant }
 
-/** What to plan: a newsletter's slot, or a sending by hand to all or to one. */
+/** What to plan: a newsletter's slot, or a manual edition for all readers or for one. */
 export type PlanRequest = {
   readonly newsletterId: number
-  /** Fewer new articles than this wait for the next slot. */
+  /** Readers with fewer new articles than this wait for the next slot. */
   readonly minArticles: number
-  /** The cohorts of a slot; null takes all of the newsletter's. */
+  /** The cohorts of a slot; null for all of the newsletter's. */
   readonly cohortIds: readonly number[] | null
   readonly slot: Slot | null
   readonly key: string | null
@@ -17,24 +18,30 @@ export type PlanRequest = {
   readonly waitMs: number
 }
 
-/** An order for a slot. */
+/** A request for a slot. */
 export type SlotRequest = PlanRequest & { readonly cohortIds: readonly number[]; readonly slot: Slot }
 
-/** A worker gives a batch back after what is on the wire: seconds; a dead one's lease ends after 15 s. */
-const WAIT_MS = 60_000
-/** A slot has the next tick to try again. */
+/** A slot is tried again with the next tick. */
 const SLOT_WAIT_MS = 20_000
 
-/** A sending by hand: now, to every active subscription or to one, whatever its hour and however little is new. */
+/** Requests an edition now, for every active subscription or for one, whatever its hour and however little is new. */
 export function makeManualRequest(
   newsletterId: number,
   key: string | null,
   onlySubscriptionId: number | null,
 ): PlanRequest {
-  return { newsletterId, minArticles: 1, cohortIds: null, slot: null, key, onlySubscriptionId, waitMs: WAIT_MS }
+  return {
+    newsletterId,
+    minArticles: 1,
+    cohortIds: null,
+    slot: null,
+    key,
+    onlySubscriptionId,
+    waitMs: BATCH_WAIT_MS,
+  }
 }
 
-/** A slot of a newsletter, for those of these cohorts that are still due by then. */
+/** Requests a slot of a newsletter, for those of these cohorts that are still due by then. */
 export function makeSlotRequest(
   newsletter: { readonly id: number; readonly minArticles: number },
   slot: Slot,

@@ -1,48 +1,59 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { anyOf, openStates } from '../db/sql.ts'
 
-/** Longer than a planner needs; a planner that died lets go by it. */
+/** Longer than a planner needs; the recall of a planner that died ends by itself after it. */
 export const RECALL_SECONDS = 60
-/** A recall that is waited for is prolonged when so much of it is left. */
+/** A recall that is waited for is prolonged when no more than this is left of it. */
 const PROLONG_SECONDS = 30
 
 /**
- * Asks the workers to give back the newsletter's open batches, or goes on asking: batches that were asked for a moment ago are
- * not written again. Locked in id order, as everybody locks batches.
+ * How long to wait for workers to give their batches back: they do so after the messages on the wire, within seconds, and a
+ * dead worker's lease ends after 15 s.
+ */
+export const BATCH_WAIT_MS = 60_000
+/** How often to ask meanwhile. */
+export const BATCH_POLL_MS = 50
+/** Batches, of 500 deliveries each, changed in one transaction: it locks the newsletter's cohorts, which others wait for. */
+export const BATCHES_PER_SLICE = 40
+
+/**
+ * Asks the workers to give back the newsletter's open batches, or keeps asking: batches that were asked for a moment ago
+ * are not written again. Batches are locked in id order, as everywhere.
  */
 export async function recallBatches(db: Database, newsletterId: number, now: Temporal.Instant): Promise<void> {
   await db.execute(sql`
-    with asked as (
-      select s.id from batch s join edition e on e.id = s.edition_id
-      where e.newsletter_id = ${newsletterId} and s.due_at is not null and e.state in ('planning', 'sending', 'paused', 'held')
-        and (s.recalled_until is null or s.recalled_until <= ${now.add({ seconds: PROLONG_SECONDS }).toString()})
-      order by s.id for update of s
+    with recalled as (
+      select b.id from batch b join edition e on e.id = b.edition_id
+      where e.newsletter_id = ${newsletterId} and b.due_at is not null and e.state in ${openStates}
+        and (b.recalled_until is null or b.recalled_until <= ${now.add({ seconds: PROLONG_SECONDS }).toString()})
+      order by b.id for update of b
     )
-    update batch s set recalled_until = ${now.add({ seconds: RECALL_SECONDS }).toString()} from asked where s.id = asked.id`)
+    update batch b set recalled_until = ${now.add({ seconds: RECALL_SECONDS }).toString()} from recalled where b.id = recalled.id`)
 }
 
 /** Lets workers lease the newsletter's batches again. */
 export async function releaseRecall(db: Database, newsletterId: number): Promise<void> {
   await db.execute(sql`
-    with asked as (
-      select s.id from batch s join edition e on e.id = s.edition_id
-      where e.newsletter_id = ${newsletterId} and s.recalled_until is not null
-      order by s.id for update of s
+    with recalled as (
+      select b.id from batch b join edition e on e.id = b.edition_id
+      where e.newsletter_id = ${newsletterId} and b.recalled_until is not null
+      order by b.id for update of b
     )
-    update batch s set recalled_until = null from asked where s.id = asked.id`)
+    update batch b set recalled_until = null from recalled where b.id = recalled.id`)
 }
 
 /**
- * Locks the newsletter's open batches for the rest of the transaction, so that no worker leases one, and takes what a dead
- * worker left `sending` back into the queue. False when a living worker still holds one: recall and wait first.
+ * Locks the newsletter's open batches for the rest of the transaction, so that no worker leases one, and queues again what
+ * a dead worker left `sending`. False when a living worker still holds one: recall and wait first.
  */
 export async function lockOpenBatches(tx: Database, newsletterId: number, now: Temporal.Instant): Promise<boolean> {
   const batches = await tx.execute<{ id: number; edition_id: number; leased: boolean; sending: number }>(sql`
-    select s.id, s.edition_id, coalesce(s.lease_until > ${now.toString()}, false) as leased, s.sending
-    from batch s join edition e on e.id = s.edition_id
-    where e.newsletter_id = ${newsletterId} and s.due_at is not null and e.state in ('planning', 'sending', 'paused', 'held')
-    order by s.id for update of s`)
+    select b.id, b.edition_id, coalesce(b.lease_until > ${now.toString()}, false) as leased, b.sending
+    from batch b join edition e on e.id = b.edition_id
+    where e.newsletter_id = ${newsletterId} and b.due_at is not null and e.state in ${openStates}
+    order by b.id for update of b`)
   if (batches.rows.some((batch) => batch.leased)) return false
   const stale = batches.rows.filter((batch) => batch.sending > 0)
   for (const editionId of new Set(stale.map((batch) => batch.edition_id)))
@@ -55,16 +66,16 @@ export async function lockOpenBatches(tx: Database, newsletterId: number, now: T
 }
 
 /**
- * Queues again what the last holder of these batches of one edition had claimed, and perhaps sent; the caller has locked
- * the batches.
+ * Queues again what the last holder of these batches of one edition had claimed, and possibly sent. The batches must be
+ * locked.
  */
 export async function requeueSending(tx: Database, editionId: number, batchIds: readonly number[]): Promise<void> {
-  const ids = sql`any(${`{${batchIds.join(',')}}`}::bigint[])`
+  const isStale = sql`b.id = ${anyOf(batchIds)}`
   await tx.execute(sql`
     update delivery d set state = 'queued', ambiguous = true
-    from batch s
-    where s.id = ${ids} and d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state = 'sending'`)
+    from batch b
+    where ${isStale} and d.edition_id = ${editionId} and d.seq between b.from_seq and b.to_seq and d.state = 'sending'`)
   await tx.execute(
-    sql`update batch set sending = 0, token = token + 1, owner = null, lease_until = null where id = ${ids}`,
+    sql`update batch b set sending = 0, token = token + 1, owner = null, lease_until = null where ${isStale}`,
   )
 }

@@ -1,38 +1,40 @@
 import { sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { openStates, unsentCount } from '../../db/sql.ts'
 import { findNewsletter, moveNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
+import { lockCohortsForNoKeyUpdate } from '../../newsletters/schedule/lock-cohorts.ts'
 import { skipSlots } from '../../newsletters/schedule/skip-slots.ts'
 import { closeNewsletter, leaveReaders } from '../../subscribers/unsubscribe/close-newsletter.ts'
-import { cancelEdition, lockCohorts } from './cancel.ts'
+import { cancelEdition } from './cancel.ts'
 import { pauseEditions, resumeEditions } from './pause-resume.ts'
 
-/** What became of a newsletter, and of its editions. */
-type Suspended = { readonly newsletter: Newsletter; readonly editions: readonly number[] }
+/** A newsletter after a change of its state, and the editions that changed with it. */
+type NewsletterChange = { readonly newsletter: Newsletter; readonly editions: readonly number[] }
 
 const REASON = 'the newsletter is paused'
 
 /**
- * Lets nothing more of a newsletter be planned or sent; its open editions pause with it. Articles are collected and
- * readers may come and go as before.
+ * Pauses a newsletter: nothing more of it is planned or sent, and its open editions pause with it. Articles are collected,
+ * and readers sign up and unsubscribe as before.
  *
  * @throws CourantError `newsletter.unknown`, `newsletter.state`.
  */
-export async function pauseNewsletter(db: Database, slug: string): Promise<Suspended> {
+export async function pauseNewsletter(db: Database, slug: string): Promise<NewsletterChange> {
   return db.transaction(async (tx) => {
     const newsletter = await moveNewsletter(tx, slug, 'active', 'paused')
-    await lockCohorts(tx, newsletter.id)
+    await lockCohortsForNoKeyUpdate(tx, sql`newsletter_id = ${newsletter.id}`)
     return { newsletter, editions: await pauseEditions(tx, sql`newsletter_id = ${newsletter.id}`, REASON) }
   })
 }
 
 /**
- * Lets a paused newsletter go on: the editions paused with it are sent, and the next one comes at the next slot with all
- * that was collected meanwhile. Slots that passed are neither caught up nor missed.
+ * Resumes a paused newsletter: the editions paused with it are sent, and the next one comes at the next slot with all that
+ * was collected meanwhile. Slots that passed are neither made up for nor recorded as missed.
  *
  * @throws CourantError `newsletter.unknown`, `newsletter.state`.
  */
-export async function resumeNewsletter(db: Database, slug: string, now: Temporal.Instant): Promise<Suspended> {
+export async function resumeNewsletter(db: Database, slug: string, now: Temporal.Instant): Promise<NewsletterChange> {
   return db.transaction(async (tx) => {
     const newsletter = await moveNewsletter(tx, slug, 'paused', 'active')
     await skipSlots(tx, newsletter.id, now)
@@ -41,24 +43,24 @@ export async function resumeNewsletter(db: Database, slug: string, now: Temporal
   })
 }
 
-/** What deleting a newsletter would end: its subscriptions, and unsent deliveries. */
-type Stake = { readonly newsletter: Newsletter; readonly readers: number; readonly unsent: number }
+/** What deleting a newsletter would end: its subscriptions and unsent deliveries. */
+type AffectedByDeletion = { readonly newsletter: Newsletter; readonly readers: number; readonly unsent: number }
 
-/** Reads what deleting a newsletter would end. @throws CourantError `newsletter.unknown`. */
-export async function countAffected(db: Database, slug: string): Promise<Stake> {
+/** Counts what deleting a newsletter would end. @throws CourantError `newsletter.unknown`. */
+export async function countAffected(db: Database, slug: string): Promise<AffectedByDeletion> {
   const newsletter = await findNewsletter(db, slug)
   const found = await db.execute<{ readers: number; unsent: number }>(sql`
     select (select count(*) from subscription where newsletter_id = ${newsletter.id} and state <> 'unsubscribed') as readers,
-      coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as unsent
-    from batch where edition_id in (
-      select id from edition where newsletter_id = ${newsletter.id} and state in ('planning', 'sending', 'paused', 'held'))`)
+      coalesce(sum(${unsentCount}), 0) as unsent
+    from batch b where b.edition_id in (
+      select id from edition where newsletter_id = ${newsletter.id} and state in ${openStates})`)
   return { newsletter, ...(found.rows[0] ?? { readers: 0, unsent: 0 }) }
 }
 
 /**
- * Deletes a newsletter: paused first, then its open editions are cancelled, then its readers leave, each with a consent
- * record; at the end it is gone from lists, sign-up and sending, and its slug is free. Articles, editions and evidence
- * stay. Cut short, it stays paused and can be deleted again.
+ * Deletes a newsletter: pauses it, cancels its open editions, and unsubscribes its readers, each with a consent record; at
+ * the end it is gone from lists, sign-up and sending, and its slug is free. Articles, editions and evidence stay. If
+ * interrupted, it stays paused and can be deleted again.
  *
  * @throws CourantError `newsletter.unknown`, `edition.busy`.
  */
@@ -66,11 +68,11 @@ export async function deleteNewsletter(
   db: Database,
   slug: string,
   clock: Clock,
-): Promise<Suspended & { readers: number }> {
+): Promise<NewsletterChange & { readers: number }> {
   const found = await findNewsletter(db, slug)
   if (found.state === 'active') await pauseNewsletter(db, slug)
   const open = await db.execute<{ id: number }>(sql`
-    select id from edition where newsletter_id = ${found.id} and state in ('planning', 'sending', 'paused', 'held') order by id`)
+    select id from edition where newsletter_id = ${found.id} and state in ${openStates} order by id`)
   const editions = open.rows.map(({ id }) => id)
   for (const id of editions) await cancelEdition(db, id, clock)
   const left = await leaveReaders(db, found.id, clock.now())

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { dropPlanningTables } from '../../digest/planning-tables.ts'
 import { makeEditionIdentity, type PlanResult } from '../editions.ts'
 import type { PlanRequest } from '../plan-request.ts'
 import { lockOpenBatches } from '../recall.ts'
@@ -8,37 +9,37 @@ import { countContents, countDeliveries, type DeliveryCounts, NO_DELIVERIES } fr
 import { readSlices } from './audience.ts'
 import { writeSlice } from './plan.ts'
 
-/** What an order would plan, and for how many. */
-type Rehearsal = Omit<DeliveryCounts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
+/** What a request would plan, and for how many readers. */
+type DryRun = Omit<DeliveryCounts, 'queued' | 'sending'> & { readonly articles: number; readonly variants: number }
 
-/** What a sending by hand would plan, from the very statements that plan it; nothing is kept. */
-export async function dryRunPlan(db: Database, order: PlanRequest, clock: Clock): Promise<Rehearsal> {
+/** Counts what a manual request would plan, by the very statements that plan it, and rolls everything back. */
+export async function dryRunPlan(db: Database, request: PlanRequest, clock: Clock): Promise<DryRun> {
   const { queued: _, sending: __, ...none } = NO_DELIVERIES
-  const found: { rehearsal: Rehearsal } = { rehearsal: { ...none, articles: 0, variants: 0 } }
-  const undo = new Error('rehearsed')
+  const found: { dryRun: DryRun } = { dryRun: { ...none, articles: 0, variants: 0 } }
+  const rollback = new Error('dry run')
   try {
     await db.transaction(async (tx) => {
-      // What a paused newsletter would send is worth knowing too; this is undone with the rest.
+      // A paused newsletter can be tried out too; this is rolled back with the rest.
       await tx.execute(
-        sql`update newsletter set state = 'active' where id = ${order.newsletterId} and state = 'paused'`,
+        sql`update newsletter set state = 'active' where id = ${request.newsletterId} and state = 'paused'`,
       )
-      const names = makeEditionIdentity()
+      const identity = makeEditionIdentity()
       let plan: PlanResult = { edition: null, created: false }
-      for (const slice of await readSlices(tx, order)) {
-        await lockOpenBatches(tx, order.newsletterId, clock.now())
-        plan = await writeSlice(tx, order, names, slice, plan, clock.now())
-        await tx.execute(sql`drop table planned_open, planned_reader, planned_group, planned_match, planned_selection`)
+      for (const slice of await readSlices(tx, request)) {
+        await lockOpenBatches(tx, request.newsletterId, clock.now())
+        plan = await writeSlice(tx, request, identity, slice, plan, clock.now())
+        await dropPlanningTables(tx)
       }
-      if (plan.edition !== null) found.rehearsal = await readRehearsal(tx, plan.edition.id)
-      throw undo
+      if (plan.edition !== null) found.dryRun = await readDryRun(tx, plan.edition.id)
+      throw rollback
     })
   } catch (error) {
-    if (error !== undo) throw error
+    if (error !== rollback) throw error
   }
-  return found.rehearsal
+  return found.dryRun
 }
 
-async function readRehearsal(tx: Database, editionId: number): Promise<Rehearsal> {
+async function readDryRun(tx: Database, editionId: number): Promise<DryRun> {
   const { queued: _, sending: __, ...counts } = await countDeliveries(tx, editionId)
   return { ...counts, ...(await countContents(tx, editionId)) }
 }

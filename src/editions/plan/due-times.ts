@@ -1,30 +1,27 @@
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf } from '../../db/sql.ts'
+import { type LockedCohort, lockCohortsForUpdate } from '../../newsletters/schedule/lock-cohorts.ts'
 import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
 import { choiceKey } from '../../subscribers/preferences/preferences.ts'
 import type { PlanRequest, Slot } from '../plan-request.ts'
 import type { Slice } from './audience.ts'
 
-/** Cohorts whose rows this transaction holds. */
 type LockedSlice = Slice & { readonly cohorts: readonly LockedCohort[] }
-type LockedCohort = Choice & { readonly id: number; readonly home: boolean }
 
-/** Locks cohorts in id order; for a slot only those that no other planner has moved past it meanwhile. */
+/** Locks cohorts for planning; for a slot only those that no other planner has moved past it meanwhile. */
 export async function lockDueCohorts(
   tx: Database,
-  order: Pick<PlanRequest, 'slot'>,
+  request: Pick<PlanRequest, 'slot'>,
   cohortIds: readonly number[],
 ): Promise<LockedSlice> {
-  const due = order.slot === null ? sql`true` : sql`next_due_at <= ${order.slot.at.toString()}`
-  const locked = await tx.execute<LockedCohort>(sql`
-    select id, home, frequency, weekday, hour, zone from cohort
-    where id = any(${`{${cohortIds.join(',')}}`}::bigint[]) and ${due} order by id for update`)
-  const cohorts = locked.rows
+  const isDue = request.slot === null ? sql`true` : sql`next_due_at <= ${request.slot.at.toString()}`
+  const cohorts = await lockCohortsForUpdate(tx, sql`id = ${anyOf(cohortIds)} and ${isDue}`)
   return { cohorts, cohortIds: cohorts.map(({ id }) => id), home: cohorts.some(({ home }) => home) }
 }
 
-/** Moves cohorts, which must be locked, past a slot: each is due again at its next slot after it and after `now`. */
+/** Moves locked cohorts past a slot: each is due again at its first slot that is after this one and after `now`. */
 export async function advanceDueTimes(
   tx: Database,
   cohorts: readonly LockedCohort[],

@@ -7,16 +7,21 @@ import type { Slot, SlotRequest } from '../plan-request.ts'
 import { advanceDueTimes, lockDueCohorts } from './due-times.ts'
 
 /**
- * Gives a slot up: moves the cohorts still due past it, but not their watermarks, so that its articles come with the next,
- * and records it as `missed`. False when no cohort was left or the slot has an edition already.
+ * Gives a slot up: moves the cohorts that are still due past it, but not their watermarks, so that its articles come with
+ * the next slot, and records it as `missed`. False when no cohort was left or the slot has an edition already.
  */
-export async function markSlotMissed(db: Database, order: SlotRequest, reason: string, clock: Clock): Promise<boolean> {
+export async function markSlotMissed(
+  db: Database,
+  request: SlotRequest,
+  reason: string,
+  clock: Clock,
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     const now = clock.now()
-    const { cohorts } = await lockDueCohorts(tx, order, order.cohortIds)
+    const { cohorts } = await lockDueCohorts(tx, request, request.cohortIds)
     if (cohorts.length === 0) return false
-    const recorded = await recordMissedSlots(tx, order.newsletterId, [order.slot], reason, now)
-    await advanceDueTimes(tx, cohorts, order.slot, now)
+    const recorded = await recordMissedSlots(tx, request.newsletterId, [request.slot], reason, now)
+    await advanceDueTimes(tx, cohorts, request.slot, now)
     return recorded.length > 0
   })
 }
@@ -36,7 +41,7 @@ export async function recordMissedSlots(
     at: at.toString(),
     publicId: toBase32(randomBytes(10)),
   }))
-  const made = await db.execute<{ public_id: string }>(sql`
+  const created = await db.execute<{ public_id: string }>(sql`
     insert into edition
       (public_id, newsletter_id, frequency, slot_at, state, reason, bound_entry_id, nonce, created_at, finished_at)
     select m."publicId", ${newsletterId}, m.frequency, m.at, 'missed', ${reason}, 0, ${randomBytes(32)}, ${now.toString()},
@@ -45,6 +50,6 @@ export async function recordMissedSlots(
     order by m.n
     on conflict do nothing
     returning public_id`)
-  const recorded = new Set(made.rows.map((row) => row.public_id))
+  const recorded = new Set(created.rows.map((row) => row.public_id))
   return slots.filter((_, n) => recorded.has(rows[n]?.publicId ?? ''))
 }

@@ -1,17 +1,24 @@
 import { sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../db/client.ts'
+import { anyOf } from '../../db/sql.ts'
+import { plannedReader, plannedSelection } from '../../digest/planning-tables.ts'
 import type { PlanRequest } from '../plan-request.ts'
-import type { Slice, SubscriberRange } from './audience.ts'
-import { possiblySent } from './possibly-sent.ts'
+import { possiblySent, type Slice, type SubscriberRange } from './audience.ts'
 
-/** Who has too few new articles, and what they have seen. */
-const waiting = sql`select unnest(subscription_ids) as subscription_id, seen from planned_selection where not enough`
+const reader = alias(plannedReader, 'r')
+const selection = alias(plannedSelection, 'l')
+
+/** Readers with fewer new articles than the newsletter's least number, and what they have seen. */
+const belowMinimum = sql`
+  select unnest(${selection.subscriptionIds}) as subscription_id, ${selection.seen}
+  from ${plannedSelection} l where not ${selection.enough}`
 
 /**
- * Moves the watermarks of what was just planned up to `boundEntryId`: the cohorts', and the readers' own are cleared, but
- * for those who wait for more articles or for a delivery in doubt, or whose address is suppressed: they take theirs along.
- * Where cohort or reader have seen more than the bound (of an edition that is added to later), both keep that. An edition
- * for one reader moves that reader's own alone.
+ * Moves the watermarks of what was just planned up to `boundEntryId`: those of the cohorts, while the readers' own are
+ * cleared. Readers who wait for more articles or for a possibly sent delivery, or whose address is suppressed, keep theirs
+ * as their own. Where cohort or reader have seen more than the bound (of an edition that is added to later), both keep
+ * that. An edition for one reader moves that reader's own watermark alone.
  */
 export async function moveWatermarks(
   tx: Database,
@@ -22,18 +29,18 @@ export async function moveWatermarks(
 ): Promise<void> {
   if (onlySubscriptionId !== null) {
     await tx.execute(sql`
-      update subscription s set seen_entry_id = greatest(r.seen, ${boundEntryId})
-      from planned_reader r where r.subscription_id = s.id`)
+      update subscription s set seen_entry_id = greatest(${reader.seen}, ${boundEntryId})
+      from ${plannedReader} r where ${reader.subscriptionId} = s.id`)
     return
   }
-  const cohorts = sql`any(${`{${slice.cohortIds.join(',')}}`}::bigint[])`
-  await takeAlong(tx)
+  const cohorts = anyOf(slice.cohortIds)
+  await keepBelowMinimum(tx)
   await tx.execute(sql`
     update subscription s set seen_entry_id =
-      nullif(greatest(r.seen, ${boundEntryId}), greatest(c.seen_entry_id, ${boundEntryId}))
-    from planned_reader r, cohort c
-    where r.own and r.subscription_id not in (select subscription_id from (${waiting}) w) and s.id = r.subscription_id
-      and c.id = s.cohort_id`)
+      nullif(greatest(${reader.seen}, ${boundEntryId}), greatest(c.seen_entry_id, ${boundEntryId}))
+    from ${plannedReader} r, cohort c
+    where ${reader.own} and ${reader.subscriptionId} not in (select subscription_id from (${belowMinimum}) w)
+      and s.id = ${reader.subscriptionId} and c.id = s.cohort_id`)
   await tx.execute(sql`
     update subscription s set seen_entry_id = c.seen_entry_id
     from cohort c, subscriber p, suppression x
@@ -49,10 +56,10 @@ export async function moveWatermarks(
     update cohort set seen_entry_id = greatest(seen_entry_id, ${boundEntryId}) where id = ${cohorts}`)
 }
 
-/** Those who wait for more articles keep what they have seen as their own. */
-async function takeAlong(tx: Database): Promise<void> {
+/** Readers who wait for more articles keep what they have seen as their own watermark. */
+async function keepBelowMinimum(tx: Database): Promise<void> {
   await tx.execute(sql`
     update subscription s set seen_entry_id = w.seen
-    from (${waiting}) w
+    from (${belowMinimum}) w
     where s.id = w.subscription_id and s.seen_entry_id is null`)
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 
-/** An edition's deliveries by state: the sums of its batches' counters, so that nobody counts rows. */
+/** An edition's deliveries by state: the sums of its batches' counters, since counting rows would take too long. */
 export type DeliveryCounts = {
   readonly planned: number
   readonly queued: number
@@ -15,7 +15,7 @@ export type DeliveryCounts = {
   readonly cancelled: number
 }
 
-/** Adds up the batches of an edition. */
+/** Adds up the counters of an edition's batches. */
 export async function countDeliveries(db: Database, editionId: number): Promise<DeliveryCounts> {
   const rows = await db.execute<Omit<DeliveryCounts, 'queued'>>(sql`
     select coalesce(sum(to_seq - from_seq + 1), 0) as planned, coalesce(sum(sending), 0) as sending,
@@ -28,7 +28,7 @@ export async function countDeliveries(db: Database, editionId: number): Promise<
   return { ...sums, queued: planned - Object.values(states).reduce((sum, count) => sum + count, 0) }
 }
 
-/** How many articles and variants an edition has. */
+/** Counts the articles and variants of an edition. */
 export async function countContents(db: Database, editionId: number): Promise<{ articles: number; variants: number }> {
   const rows = await db.execute<{ articles: number; variants: number }>(sql`
     select (select count(*) from edition_article where edition_id = ${editionId}) as articles,
@@ -36,7 +36,7 @@ export async function countContents(db: Database, editionId: number): Promise<{ 
   return rows.rows[0] ?? { articles: 0, variants: 0 }
 }
 
-/** Nothing planned at all. */
+/** The counts of an edition for which nothing was planned. */
 export const NO_DELIVERIES: DeliveryCounts = {
   planned: 0,
   queued: 0,

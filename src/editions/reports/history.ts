@@ -7,28 +7,28 @@ import { newsletter } from '../../db/schema/newsletter.ts'
 import { subscriber, subscription } from '../../db/schema/subscriber.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 
-/** One edition a reader was to get, and what became of it. */
+/** A delivery to a reader, and what became of it. */
 export type DeliveryRecord = {
   readonly edition: number
   readonly newsletter: string
   readonly state: DeliveryState
   readonly reason: string | null
-  /** The relay's own words. */
+  /** The relay's reply, word for word. */
   readonly reply: string | null
   readonly attempts: number
-  /** A relay may have taken it although it never said so. */
+  /** A relay may have accepted it, although no reply came. */
   readonly ambiguous: boolean
   /** When it is tried again; null unless it is deferred. */
   readonly retryAt: Temporal.Instant | null
-  /** When it was sent, or ended otherwise. */
+  /** When it was sent, or ended in another way. */
   readonly finalAt: Temporal.Instant | null
 }
 
-const MOST_SHOWN = 20
+const MAX_SHOWN = 20
 
-/** The newest deliveries to the reader with this address, the newest first; older than 180 days they are gone. */
+/** Reads the latest deliveries to the reader with this address, newest first; they are kept for 180 days. */
 export async function readDeliveryHistory(db: Database, email: string): Promise<readonly DeliveryRecord[]> {
-  // Looked up edition by edition: the only index that knows readers begins with the edition.
+  // Looked up edition by edition: the only index with readers begins with the edition.
   const found = db
     .select()
     .from(delivery)
@@ -56,5 +56,5 @@ export async function readDeliveryHistory(db: Database, email: string): Promise<
     .innerJoinLateral(found, sql`true`)
     .where(eq(subscriber.emailKey, addressKey(email)))
     .orderBy(desc(edition.id))
-    .limit(MOST_SHOWN)
+    .limit(MAX_SHOWN)
 }

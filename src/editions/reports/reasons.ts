@@ -2,25 +2,28 @@ import { and, count, desc, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { type DeliveryState, delivery } from '../../db/delivery.ts'
 
-/** Why deliveries of an edition stand as they do, in Courant's words. */
+/** Why deliveries of an edition are in their state, in Courant's words. */
 export type DeliveryReason = {
   readonly state: DeliveryState
   readonly reason: string
   readonly deliveries: number
-  /** Of them, those a relay may have taken although it never said so. */
+  /** Of them, those that a relay may have accepted although no reply came. */
   readonly ambiguous: number
-  /** What a relay said to one of them, word for word; null where none was asked. */
+  /** A relay's reply to one of them, word for word; null where none was asked. */
   readonly reply: string | null
 }
 
-/** A reason with the relay's words behind it. */
+/** The reason, followed by the relay's reply in brackets. */
 export function formatReason({ reason, reply }: Pick<DeliveryReason, 'reason' | 'reply'>): string {
   return reply === null ? reason : `${reason} (${reply})`
 }
 
-const MOST_REASONS = 50
+const MAX_REASONS = 50
 
-/** The reasons there are, the most frequent first, also of what counts as sent in doubt. Of an edition that is old nothing is known any more. */
+/**
+ * Lists the reasons of an edition's deliveries, the most frequent first, also of those that count as sent but may not have
+ * been. An edition older than 180 days has none any more.
+ */
 export async function listReasons(db: Database, editionId: number): Promise<readonly DeliveryReason[]> {
   const deliveries = count()
   return db
@@ -35,5 +38,5 @@ export async function listReasons(db: Database, editionId: number): Promise<read
     .where(and(eq(delivery.editionId, editionId), isNotNull(delivery.reason)))
     .groupBy(delivery.state, delivery.reason)
     .orderBy(desc(deliveries), delivery.state, delivery.reason)
-    .limit(MOST_REASONS)
+    .limit(MAX_REASONS)
 }

@@ -2,17 +2,16 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { withLockTimeout } from './lock-timeout.ts'
 
-/** Editions in one partition of `delivery`, which has its number in its name: edition 2345 is in `delivery_2`. */
+/** How many editions a partition of `delivery` holds. Its number is in its name: edition 2345 is in `delivery_2`. */
 export const EDITIONS_PER_PARTITION = 1000
-/** As many editions as a thousand newsletters make in one slot; the next tick makes room for more. */
+/** As many editions as a thousand newsletters have in one slot; the next tick makes room for more. */
 const IDS_AHEAD = 1000
-/** Any number, the same in every process. */
+/** An arbitrary number, the same in every process. */
 const PARTITION_LOCK = 7_236_514
 
 /**
- * Makes the partitions of the ids that come next, a thousand of them, so that planning finds them there. The sequence is
- * asked, since ids are also taken by slots that were missed and by plans that were undone. What cannot be had at once is
- * left to the next tick.
+ * Creates the partitions for the next thousand edition ids, so that planning finds them there. They are counted from the
+ * sequence, since missed slots and rolled back plans use up ids too. What cannot be locked at once is left to the next tick.
  */
 export async function createPartitionsAhead(db: Database): Promise<void> {
   const missing = await db.execute<{ number: number }>(sql`
@@ -25,24 +24,24 @@ export async function createPartitionsAhead(db: Database): Promise<void> {
     order by number`)
   if (missing.rows.length === 0) return
   await withLockTimeout(db, async (tx) => {
-    for (const { number } of missing.rows) await makeNumbered(tx, number)
+    for (const { number } of missing.rows) await createPartition(tx, number)
   })
 }
 
 /**
- * Makes the partition of an edition's id where house-keeping has not: planning's safety net, within its transaction.
- * Another planner that makes the same is waited for.
+ * Creates the partition for an edition's id, within planning's transaction, where maintenance has not; waits for another
+ * planner that is creating the same one.
  */
 export async function ensurePartition(tx: Database, editionId: number): Promise<void> {
   const number = Math.floor(editionId / EDITIONS_PER_PARTITION)
-  if (!(await partitionExists(tx, number))) await makeNumbered(tx, number)
+  if (!(await partitionExists(tx, number))) await createPartition(tx, number)
 }
 
 /**
- * Made apart and then attached, which readers and writers of `delivery` neither wait for nor hold up; made as a partition
- * in one statement it would lock them all out.
+ * Created as a table and then attached, which neither waits for readers and writers of `delivery` nor makes them wait;
+ * created as a partition in one statement it would lock them all out.
  */
-async function makeNumbered(tx: Database, number: number): Promise<void> {
+async function createPartition(tx: Database, number: number): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${PARTITION_LOCK})`)
   if (await partitionExists(tx, number)) return
   const name = `delivery_${number}`
@@ -52,8 +51,8 @@ async function makeNumbered(tx: Database, number: number): Promise<void> {
 }
 
 /**
- * Whether there is the partition of this number. Asked of the catalogue's rows: `to_regclass` answers from a cache that
- * misses what another committed while the lock was awaited.
+ * Whether the partition of this number exists. Read from the catalogue's rows, since `to_regclass` answers from a cache
+ * that misses what another transaction committed while this one waited for the lock.
  */
 export async function partitionExists(tx: Database, number: number): Promise<boolean> {
   const rows = await tx.execute(sql`
