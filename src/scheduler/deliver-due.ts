@@ -1,13 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { atMost, type Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { anyOf, unsentCount } from '../db/sql.ts'
 import { sendNotices } from '../delivery/notices/send-notices.ts'
 import { type Sender, sendDue } from '../delivery/worker.ts'
 import { finishEditions } from '../editions/editions.ts'
 
 /**
- * What became of what was due: notices and deliveries the relay accepted, and the others by their states. `deferred` is all
- * that is still open. `trouble`: why no relay could be reached.
+ * What became of the mail that was due: notices and deliveries that a relay accepted, and the others by their states.
+ * `deferred` is all that is still unsent, `relayError` why no relay could be reached.
  */
 export type DeliveryReport = {
   readonly notices: number
@@ -19,7 +20,7 @@ export type DeliveryReport = {
   readonly relayError: string | null
 }
 
-type Standing = Omit<DeliveryReport, 'notices' | 'deferred' | 'trouble'> & { readonly open: number }
+type Totals = Omit<DeliveryReport, 'notices' | 'deferred' | 'relayError'> & { readonly unsent: number }
 
 export const NOTHING_DELIVERED: DeliveryReport = {
   notices: 0,
@@ -31,12 +32,13 @@ export const NOTHING_DELIVERED: DeliveryReport = {
   relayError: null,
 }
 
-/** Digests wait for notices no longer than this, and then go out beside them. */
+/** Digests wait for notices no longer than this, and are then sent beside them. */
 const NOTICES_FIRST_MS = 1_000
 
 /**
- * Sends what is due, notices before digests, takes over what dead workers left, and finishes editions that are done. A notice
- * whose recipient takes minutes delays no digest, and a fault of either keeps the other from nothing.
+ * Sends what is due, notices before digests, takes over the batches of dead workers, and finishes editions that have
+ * nothing left to send. A notice whose recipient takes minutes delays no digest, and a failure of one kind does not stop
+ * the other.
  */
 export async function deliverDue(
   db: Database,
@@ -61,17 +63,17 @@ async function deliverDigests(
 ): Promise<Omit<DeliveryReport, 'notices'>> {
   const editionIds = await findSending(db)
   if (editionIds.length === 0) return NOTHING_DELIVERED
-  const before = await readStanding(db, editionIds)
-  const trouble = await sendDue(db, sender, null, clock, signal === undefined ? {} : { signal })
+  const before = await readTotals(db, editionIds)
+  const relayError = await sendDue(db, sender, null, clock, signal === undefined ? {} : { signal })
   await finishEditions(db, {}, clock.now())
-  const after = await readStanding(db, editionIds)
+  const after = await readTotals(db, editionIds)
   return {
     sent: after.sent - before.sent,
-    deferred: after.open,
+    deferred: after.unsent,
     failed: after.failed - before.failed,
     suppressed: after.suppressed - before.suppressed,
     skipped: after.skipped - before.skipped,
-    relayError: trouble,
+    relayError,
   }
 }
 
@@ -81,11 +83,11 @@ async function findSending(db: Database): Promise<readonly number[]> {
 }
 
 /** The sums of the editions' batches. */
-async function readStanding(db: Database, editionIds: readonly number[]): Promise<Standing> {
-  const rows = await db.execute<Standing>(sql`
-    select coalesce(sum(sent), 0) as sent, coalesce(sum(failed), 0) as failed, coalesce(sum(suppressed), 0) as suppressed,
-      coalesce(sum(skipped), 0) as skipped,
-      coalesce(sum(to_seq - from_seq + 1 - sent - failed - suppressed - skipped - superseded - cancelled), 0) as open
-    from batch where edition_id = any(${`{${editionIds.join(',')}}`}::bigint[])`)
-  return rows.rows[0] ?? { sent: 0, failed: 0, suppressed: 0, skipped: 0, open: 0 }
+async function readTotals(db: Database, editionIds: readonly number[]): Promise<Totals> {
+  const rows = await db.execute<Totals>(sql`
+    select coalesce(sum(b.sent), 0) as sent, coalesce(sum(b.failed), 0) as failed,
+      coalesce(sum(b.suppressed), 0) as suppressed, coalesce(sum(b.skipped), 0) as skipped,
+      coalesce(sum(${unsentCount}), 0) as unsent
+    from batch b where b.edition_id = ${anyOf(editionIds)}`)
+  return rows.rows[0] ?? { sent: 0, failed: 0, suppressed: 0, skipped: 0, unsent: 0 }
 }

@@ -6,22 +6,24 @@ import { hasDueBatch } from '../delivery/lease.ts'
 import { sendNotices } from '../delivery/notices/send-notices.ts'
 import { finishEditions } from '../editions/editions.ts'
 import { reasonOf } from '../errors.ts'
-import { deliverDue, planDue, type TickWork } from './tick.ts'
+import { deliverDue } from './deliver-due.ts'
+import { planDue } from './plan-due.ts'
+import type { TickWork } from './tick.ts'
 
-/** What a worker works with; collecting, which a tick does too, has its own thread here. */
+/** What a worker works with; collecting, which a tick does too, has a thread of its own here. */
 type WorkerWork = Pick<TickWork, 'sender' | 'log'>
 
-/** What a worker does when it is woken: it looks what is due, and does it. */
+/** What a worker does when a queue wakes it: it finds out what is due, and does it. */
 type JobHandler = () => Promise<void>
 
-/** A stop abandons a plan that takes longer, which is as safe as a crash: a slice is one transaction. */
-const PATIENCE_MS = 4_000
-/** What failed is left alone this long, whoever wakes it. */
+/** A plan that takes longer than this after a stop is abandoned, which is as safe as a crash: a slice is one transaction. */
+const STOP_PLANNING_MS = 4_000
+/** A handler that failed does not run again before this, however often it is woken. */
 const AFTER_FAILURE_MS = 20_000
 
 /**
- * The table of contents: what each wake-up leads to. Confirmations must not wait for an hour of digests, so notices have
- * a queue and a connection of their own; of each queue a process runs one look at a time.
+ * The handler of each queue. Confirmations must not wait for an hour of digests, so notices have a queue and a connection
+ * of their own; of each queue a process runs one job at a time.
  */
 function jobHandlers(
   { planning, sending }: WorkerPools,
@@ -33,7 +35,7 @@ function jobHandlers(
   return {
     plan: async () => {
       await planDue(planning, work, clock, signal)
-      // A worker that is always busy comes to this only when it is idle.
+      // A worker that is always busy finishes editions only when it is idle.
       await finishEditions(planning, {}, clock.now())
       await jobs.wake('deliver')
     },
@@ -49,9 +51,9 @@ function jobHandlers(
 }
 
 /**
- * Starts a worker: from now on it looks whenever it is woken, and once at the start. What fails is logged, waits a while
- * and keeps nobody else from anything; the next wake-up tries again. Once `signal` is aborted it begins nothing; closing the
- * jobs waits for what is under way. Sources are collected apart (`collecting.ts`).
+ * Starts a worker, whose handlers run whenever they are woken, and once at the start. A failure is logged and holds up its
+ * own queue for a while; the next wake-up tries again. Once `signal` is aborted nothing new begins; closing the jobs waits
+ * for what is under way. Sources are collected in a thread of their own (`run-collector.ts`).
  */
 export async function startWorker(
   pools: WorkerPools,
@@ -60,16 +62,16 @@ export async function startWorker(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const looks = jobHandlers(pools, work, jobs, clock, signal)
+  const handlers = jobHandlers(pools, work, jobs, clock, signal)
   const late = new AbortController()
-  signal.addEventListener('abort', () => setTimeout(() => late.abort(), PATIENCE_MS).unref(), { once: true })
+  signal.addEventListener('abort', () => setTimeout(() => late.abort(), STOP_PLANNING_MS).unref(), { once: true })
   const run = async (queue: Queue): Promise<void> => {
     try {
       if (signal.aborted) return
-      const look = looks[queue]()
-      await (queue === 'plan' ? unlessStopped(look, late.signal) : look)
+      const running = handlers[queue]()
+      await (queue === 'plan' ? unlessStopped(running, late.signal) : running)
     } catch (error) {
-      work.log.error({ queue, reason: reasonOf(error) }, 'look.failed')
+      work.log.error({ queue, reason: reasonOf(error) }, 'job.failed')
       await clock.sleep(AFTER_FAILURE_MS, signal)
     }
   }

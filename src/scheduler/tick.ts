@@ -9,8 +9,6 @@ import { type DeliveryReport, deliverDue, NOTHING_DELIVERED } from './deliver-du
 import { type MaintenanceReport, NO_MAINTENANCE, runMaintenance } from './maintenance.ts'
 import { NOTHING_PLANNED, type PlanningReport, planDue } from './plan-due.ts'
 
-export { deliverDue, planDue }
-
 /** What the parts of a tick work with. */
 export type TickWork = {
   readonly sender: Sender
@@ -18,20 +16,20 @@ export type TickWork = {
   readonly log: Logger
 }
 
-/** What one pass did; `troubles` names the parts that failed, which kept none of the others from their work. */
+/** What one pass did; `troubles` names the parts that failed, each without stopping the others. */
 export type TickReport = MaintenanceReport &
   PlanningReport &
-  Omit<DeliveryReport, 'trouble'> & {
+  Omit<DeliveryReport, 'relayError'> & {
     readonly collected: Collected
     readonly troubles: readonly { readonly part: string; readonly reason: string }[]
   }
 
 /** Planning waits for collecting no longer than this, then runs beside it; hosts that answer at all have answered by then. */
-const HEAD_START_MS = 10_000
+const COLLECT_FIRST_MS = 10_000
 
 /**
- * One pass of the scheduler: keeps house, collects what is due, plans what is due, delivers. Two at once, in one process
- * or several, do no harm; what one leaves undone the next takes up.
+ * One pass of the scheduler: runs maintenance, collects what is due, plans what is due, delivers. Two passes at once, in
+ * one process or several, do no harm; the next one picks up what this one leaves.
  */
 export async function runTick(db: Database, work: TickWork, clock: Clock, signal?: AbortSignal): Promise<TickReport> {
   const troubles: { part: string; reason: string }[] = []
@@ -46,18 +44,19 @@ export async function runTick(db: Database, work: TickWork, clock: Clock, signal
       return nothing
     }
   }
-  const house = await attempt('house', NO_MAINTENANCE, () => runMaintenance(db, work.log, clock))
+  const maintenance = await attempt('maintain', NO_MAINTENANCE, () => runMaintenance(db, work.log, clock))
   const collecting = attempt('collect', NOTHING_COLLECTED, () => collectDue(db, work, clock, signal))
-  await atMost(HEAD_START_MS, collecting, clock)
+  await atMost(COLLECT_FIRST_MS, collecting, clock)
   const planning = await attempt('plan', NOTHING_PLANNED, () => planDue(db, work, clock, signal))
-  const delivery = await attempt('deliver', NOTHING_DELIVERED, () => deliverDue(db, work, clock, signal))
-  const { relayError: trouble, ...delivered } = delivery
-  if (trouble !== null) troubles.push({ part: 'deliver', reason: trouble })
+  const { relayError, ...delivered } = await attempt('deliver', NOTHING_DELIVERED, () =>
+    deliverDue(db, work, clock, signal),
+  )
+  if (relayError !== null) troubles.push({ part: 'deliver', reason: relayError })
   const collected = await collecting
-  return { ...house, collected, ...planning, ...delivered, troubles }
+  return { ...maintenance, collected, ...planning, ...delivered, troubles }
 }
 
-/** Fetches the sources whose time has come, among them those of a newsletter whose slot is near. */
+/** Fetches the sources that are due, among them those of a newsletter whose slot is near. */
 function collectDue(
   db: Database,
   work: Pick<TickWork, 'collecting' | 'log'>,
