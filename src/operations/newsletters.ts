@@ -10,7 +10,7 @@ import {
 } from '../newsletters/newsletters.ts'
 import { newNewsletter, newsletterChange } from '../newsletters/settings.ts'
 import { onlyOrSlug, slug } from './fields.ts'
-import { change, query } from './operation.ts'
+import { audited, unaudited } from './operation.ts'
 
 /** A newsletter as its administrators see it. */
 export type NewsletterView = Omit<Newsletter, 'id' | 'fromAddress' | 'fromName'> & { readonly from: string }
@@ -20,7 +20,7 @@ const named = z.object({ newsletter: slug })
 /** Newsletters: what one subscribes to. */
 export const newsletterOperations = {
   /** Without a sender it is MAIL_FROM. */
-  add: change({
+  add: audited({
     name: 'newsletter.add',
     right: 'newsletters.write',
     input: newNewsletter.extend({ from: newNewsletter.shape.from.optional() }),
@@ -29,14 +29,14 @@ export const newsletterOperations = {
     audit: { after: ({ slug }) => ({ subject: slug }) },
   }),
 
-  list: query({
+  list: unaudited({
     name: 'newsletter.list',
     right: 'newsletters.read',
     input: z.object({}),
     run: async ({ db }) => (await listNewsletters(db)).map(viewOf),
   }),
 
-  show: query({
+  show: unaudited({
     name: 'newsletter.show',
     right: 'newsletters.read',
     input: z.object({ newsletter: onlyOrSlug }),
@@ -44,7 +44,7 @@ export const newsletterOperations = {
   }),
 
   /** Changes the fields given; an empty text clears one. */
-  set: change({
+  set: audited({
     name: 'newsletter.set',
     right: 'newsletters.write',
     input: newsletterChange.extend(named.shape),
@@ -59,7 +59,7 @@ export const newsletterOperations = {
   }),
 
   /** Lets nothing more be planned or sent; its open editions pause with it. */
-  pause: change({
+  pause: audited({
     name: 'newsletter.pause',
     right: 'newsletters.write',
     input: named,
@@ -72,7 +72,7 @@ export const newsletterOperations = {
   }),
 
   /** Lets a paused newsletter go on, and the editions that paused with it. */
-  resume: change({
+  resume: audited({
     name: 'newsletter.resume',
     right: 'newsletters.write',
     input: named,
@@ -85,7 +85,7 @@ export const newsletterOperations = {
   }),
 
   /** What deleting a newsletter would end: the numbers before the button. */
-  affected: query({
+  affected: unaudited({
     name: 'newsletter.affected',
     right: 'newsletters.read',
     input: named,
@@ -97,7 +97,7 @@ export const newsletterOperations = {
   }),
 
   /** Ends a newsletter for good. It runs a transaction for each slice of its editions and readers, so it is audited before. */
-  delete: change({
+  delete: audited({
     name: 'newsletter.delete',
     right: 'newsletters.delete',
     input: named,

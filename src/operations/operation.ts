@@ -46,22 +46,22 @@ export type Operation<Schema extends z.ZodType, Output, Context extends BareCont
   readonly name: string
   readonly right: Right
   readonly input: Schema
-  /** Null for an operation that changes nothing. */
+  /** Null for an operation that changes nothing, or does only what the scheduler does by itself. */
   readonly audit: Audit<z.output<Schema>, Output> | null
   /** Done twice it does no more than once, so that it is repeated when the connection to the database was lost. */
   readonly isRepeatable?: boolean
   readonly run: (context: Context, input: z.output<Schema>) => Promise<Output> | Output
 }
 
-/** Declares an operation that changes something; each leaves a line in the audit log. */
-export function change<Schema extends z.ZodType, Output>(
+/** Declares an operation that leaves a line in the audit log: whatever changes something. */
+export function audited<Schema extends z.ZodType, Output>(
   operation: Operation<Schema, Output> & { readonly audit: Audit<z.output<Schema>, Output> },
 ): Operation<Schema, Output> {
   return operation
 }
 
-/** Declares an operation that changes nothing. */
-export function query<Schema extends z.ZodType, Output, Context extends BareContext = OperationContext>(
+/** Declares an operation that leaves none: it changes nothing, or does only what the scheduler does by itself. */
+export function unaudited<Schema extends z.ZodType, Output, Context extends BareContext = OperationContext>(
   operation: Omit<Operation<Schema, Output, Context>, 'audit'>,
 ): Operation<Schema, Output, Context> {
   return { ...operation, audit: null }

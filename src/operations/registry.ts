@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { editionOperations } from './editions.ts'
 import { newsletterOperations } from './newsletters.ts'
 import type { Operation } from './operation.ts'
 
@@ -6,6 +7,7 @@ import type { Operation } from './operation.ts'
 export type AnyOperation = Operation<z.ZodType, unknown, never>
 
 /** Every operation there is. Doors import the file of their noun instead: this one loads all of them. */
-export const OPERATIONS: readonly AnyOperation[] = [...Object.values(newsletterOperations)].map(
-  (operation) => operation as unknown as AnyOperation,
-)
+export const OPERATIONS: readonly AnyOperation[] = [
+  ...Object.values(newsletterOperations),
+  ...Object.values(editionOperations),
+].map((operation) => operation as unknown as AnyOperation)

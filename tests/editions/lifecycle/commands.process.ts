@@ -3,6 +3,8 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sayCancelling } from '../../../src/commands/editions.ts'
 import { askFirst } from '../../../src/commands/shared/prompt.ts'
+import { editionOperations } from '../../../src/operations/editions.ts'
+import type { OperationContext } from '../../../src/operations/operation.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
 import { openTestDatabase } from '../../support/database.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -88,9 +90,10 @@ describe('before something that cannot be undone', () => {
   }
 
   test('a person is asked with the numbers', async () => {
-    expect(await sayCancelling(db, editionId)).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
+    const affected = () => editionOperations.affected.run({ db } as OperationContext, { edition: editionId })
+    expect(sayCancelling(await affected())).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
     await db.execute(sql`update batch set to_seq = 12300, sent = 4120, cancelled = 0`)
-    const question = await sayCancelling(db, editionId)
+    const question = sayCancelling(await affected())
     expect(question).toBe('Stop the send? 4,120 of 12,300 readers have it; 8,180 will not get it.')
     const asked = terminal('y\n')
     await askFirst(question, asked)
