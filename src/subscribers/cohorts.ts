@@ -1,6 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { anyOf } from '../db/sql.ts'
+import { lockCohortsForNoKeyUpdate } from '../newsletters/schedule/lock-cohorts.ts'
 import { type Choice, nextSlot, startOf } from '../newsletters/schedule/slots.ts'
 
 /** `count` (at most 100,000) new subscriptions of one choice; each choice of a newsletter stands in one placement. */
@@ -27,7 +29,8 @@ export async function placeInCohorts(
   for (;;) {
     await addMissing(tx, placements, now)
     const ids = await findRoom(tx, placements)
-    const members = await lockCohorts(tx, [...ids, ...away])
+    const locked = await lockCohortsForNoKeyUpdate(tx, sql`id = ${anyOf([...ids, ...away])}`)
+    const members = new Map(locked.map((cohort) => [cohort.id, cohort.members]))
     // Another transaction may have filled a part before its row was ours: look again.
     const placed = placements.flatMap(({ count }, index) => {
       const id = ids[index] ?? -1
@@ -91,12 +94,6 @@ async function findRoom(tx: Database, placements: readonly Placement[]): Promise
       frequency text, weekday smallint, hour smallint, zone text, count integer)
     order by w.n`)
   return found.rows.map((row) => row.id ?? -1)
-}
-
-async function lockCohorts(tx: Database, ids: readonly number[]): Promise<ReadonlyMap<number, number>> {
-  const locked = await tx.execute<{ id: number; members: number }>(sql`
-    select id, members from cohort where id = any(${`{${ids.join(',')}}`}::bigint[]) order by id for no key update`)
-  return new Map(locked.rows.map((row) => [row.id, row.members]))
 }
 
 async function countMembers(

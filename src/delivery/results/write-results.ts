@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf, givenBackWatermark } from '../../db/sql.ts'
+import { lockCohortsForShare } from '../../newsletters/schedule/lock-cohorts.ts'
 import type { Claimed } from '../claim.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 
@@ -92,10 +94,7 @@ export async function writeResults(
 
 /** Whoever changes a subscription holds its cohort, so that planning sees the change or waits for it. */
 export async function lockCohortsOfSubscriptions(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
-  await tx.execute(sql`
-    select id from cohort
-    where id in (select cohort_id from subscription where id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]))
-    order by id for share`)
+  await lockCohortsForShare(tx, sql`id in (select cohort_id from subscription where id = ${anyOf(subscriptionIds)})`)
 }
 
 /** The watermark the delivery started from becomes the reader's own again; the lower one wins. */
@@ -103,7 +102,7 @@ async function giveWatermarksBack(tx: Database, results: readonly DeliveryResult
   const first = results[0]
   if (first === undefined) return
   await tx.execute(sql`
-    update subscription s set seen_entry_id = least(coalesce(s.seen_entry_id, c.seen_entry_id), d.start_entry_id)
+    update subscription s set seen_entry_id = ${givenBackWatermark(sql`d.start_entry_id`)}
     from delivery d, cohort c
     where d.edition_id = ${first.claimed.lease.editionId} and d.seq = any(${`{${results.map((one) => one.claimed.seq).join(',')}}`}::integer[])
       and s.id = d.subscription_id and c.id = s.cohort_id`)

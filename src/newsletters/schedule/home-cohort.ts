@@ -1,7 +1,8 @@
-import { and, eq, or, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
+import { lockCohortsForUpdate } from './lock-cohorts.ts'
 import { type Choice, nextSlot } from './slots.ts'
 
 type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'frequency' | 'hour' | 'zone'>
@@ -39,12 +40,10 @@ async function leaveHome(tx: Database, newsletter: Newsletter): Promise<number> 
   const { frequency, weekday, hour, zone } = homeChoice(newsletter)
   const isNext = sql`${cohort.frequency} = ${frequency} and ${cohort.zone} = ${zone} and ${cohort.part} = 0
     and ${cohort.weekday} is not distinct from ${weekday} and ${cohort.hour} is not distinct from ${hour}`
-  const locked = await tx
-    .select({ home: cohort.home, seenEntryId: cohort.seenEntryId })
-    .from(cohort)
-    .where(and(eq(cohort.newsletterId, newsletter.id), or(cohort.home, isNext)))
-    .orderBy(cohort.id)
-    .for('update')
+  const locked = await lockCohortsForUpdate(
+    tx,
+    sql`${cohort.newsletterId} = ${newsletter.id} and (${cohort.home} or ${isNext})`,
+  )
   await tx
     .update(cohort)
     .set({ home: false })

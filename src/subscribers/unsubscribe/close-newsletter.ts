@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { type Newsletter, readNewsletter } from '../../newsletters/newsletters.ts'
+import { lockCohortsForShare } from '../../newsletters/schedule/lock-cohorts.ts'
 
 /** Subscriptions that leave in one transaction. */
 const READERS_A_SLICE = 20_000
@@ -24,7 +25,7 @@ async function leaveSlice(
   afterSubscriberId: number,
   now: Temporal.Instant,
 ): Promise<{ left: number; last: number | null }> {
-  await tx.execute(sql`select id from cohort where newsletter_id = ${newsletterId} order by id for share`)
+  await lockCohortsForShare(tx, sql`newsletter_id = ${newsletterId}`)
   const left = await tx.execute<{ left: number; last: number | null }>(sql`
     with chosen as (
       select id from subscription

@@ -2,6 +2,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
+import { anyOf } from '../../db/sql.ts'
+import { lockCohortsForShare } from '../../newsletters/schedule/lock-cohorts.ts'
 import { endRequests } from '../confirmation/opt-in-queue.ts'
 import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
 import type { SubscriptionState } from '../permission.ts'
@@ -59,12 +61,10 @@ type Ended = { readonly id: number; readonly was: SubscriptionState }
 
 /** With its cohort held, a subscription is not being planned: its watermark holds. */
 async function endSubscriptions(tx: Database, wanted: SQL, now: Temporal.Instant): Promise<readonly Ended[]> {
-  const locked = await tx.execute<{ id: number }>(sql`
-    select id from cohort where id in (select s.cohort_id from subscription s where ${wanted}) order by id for share`)
-  const cohorts = sql`any(${`{${locked.rows.map(({ id }) => id).join(',')}}`}::bigint[])`
+  const cohortIds = await lockCohortsForShare(tx, sql`id in (select s.cohort_id from subscription s where ${wanted})`)
   const ended = await tx.execute<Ended>(sql`
     with was as (
-      select s.id, s.state from subscription s where ${wanted} and s.cohort_id = ${cohorts} order by s.id for update
+      select s.id, s.state from subscription s where ${wanted} and s.cohort_id = ${anyOf(cohortIds)} order by s.id for update
     )
     update subscription s set state = 'unsubscribed', unsubscribed_at = ${now.toString()},
       seen_entry_id = case when s.confirmed_at is not null then coalesce(s.seen_entry_id, c.seen_entry_id) end
