@@ -3,7 +3,7 @@ import type { Reader } from '../digest/compose/reader-fields.ts'
 import { readPublication, type VariantSource } from '../digest/variant.ts'
 import { CourantError } from '../errors.ts'
 import { LOCALES, type Locale } from '../locale/locale.ts'
-import { whyNotAcceptable } from '../mail/smtp/sendable.ts'
+import { whyNotSendable } from '../mail/smtp/sendable.ts'
 import { type CompiledVariant, compileSource, type MessageContext, writeMessage } from './message.ts'
 
 const AT = Temporal.Instant.from('2026-11-23T06:00:00Z')
@@ -49,7 +49,7 @@ export function checkVariant(context: MessageContext, variant: CompiledVariant):
 
 function checkFilled(context: MessageContext, variant: CompiledVariant, reader: Reader): void {
   const { envelope, content } = writeMessage(context, variant, { seq: 1, subscriptionId: 1, reader })
-  const why = whyNotAcceptable(envelope, content)
+  const why = whyNotSendable(envelope, content)
   if (why === null) return
   throw new CourantError('message.unsendable', {
     what: `No message of the newsletter ${variant.source.newsletter.slug} can be sent.`,

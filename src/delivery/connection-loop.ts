@@ -132,7 +132,7 @@ async function finish(
   if (begun.kind === 'given back') return null
   if (begun.kind === 'over') return begun
   const { connection, giveUpFrom, begunMs } = begun
-  if (claimed.ambiguous) await connection.arrive()
+  if (claimed.ambiguous) await connection.awaitArrival()
   // Begun may have been long ago: the relay took its time, or the commit.
   const ended = await lane.queue.endIfAllowed(claimed, () => connection.finish())
   if (ended.refusal === null && ended.value !== null) {

@@ -50,7 +50,7 @@ export async function attemptNotice(
   const refusal = await connection.begin(message.envelope, measure([message.octets]))
   if (refusal !== null) return hear(refusal)
   connection.write([message.octets])
-  if (notice.ambiguous) await connection.arrive()
+  if (notice.ambiguous) await connection.awaitArrival()
   const ended = await endMessage(work, connection, notice)
   if ('reply' in ended) return hear(await ended.reply)
   await connection.abandon()

@@ -1,7 +1,7 @@
 import { unlessStopped } from '../../abortable.ts'
 import { retryTransient } from '../../db/transient.ts'
 import type { Relay } from '../../mail/relays/relay.ts'
-import { dialFirst } from '../../mail/smtp/connect-first.ts'
+import { connectFirst } from '../../mail/smtp/connect-first.ts'
 import type { SmtpConnection } from '../../mail/smtp/open-connection.ts'
 import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
@@ -97,7 +97,7 @@ export class NoticeConnection {
 
   async #dial(): Promise<void> {
     const { signal } = this.#sending
-    const dialling = dialFirst(this.#relays.map(({ relay }) => relay))
+    const dialling = connectFirst(this.#relays.map(({ relay }) => relay))
     const dialled = await unlessStopped(dialling, signal)
     if (dialled === null) {
       // Nobody waits for it any more; if it comes about all the same, it is closed.

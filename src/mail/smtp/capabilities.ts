@@ -1,5 +1,5 @@
 /** What a relay offers in its reply to EHLO. */
-export type Offer = {
+export type Capabilities = {
   /** RFC 2920. */
   readonly pipelining: boolean
   /** RFC 1870: the largest message in octets, 0 where none is named; null where sizes are not wanted. */
@@ -15,7 +15,7 @@ export type Offer = {
 }
 
 /** What a relay offers that knows HELO only. */
-export const NO_OFFER: Offer = {
+export const NO_CAPABILITIES: Capabilities = {
   pipelining: false,
   size: null,
   eightBit: false,
@@ -25,7 +25,7 @@ export const NO_OFFER: Offer = {
 }
 
 /** Reads the text of a reply to EHLO; its first line is the relay's name and greeting. RFC 5321 §4.1.1.1. */
-export function readOffer(text: string): Offer {
+export function readCapabilities(text: string): Capabilities {
   const lines = text
     .split('\n')
     .slice(1)

@@ -3,10 +3,10 @@ import type { Relay } from '../relays/relay.ts'
 import { openSmtp, type SmtpConnection } from './open-connection.ts'
 
 /** A connection to the first relay that answers, or what the last one said where none does, addresses in it shortened. */
-type Dialled = { readonly relay: Relay; readonly connection: SmtpConnection } | { readonly trouble: string }
+type FirstConnection = { readonly relay: Relay; readonly connection: SmtpConnection } | { readonly trouble: string }
 
 /** Connects to the relays in their order until one answers. */
-export async function dialFirst(relays: readonly Relay[]): Promise<Dialled> {
+export async function connectFirst(relays: readonly Relay[]): Promise<FirstConnection> {
   let trouble = 'There is no relay.'
   for (const relay of relays) {
     const opened = await openSmtp(relay)

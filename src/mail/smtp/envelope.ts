@@ -1,7 +1,7 @@
 import { envelopeAddress } from '../addresses/address.ts'
 import type { Measure } from '../mime/dot-stuffing.ts'
-import type { Offer } from './capabilities.ts'
-import type { Refusal, SendStage } from './reply.ts'
+import type { Capabilities } from './capabilities.ts'
+import type { Rejection, SendStage } from './reply.ts'
 
 /** Who sends, and to whom; `from` is empty for the null sender of RFC 5321 §4.5.5. */
 export type Envelope = { readonly from: string; readonly to: string }
@@ -13,7 +13,7 @@ export type Commands = { readonly mail: string; readonly rcpt: string }
 const UNSAYABLE = /[\p{Cc}<>]/u
 
 /** Writes MAIL and RCPT, or refuses in the relay's place what it cannot take by its own offer. */
-export function writeEnvelope(envelope: Envelope, measure: Measure, offer: Offer): Commands | Refusal {
+export function writeEnvelope(envelope: Envelope, measure: Measure, offer: Capabilities): Commands | Rejection {
   const from = envelopeAddress(envelope.from)
   const to = envelopeAddress(envelope.to)
   if (UNSAYABLE.test(from.address)) return refuse(553, '5.1.7', 'The sender cannot be sent from.', 'mail')
@@ -36,6 +36,6 @@ export function writeEnvelope(envelope: Envelope, measure: Measure, offer: Offer
 
 const NO_UTF8 = 'The relay does not take addresses with letters beyond ASCII before the @ (SMTPUTF8).'
 
-function refuse(code: number, enhanced: string, why: string, stage: SendStage): Refusal {
+function refuse(code: number, enhanced: string, why: string, stage: SendStage): Rejection {
   return { kind: 'refused', code, enhanced, text: `${code} ${enhanced} ${why}`, stage }
 }

@@ -2,13 +2,13 @@
 export type ServerReply = { readonly kind: 'reply'; readonly code: number; readonly text: string }
 
 /** What a relay was heard to say; after a flaw nothing it says can be relied on. */
-export type Heard = ServerReply | { readonly kind: 'flaw'; readonly why: string }
+export type ParsedReply = ServerReply | { readonly kind: 'flaw'; readonly why: string }
 
 /** What comes of waiting for a reply: it, or why there will be none. */
-export type Said = ServerReply | { readonly kind: 'ended'; readonly why: string }
+export type AwaitedReply = ServerReply | { readonly kind: 'ended'; readonly why: string }
 
 /** What was heard of a reply that is not whole yet. */
-export type Rest = {
+export type ParserState = {
   /** The line that has no end yet, cut to what is kept of it. */
   readonly line: Buffer
   /** Whole lines of the reply, and their code; null before the first. */
@@ -16,14 +16,14 @@ export type Rest = {
   readonly code: number | null
   /** Octets of the reply so far, kept or not. */
   readonly size: number
-  readonly deaf: boolean
+  readonly failed: boolean
 }
 
 /** Where every connection starts. */
-export const NOTHING_HEARD: Rest = { line: Buffer.alloc(0), text: '', code: null, size: 0, deaf: false }
+export const INITIAL_STATE: ParserState = { line: Buffer.alloc(0), text: '', code: null, size: 0, failed: false }
 
 /** RFC 5321 §4.5.3.1.5 gives a line 512 octets; more is dropped, so that a talkative relay is still understood. */
-const KEPT = 8192
+const LONGEST_KEPT = 8192
 /** A reply without an end is cut off here. */
 const LONGEST_REPLY = 262_144
 
@@ -38,38 +38,42 @@ const REPLY_LINE = /^([2-5]\d\d)(?:([ -])|$)/
  * RFC 5321 §4.2.1, with two liberties: a line may end with LF alone, and empty lines between replies are passed over. A
  * line without a code, lines of one reply with different codes, and a reply of more than 256 KiB are flaws.
  */
-export function readReplies(rest: Rest, chunk: Uint8Array): { readonly heard: readonly Heard[]; readonly rest: Rest } {
-  const heard: Heard[] = []
+export function readReplies(
+  rest: ParserState,
+  chunk: Uint8Array,
+): { readonly heard: readonly ParsedReply[]; readonly rest: ParserState } {
+  const heard: ParsedReply[] = []
   let now = rest
   let from = 0
-  while (from < chunk.length && !now.deaf) {
+  while (from < chunk.length && !now.failed) {
     const end = chunk.indexOf(LF, from)
-    now = hold(now, chunk.subarray(from, end < 0 ? chunk.length : end + 1))
+    now = append(now, chunk.subarray(from, end < 0 ? chunk.length : end + 1))
     from = end < 0 ? chunk.length : end + 1
-    const read = now.size > LONGEST_REPLY ? flaw('it is longer than 256 KiB') : end < 0 ? now : readLine(now)
+    const read = now.size > LONGEST_REPLY ? protocolError('it is longer than 256 KiB') : end < 0 ? now : readLine(now)
     if ('kind' in read) heard.push(read)
-    now = 'kind' in read ? (read.kind === 'flaw' ? { ...NOTHING_HEARD, deaf: true } : NOTHING_HEARD) : read
+    now = 'kind' in read ? (read.kind === 'flaw' ? { ...INITIAL_STATE, failed: true } : INITIAL_STATE) : read
   }
   return { heard, rest: now }
 }
 
-function hold(rest: Rest, octets: Uint8Array): Rest {
-  const kept = octets.subarray(0, Math.max(0, KEPT - rest.line.length))
+function append(rest: ParserState, octets: Uint8Array): ParserState {
+  const kept = octets.subarray(0, Math.max(0, LONGEST_KEPT - rest.line.length))
   const line = kept.length === 0 ? rest.line : Buffer.concat([rest.line, kept])
   return { ...rest, line, size: rest.size + octets.length }
 }
 
 /** Takes the line that is whole now: a reply when it was its last, else what is known of the reply. */
-function readLine(rest: Rest): Heard | Rest {
+function readLine(rest: ParserState): ParsedReply | ParserState {
   const line = decode(trimEnd(rest.line))
-  if (line === '' && rest.code === null) return NOTHING_HEARD
+  if (line === '' && rest.code === null) return INITIAL_STATE
   const [, digits, sign] = REPLY_LINE.exec(line) ?? []
-  if (digits === undefined) return flaw(`it has no code: ${line}`)
+  if (digits === undefined) return protocolError(`it has no code: ${line}`)
   const code = Number(digits)
-  if (rest.code !== null && rest.code !== code) return flaw(`its lines have different codes: ${rest.text}\n${line}`)
-  const text = (rest.code === null ? line : `${rest.text}\n${line}`).slice(0, KEPT)
+  if (rest.code !== null && rest.code !== code)
+    return protocolError(`its lines have different codes: ${rest.text}\n${line}`)
+  const text = (rest.code === null ? line : `${rest.text}\n${line}`).slice(0, LONGEST_KEPT)
   if (sign !== '-') return { kind: 'reply', code, text }
-  return { ...rest, line: NOTHING_HEARD.line, text, code }
+  return { ...rest, line: INITIAL_STATE.line, text, code }
 }
 
 function trimEnd(line: Buffer): Buffer {
@@ -85,6 +89,6 @@ function decode(octets: Buffer): string {
   return text.includes('\ufffd') ? octets.toString('latin1') : text
 }
 
-function flaw(why: string): Heard {
+function protocolError(why: string): ParsedReply {
   return { kind: 'flaw', why: `The relay's reply cannot be understood: ${why}` }
 }

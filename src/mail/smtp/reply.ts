@@ -9,9 +9,9 @@ import { cleanText, parseEnhanced } from './reply-text.ts'
  * says that the end of the content was sent and no reply to it came that can be understood, so that the message may have
  * been taken. Texts have one line of at most 500 characters, and may repeat the address.
  */
-export type Reply = { readonly kind: 'accepted'; readonly text: string } | Refusal | Broken
+export type MessageReply = { readonly kind: 'accepted'; readonly text: string } | Rejection | BrokenConnection
 
-export type Refusal = {
+export type Rejection = {
   readonly kind: 'refused' | 'deferred'
   readonly code: number
   readonly enhanced: string | null
@@ -19,7 +19,7 @@ export type Refusal = {
   readonly stage: SendStage
 }
 
-export type Broken = {
+export type BrokenConnection = {
   readonly kind: 'broken'
   readonly stage: 'connect' | 'greeting' | 'auth' | SendStage
   readonly ambiguous: boolean
@@ -29,7 +29,7 @@ export type Broken = {
 export type SendStage = 'mail' | 'rcpt' | 'data' | 'content'
 
 /** Says what a reply means that is no step forward: 4xx and 5xx are about the message, all else about the relay. */
-export function readRefusal({ code, text }: ServerReply, stage: SendStage): Refusal | Broken {
+export function readRejection({ code, text }: ServerReply, stage: SendStage): Rejection | BrokenConnection {
   // RFC 4954 §6: the relay wants a login first, which is not this message's fault.
   if (code === 530) return broken('auth', text)
   // RFC 5321 §3.8: the relay is closing, and has not taken the message.
@@ -40,12 +40,12 @@ export function readRefusal({ code, text }: ServerReply, stage: SendStage): Refu
 }
 
 /** Says what the reply to the end of the content means. RFC 5321 §4.1.1.4. */
-export function readVerdict(said: ServerReply): Reply {
+export function readFinalReply(said: ServerReply): MessageReply {
   if (said.code >= 200 && said.code < 300) return { kind: 'accepted', text: cleanText(said.text) }
-  return readRefusal(said, 'content')
+  return readRejection(said, 'content')
 }
 
 /** The relay's own trouble; in doubt only where the caller says so. */
-export function broken(stage: Broken['stage'], text: string, ambiguous = false): Broken {
+export function broken(stage: BrokenConnection['stage'], text: string, ambiguous = false): BrokenConnection {
   return { kind: 'broken', stage, ambiguous, text: cleanText(text) }
 }

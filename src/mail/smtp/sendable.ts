@@ -1,17 +1,17 @@
 import { type Measure, type Piece, toWire } from '../mime/dot-stuffing.ts'
 import { fitsLines } from '../mime/header-fields.ts'
-import { NO_OFFER } from './capabilities.ts'
+import { NO_CAPABILITIES } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
 
 /**
  * Why a message cannot be handed to every relay, in one sentence; null where it can. The relay that is thought of knows
  * nothing beyond RFC 5321: neither 8BITMIME nor SMTPUTF8.
  */
-export function whyNotAcceptable(
+export function whyNotSendable(
   envelope: Envelope,
   { pieces, measured }: { readonly pieces: readonly Piece[]; readonly measured: Measure },
 ): string | null {
-  const commands = writeEnvelope(envelope, measured, NO_OFFER)
+  const commands = writeEnvelope(envelope, measured, NO_CAPABILITIES)
   if ('kind' in commands) return commands.text.replace(/^\d{3} [\d.]+ /, '')
   if (toWire(pieces, 'crlf') === null) return 'A dot stands behind a line end that is not CRLF.'
   return whyNotHead(headOf(pieces))

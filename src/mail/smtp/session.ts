@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from '../mime/dot-stuffing.ts'
-import type { Offer } from './capabilities.ts'
+import type { Capabilities } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
-import { type BeginStage, hearBegin, startMessage } from './envelope-state.ts'
-import { type Broken, broken, type Refusal, type Reply, readVerdict } from './reply.ts'
-import type { Said } from './reply-parser.ts'
-import type { Wire } from './socket.ts'
-import type { Patience } from './timeouts.ts'
+import { continueEnvelope, type EnvelopeStage, startMessage } from './envelope-state.ts'
+import { type BrokenConnection, broken, type MessageReply, type Rejection, readFinalReply } from './reply.ts'
+import type { AwaitedReply } from './reply-parser.ts'
+import type { RelaySocket } from './socket.ts'
+import type { SmtpTimeouts } from './timeouts.ts'
 
 /**
  * A connection that takes one message after another, each alone. Nothing throws, and everything ends within the relay's
@@ -18,21 +18,21 @@ import type { Patience } from './timeouts.ts'
  */
 export type SmtpConnection = {
   /** All the parts in a row. */
-  readonly send: (envelope: Envelope, message: Piece | readonly Piece[]) => Promise<Reply>
+  readonly send: (envelope: Envelope, message: Piece | readonly Piece[]) => Promise<MessageReply>
   /**
    * Says who writes to whom, and ends with null once the relay waits for the content. Where the relay offers PIPELINING
    * the commands go out at once, even while `finish` of the message before still waits; elsewhere behind its reply.
    */
-  readonly begin: (envelope: Envelope, measured: Measure) => Promise<Refusal | Broken | null>
+  readonly begin: (envelope: Envelope, measured: Measure) => Promise<Rejection | BrokenConnection | null>
   /** Sends octets of the content of the message begun; if that fails, `finish` says so. */
   readonly write: (pieces: readonly Piece[]) => void
   /**
    * Waits until the content has arrived, as far as that can be told: if its connection breaks in the middle of it, `finish`
    * ends without doubt. For a message of which a copy may have arrived.
    */
-  readonly arrive: () => Promise<void>
+  readonly awaitArrival: () => Promise<void>
   /** Ends the content, which makes the message the relay's, and ends with its reply. RFC 5321 §4.1.1.4. */
-  readonly finish: () => Promise<Reply>
+  readonly finish: () => Promise<MessageReply>
   /** Gives up the message begun, whose content is not ended, by closing the connection: so no relay may deliver it. */
   readonly abandon: () => Promise<void>
   /** Whether another message can be sent; false for ever once it is false. */
@@ -46,7 +46,7 @@ const NOT_BEGUN = 'No message was begun on this connection.'
 const CLOSED = 'The connection was closed.'
 const ABANDONED = 'The message was abandoned.'
 /** RFC 3463 §3.7: the message cannot be carried as it is. */
-const UNCLEAN: Refusal = {
+const UNCLEAN: Rejection = {
   kind: 'refused',
   code: 554,
   enhanced: '5.6.0',
@@ -55,17 +55,17 @@ const UNCLEAN: Refusal = {
 }
 
 /** Talks on a wire whose relay is ready for messages. */
-export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpConnection {
+export function openSession(wire: RelaySocket, offer: Capabilities, patience: SmtpTimeouts): SmtpConnection {
   const look = rememberPieces()
   let phase: 'idle' | 'beginning' | 'content' = 'idle'
   let tail: Tail = 'crlf'
   let unclean = false
   let needsReset = false
   /** The reply to the last message's end, while it is under way. */
-  let finishing: Promise<Reply> | null = null
+  let finishing: Promise<MessageReply> | null = null
   let closing = false
 
-  async function begin(envelope: Envelope, measured: Measure): Promise<Refusal | Broken | null> {
+  async function begin(envelope: Envelope, measured: Measure): Promise<Rejection | BrokenConnection | null> {
     if (closing) return broken('mail', CLOSED)
     if (phase !== 'idle') return broken('mail', BUSY)
     const commands = writeEnvelope(envelope, measured, offer)
@@ -75,11 +75,11 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     if (!offer.pipelining && finishing !== null) await finishing
     let step = startMessage(commands, needsReset, offer.pipelining)
     needsReset = false
-    const replies: Promise<Said>[] = []
+    const replies: Promise<AwaitedReply>[] = []
     while (step.kind === 'wait') {
-      if (step.say !== '') wire.say([step.say])
-      for (const stage of step.more) replies.push(wire.hear(patienceFor(stage, patience)))
-      step = hearBegin(step.state, (await replies.shift()) ?? { kind: 'ended', why: NOT_BEGUN })
+      if (step.say !== '') wire.send([step.say])
+      for (const stage of step.more) replies.push(wire.receive(timeoutFor(stage, patience)))
+      step = continueEnvelope(step.state, (await replies.shift()) ?? { kind: 'ended', why: NOT_BEGUN })
     }
     phase = step.kind === 'content' ? 'content' : 'idle'
     tail = 'crlf'
@@ -96,10 +96,10 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     unclean = wired === null
     if (wired === null) return
     tail = wired.tail
-    wire.say(wired.pieces)
+    wire.send(wired.pieces)
   }
 
-  async function finish(): Promise<Reply> {
+  async function finish(): Promise<MessageReply> {
     if (phase !== 'content') return broken('content', wire.ended ?? NOT_BEGUN)
     phase = 'idle'
     if (unclean) {
@@ -107,8 +107,8 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
       return UNCLEAN
     }
     if (wire.ended !== null) return broken('content', wire.ended)
-    wire.say([endOf(tail)])
-    const verdict = wire.hear(patience.contentMs + patience.finishMs).then(readEnd)
+    wire.send([endOf(tail)])
+    const verdict = wire.receive(patience.contentMs + patience.finishMs).then(readEnd)
     finishing = verdict
     const reply = await verdict
     if (finishing === verdict) finishing = null
@@ -125,7 +125,7 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     await wire.end(ABANDONED)
   }
 
-  async function send(envelope: Envelope, message: Piece | readonly Piece[]): Promise<Reply> {
+  async function send(envelope: Envelope, message: Piece | readonly Piece[]): Promise<MessageReply> {
     if (finishing !== null) return broken('mail', BUSY)
     const pieces = typeof message === 'string' || message instanceof Uint8Array ? [message] : message
     const refusal = await begin(envelope, measure(pieces))
@@ -138,8 +138,8 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     closing = true
     await abandon()
     if (finishing !== null) await finishing
-    wire.say(['QUIT\r\n'])
-    await wire.hear(patience.goodbyeMs)
+    wire.send(['QUIT\r\n'])
+    await wire.receive(patience.goodbyeMs)
     await wire.end(CLOSED)
   }
 
@@ -147,7 +147,7 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
     send,
     begin,
     write,
-    arrive: () => pause(patience.arrivalMs),
+    awaitArrival: () => pause(patience.arrivalMs),
     finish,
     abandon,
     close,
@@ -157,11 +157,11 @@ export function startTalk(wire: Wire, offer: Offer, patience: Patience): SmtpCon
   }
 }
 
-function readEnd(said: Said): Reply {
-  return said.kind === 'reply' ? readVerdict(said) : broken('content', said.why, true)
+function readEnd(said: AwaitedReply): MessageReply {
+  return said.kind === 'reply' ? readFinalReply(said) : broken('content', said.why, true)
 }
 
-function patienceFor(stage: BeginStage, patience: Patience): number {
+function timeoutFor(stage: EnvelopeStage, patience: SmtpTimeouts): number {
   switch (stage) {
     case 'reset':
     case 'mail':

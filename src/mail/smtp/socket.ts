@@ -1,23 +1,23 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { CONCEAL_NOTHING, type Conceal } from './concealment.ts'
-import { type Ear, openEar } from './read-buffer.ts'
-import { type Heard, NOTHING_HEARD, readReplies, type Said } from './reply-parser.ts'
+import { REDACT_NOTHING, type Redact } from './concealment.ts'
+import { openReadBuffer, type ReadBuffer } from './read-buffer.ts'
+import { type AwaitedReply, INITIAL_STATE, type ParsedReply, readReplies } from './reply-parser.ts'
 import { writePieces } from './write-buffer.ts'
 
 /** A socket to a relay: what is said goes out in order, and each `hear` gets one reply in order. */
-export type Wire = {
+export type RelaySocket = {
   /** Sends it; what is said in one turn of the event loop goes out in one write. After the end nothing is sent. */
-  readonly say: (pieces: readonly (string | Uint8Array)[]) => void
+  readonly send: (pieces: readonly (string | Uint8Array)[]) => void
   /**
    * The next reply. Its time runs from when it is next in turn, and is not prolonged by parts of it. What comes behind a
    * reply that is `last` is dropped unread until something is heard again. Never throws.
    */
-  readonly hear: (timeoutMs: number, last?: boolean) => Promise<Said>
+  readonly receive: (timeoutMs: number, last?: boolean) => Promise<AwaitedReply>
   /** Puts TLS on, after a reply that was the last in the clear; null when it stands, else why not. Never throws. */
   readonly encrypt: (options: ConnectionOptions, timeoutMs: number) => Promise<string | null>
   /** From now on everything that is heard passes through this. */
-  readonly conceal: (conceal: Conceal) => void
+  readonly redact: (conceal: Redact) => void
   /** The address of this machine that the relay sees, but for translators on the way. */
   readonly localAddress: string
   /** Why nothing more can be said or heard; null while something can. */
@@ -26,7 +26,7 @@ export type Wire = {
   readonly end: (why: string) => Promise<void>
 }
 
-type Waiting = { readonly resolve: (said: Said) => void; readonly timeoutMs: number; readonly last: boolean }
+type Waiting = { readonly resolve: (said: AwaitedReply) => void; readonly timeoutMs: number; readonly last: boolean }
 
 const TOO_LONG = 'The relay took too long.'
 const CLOSED = 'The connection was closed.'
@@ -34,10 +34,10 @@ const CLOSED = 'The connection was closed.'
 const KEEP_ALIVE_MS = 30_000
 
 /** Connects; a text says why not. Never throws. */
-export async function openWire(host: string, port: number, timeoutMs: number): Promise<Wire | string> {
+export async function openSocket(host: string, port: number, timeoutMs: number): Promise<RelaySocket | string> {
   // One address of many that does not answer may not use up the time of the others.
   const autoSelectFamilyAttemptTimeout = Math.max(250, Math.floor(timeoutMs / 10))
-  const ear = openEar()
+  const ear = openReadBuffer()
   const { onread } = ear
   const socket = connect({ host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, onread })
   const trouble = await settle(socket, 'connect', timeoutMs)
@@ -45,16 +45,16 @@ export async function openWire(host: string, port: number, timeoutMs: number): P
   // Commands go out in the groups they belong to: Nagle could only delay them.
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  return newWire(socket, ear)
+  return wrapSocket(socket, ear)
 }
 
-function newWire(plain: Socket, ear: Ear): Wire {
+function wrapSocket(plain: Socket, ear: ReadBuffer): RelaySocket {
   let socket = plain
-  let heard = NOTHING_HEARD
+  let heard = INITIAL_STATE
   let listening = false
   let outgoing: (string | Uint8Array)[] = []
   let ended: string | null = null
-  let conceal = CONCEAL_NOTHING
+  let conceal = REDACT_NOTHING
   let timer: NodeJS.Timeout | undefined
   const waiting: Waiting[] = []
 
@@ -78,7 +78,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
     ear.close()
     socket.off('data', onData)
     listening = false
-    heard = NOTHING_HEARD
+    heard = INITIAL_STATE
   }
 
   function onData(chunk: Uint8Array): void {
@@ -87,7 +87,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
     for (const said of read.heard) if (listening && ended === null) take(said)
   }
 
-  function take(said: Heard): void {
+  function take(said: ParsedReply): void {
     if (said.kind === 'flaw') {
       end(conceal(said.why))
       return
@@ -124,13 +124,13 @@ function newWire(plain: Socket, ear: Ear): Wire {
 
   attach()
   return {
-    say: (pieces) => {
+    send: (pieces) => {
       if (ended !== null) return
       // Behind all that waits for nothing but promises: the end of one content and the envelope of the next, say.
       if (outgoing.length === 0) process.nextTick(flush)
       for (const piece of pieces) outgoing.push(piece)
     },
-    hear: (timeoutMs, last = false) =>
+    receive: (timeoutMs, last = false) =>
       new Promise((resolve) => {
         if (ended !== null) return resolve({ kind: 'ended', why: ended })
         waiting.push({ resolve, timeoutMs, last })
@@ -150,7 +150,7 @@ function newWire(plain: Socket, ear: Ear): Wire {
       attach()
       return ended
     },
-    conceal: (next) => {
+    redact: (next) => {
       conceal = next
     },
     localAddress: plain.localAddress ?? '127.0.0.1',

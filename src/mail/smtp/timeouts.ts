@@ -1,7 +1,7 @@
 import type { RelayTimeouts } from '../relays/relay.ts'
 
 /** How long each step may take, in milliseconds, however little or much the relay says meanwhile. */
-export type Patience = {
+export type SmtpTimeouts = {
   readonly connectMs: number
   readonly encryptMs: number
   readonly greetingMs: number
@@ -21,7 +21,7 @@ export type Patience = {
 const MINUTE = 60_000
 
 /** RFC 5321 §4.5.3.2, which says "at least"; it names none for connecting, for TLS and for QUIT. */
-export const RFC_PATIENCE: Patience = {
+export const RFC_TIMEOUTS: SmtpTimeouts = {
   connectMs: 0.5 * MINUTE,
   encryptMs: 0.5 * MINUTE,
   greetingMs: 5 * MINUTE,
@@ -39,19 +39,19 @@ export const RFC_PATIENCE: Patience = {
  * The standard's patience, no step of it longer than a relay's own timeouts allow. Only the reply to the content is waited
  * for as long as the whole message may take, however silent the relay: who gives up earlier sends it twice.
  */
-export function patienceOf({ connectMs, greetingMs, socketMs, messageMs, arrivalMs }: RelayTimeouts): Patience {
+export function timeoutsOf({ connectMs, greetingMs, socketMs, messageMs, arrivalMs }: RelayTimeouts): SmtpTimeouts {
   const stepMs = Math.min(socketMs, messageMs)
   return {
     connectMs,
-    encryptMs: Math.min(RFC_PATIENCE.encryptMs, connectMs + greetingMs),
+    encryptMs: Math.min(RFC_TIMEOUTS.encryptMs, connectMs + greetingMs),
     greetingMs,
-    helloMs: Math.min(RFC_PATIENCE.helloMs, socketMs),
-    mailMs: Math.min(RFC_PATIENCE.mailMs, stepMs),
-    rcptMs: Math.min(RFC_PATIENCE.rcptMs, stepMs),
-    dataMs: Math.min(RFC_PATIENCE.dataMs, stepMs),
-    contentMs: Math.min(RFC_PATIENCE.contentMs, stepMs),
-    finishMs: Math.min(RFC_PATIENCE.finishMs, messageMs),
+    helloMs: Math.min(RFC_TIMEOUTS.helloMs, socketMs),
+    mailMs: Math.min(RFC_TIMEOUTS.mailMs, stepMs),
+    rcptMs: Math.min(RFC_TIMEOUTS.rcptMs, stepMs),
+    dataMs: Math.min(RFC_TIMEOUTS.dataMs, stepMs),
+    contentMs: Math.min(RFC_TIMEOUTS.contentMs, stepMs),
+    finishMs: Math.min(RFC_TIMEOUTS.finishMs, messageMs),
     arrivalMs,
-    goodbyeMs: RFC_PATIENCE.goodbyeMs,
+    goodbyeMs: RFC_TIMEOUTS.goodbyeMs,
   }
 }

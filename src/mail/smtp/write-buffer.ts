@@ -1,10 +1,10 @@
 import type { Writable } from 'node:stream'
 
 /** A message of 77 KB with its commands fits. */
-const ROOM = 131_072
+const BUFFER_SIZE = 131_072
 /** A write that a relay takes at once gives its room back at once, so few serve all connections of a process. */
-const MOST_ROOMS = 8
-const rooms: Buffer[] = []
+const MOST_BUFFERS = 8
+const buffers: Buffer[] = []
 let made = 0
 
 /**
@@ -25,18 +25,18 @@ export function writePieces(to: Writable, pieces: readonly (string | Uint8Array)
 }
 
 function writeAsOne(to: Writable, pieces: readonly (string | Uint8Array)[]): boolean {
-  if (boundOf(pieces) > ROOM) return false
-  const room = rooms.pop() ?? makeRoom()
+  if (boundOf(pieces) > BUFFER_SIZE) return false
+  const room = buffers.pop() ?? makeBuffer()
   if (room === null) return false
   // Called back when it has left, and when it never will.
-  to.write(room.subarray(0, copy(pieces, room)), () => rooms.push(room))
+  to.write(room.subarray(0, copy(pieces, room)), () => buffers.push(room))
   return true
 }
 
-function makeRoom(): Buffer | null {
-  if (made === MOST_ROOMS) return null
+function makeBuffer(): Buffer | null {
+  if (made === MOST_BUFFERS) return null
   made += 1
-  return Buffer.allocUnsafeSlow(ROOM)
+  return Buffer.allocUnsafeSlow(BUFFER_SIZE)
 }
 
 /** Octets the pieces have at most: UTF-8 takes three for a unit of a JavaScript string. */

@@ -5,14 +5,14 @@ import type { Attempt } from '../../../src/delivery/outcome/next-attempt.ts'
 import { readReply } from '../../../src/delivery/outcome/outcome.ts'
 import { CLASSES } from '../../../src/delivery/outcome/reply-class.ts'
 import type { Reply } from '../../../src/mail/smtp/open-connection.ts'
-import { readRefusal, readVerdict, type SendStage } from '../../../src/mail/smtp/reply.ts'
+import { readFinalReply, readRejection, type SendStage } from '../../../src/mail/smtp/reply.ts'
 import { NOON } from '../../support/world.ts'
 
 const FIRST: Attempt = { attempts: 1, giveUpFrom: NOON, jitter: 0 }
 const LATE = NOON.add({ hours: 48 })
 
 const refusal = (text: string, stage: SendStage = 'rcpt'): Reply =>
-  readRefusal({ kind: 'reply', code: Number(text.slice(0, 3)), text }, stage)
+  readRejection({ kind: 'reply', code: Number(text.slice(0, 3)), text }, stage)
 const broken = (stage: Extract<Reply, { kind: 'broken' }>['stage'], text: string, ambiguous = false): Reply => ({
   kind: 'broken',
   stage,
@@ -23,7 +23,7 @@ const read = (reply: Reply, attempts = 1, now = NOON) => readReply(reply, { ...F
 
 describe('a reply', () => {
   it('of 2xx sends', () => {
-    const reply = readVerdict({ kind: 'reply', code: 250, text: '250 2.0.0 taken' })
+    const reply = readFinalReply({ kind: 'reply', code: 250, text: '250 2.0.0 taken' })
     expect(read(reply)).toMatchObject({ state: 'sent', reason: null, reply: '250 2.0.0 taken', pausesRelay: false })
   })
 
@@ -99,7 +99,7 @@ describe('a reply', () => {
 describe('a relay’s own trouble', () => {
   it.each([
     ['421 at MAIL', refusal('421 4.7.0 closing', 'mail')],
-    ['421 to the content', readVerdict({ kind: 'reply', code: 421, text: '421 shutting down' })],
+    ['421 to the content', readFinalReply({ kind: 'reply', code: 421, text: '421 shutting down' })],
     ['a login it wants', refusal('530 5.7.0 Authentication required', 'mail')],
     ['a login it refuses', broken('auth', '535 5.7.8 wrong password')],
     ['a greeting that turns away', broken('greeting', '554 5.7.1 not you')],

@@ -9,7 +9,7 @@ import type { DeliveryResult } from '../../../src/delivery/results/write-results
 import { sendDue, sendEdition } from '../../../src/delivery/worker.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { countDeliveries } from '../../../src/editions/reports/counts.ts'
-import { readRefusal } from '../../../src/mail/smtp/reply.ts'
+import { readRejection } from '../../../src/mail/smtp/reply.ts'
 import { readHealth } from '../../../src/scheduler/health.ts'
 import { recordBeat } from '../../../src/scheduler/heartbeat.ts'
 import { fastClock, handClock } from '../../support/clock.ts'
@@ -173,7 +173,7 @@ describe('at the bound', () => {
 describe('refusals that are committed', () => {
   const refusals = (claimed: readonly Claimed[]) =>
     claimed.map((one): DeliveryResult => {
-      const reply = readRefusal({ kind: 'reply', code: 550, text: GONE }, 'rcpt')
+      const reply = readRejection({ kind: 'reply', code: 550, text: GONE }, 'rcpt')
       return { claimed: one, outcome: readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON) }
     })
   const claimAll = async (edition: number) => {

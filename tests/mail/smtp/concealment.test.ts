@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { concealLogin } from '../../../src/mail/smtp/concealment.ts'
+import { redactLogin } from '../../../src/mail/smtp/concealment.ts'
 
 const LOGIN = { user: 'newsletter-user', password: 'kühles Blondes+1' }
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const PLAIN = base64(`\0${LOGIN.user}\0${LOGIN.password}`)
-const conceal = concealLogin(LOGIN)
+const conceal = redactLogin(LOGIN)
 
 describe('what was said at the login', () => {
   it.each([
@@ -21,11 +21,11 @@ describe('what was said at the login', () => {
   it('leaves other words as they are', () => {
     const said = '550 5.1.1 <anna@example.org>: Recipient address rejected: User unknown in virtual mailbox table'
     expect(conceal(said)).toBe(said)
-    expect(concealLogin({ user: 'mail', password: 'box' })(said)).toBe(said)
-    expect(concealLogin({ user: 'mail', password: 'cip' })('550 Récipient, cipé')).toBe('550 Récipient, cipé')
+    expect(redactLogin({ user: 'mail', password: 'box' })(said)).toBe(said)
+    expect(redactLogin({ user: 'mail', password: 'cip' })('550 Récipient, cipé')).toBe('550 Récipient, cipé')
   })
 
   it('is hidden where it is short and stands alone', () => {
-    expect(concealLogin({ user: 'a', password: 'b.c' })('535 wrong password: b.c')).toBe('535 wrong password: …')
+    expect(redactLogin({ user: 'a', password: 'b.c' })('535 wrong password: b.c')).toBe('535 wrong password: …')
   })
 })

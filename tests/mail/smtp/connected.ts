@@ -1,7 +1,7 @@
 import { afterEach, expect } from 'vitest'
 import { parseRelay, type Relay } from '../../../src/mail/relays/relay.ts'
 import { type Broken, openSmtp, type SmtpConnection } from '../../../src/mail/smtp/open-connection.ts'
-import { type Patience, RFC_PATIENCE } from '../../../src/mail/smtp/timeouts.ts'
+import { RFC_TIMEOUTS, type SmtpTimeouts } from '../../../src/mail/smtp/timeouts.ts'
 import { type HostileRelay, type Script, startHostileRelay } from '../../support/hostile-relay.ts'
 import { type Sink, type SinkOptions, startSink } from '../../support/smtp.ts'
 
@@ -30,15 +30,15 @@ export async function sink(options: SinkOptions = {}): Promise<Sink> {
 }
 
 /** Opens a connection that closes with the test, or says why there is none. Only what is given of patience runs out soon. */
-export async function open(url: string, patience: Partial<Patience> = {}): Promise<SmtpConnection | Broken> {
+export async function open(url: string, patience: Partial<SmtpTimeouts> = {}): Promise<SmtpConnection | Broken> {
   const relay: Relay = parseRelay(url)
-  const opened = await openSmtp(relay, { ...RFC_PATIENCE, goodbyeMs: 100, ...patience })
+  const opened = await openSmtp(relay, { ...RFC_TIMEOUTS, goodbyeMs: 100, ...patience })
   if (!('kind' in opened)) closing.push(opened.close)
   return opened
 }
 
 /** Opens a connection that must be there. */
-export async function connect(url: string, patience: Partial<Patience> = {}): Promise<SmtpConnection> {
+export async function connect(url: string, patience: Partial<SmtpTimeouts> = {}): Promise<SmtpConnection> {
   const opened = await open(url, patience)
   if ('kind' in opened) throw new Error(opened.text)
   return opened

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BeginStep, hearBegin, startMessage } from '../../../src/mail/smtp/envelope-state.ts'
-import type { Said } from '../../../src/mail/smtp/reply-parser.ts'
+import { continueEnvelope, type EnvelopeStep, startMessage } from '../../../src/mail/smtp/envelope-state.ts'
+import type { AwaitedReply } from '../../../src/mail/smtp/reply-parser.ts'
 
 const COMMANDS = { mail: 'MAIL\r\n', rcpt: 'RCPT\r\n' }
-const ENDED: Said = { kind: 'ended', why: 'The connection was closed.' }
+const ENDED: AwaitedReply = { kind: 'ended', why: 'The connection was closed.' }
 
-type Played = { readonly said: string; readonly heard: number; readonly awaited: number; readonly end: BeginStep }
+type Played = { readonly said: string; readonly heard: number; readonly awaited: number; readonly end: EnvelopeStep }
 
 /** Begins a message with a relay that says `replies`, then no more. */
 function play(replies: readonly (string | null)[], pipelined: boolean, reset = false): Played {
@@ -17,7 +17,7 @@ function play(replies: readonly (string | null)[], pipelined: boolean, reset = f
     awaited += step.more.length
     const text = replies[heard] ?? null
     heard += 1
-    step = hearBegin(step.state, text === null ? ENDED : { kind: 'reply', code: Number(text.slice(0, 3)), text })
+    step = continueEnvelope(step.state, text === null ? ENDED : { kind: 'reply', code: Number(text.slice(0, 3)), text })
   }
   return { said, heard, awaited, end: step }
 }

@@ -1,21 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { greetAgain, hearHello, type Manner, startHello } from '../../../src/mail/smtp/handshake.ts'
+import {
+  continueHandshake,
+  greetAfterTls,
+  type HandshakeOptions,
+  startHandshake,
+} from '../../../src/mail/smtp/handshake.ts'
 
-const MANNER: Manner = { host: 'relay.example.org', tls: 'try', credentials: null, name: 'courant.test' }
+const MANNER: HandshakeOptions = { host: 'relay.example.org', tls: 'try', credentials: null, name: 'courant.test' }
 const LOGIN = { user: 'courant', password: 'pässword' }
 const PLAIN = `AUTH PLAIN ${Buffer.from('\0courant\0pässword').toString('base64')}`
 const EHLO = 'EHLO courant.test'
 
 /** The dialogue with a relay that says `replies`: what was said to it, and how it ended. */
-function greet(replies: readonly string[], manner: Partial<Manner> = {}, encrypted = false): (string | object)[] {
+function greet(
+  replies: readonly string[],
+  manner: Partial<HandshakeOptions> = {},
+  encrypted = false,
+): (string | object)[] {
   const how = { ...MANNER, ...manner }
   const said: (string | object)[] = []
-  let hello = startHello(encrypted)
+  let hello = startHandshake(encrypted)
   for (const text of replies) {
-    let step = hearHello(hello, { kind: 'reply', code: Number(text.slice(0, 3)), text }, how)
+    let step = continueHandshake(hello, { kind: 'reply', code: Number(text.slice(0, 3)), text }, how)
     if (step.kind === 'encrypt') {
       said.push('(TLS)')
-      step = greetAgain(how)
+      step = greetAfterTls(how)
     }
     if (step.kind !== 'say') {
       const { reply } = step.kind === 'broken' ? step : { reply: null }
@@ -63,7 +72,7 @@ describe('the dialogue before the first message', () => {
   })
 
   it('says in plain words why nothing was sent where TLS is required', () => {
-    const textOf = (replies: readonly string[], manner: Partial<Manner> = {}) =>
+    const textOf = (replies: readonly string[], manner: Partial<HandshakeOptions> = {}) =>
       greet(replies, { tls: 'require', ...manner }).at(-1)
     expect(textOf(['220 hi', '250 hi'])).toEqual(
       failed('greeting', 'The relay offers no TLS (STARTTLS), which tls=require wants, so nothing was sent to it.'),
@@ -140,7 +149,8 @@ describe('the dialogue before the first message', () => {
   })
 
   it('does not say the password in the clear to another machine, unless it was told to', () => {
-    const login = (manner: Partial<Manner>) => greet(['220 hi', AUTH], { credentials: LOGIN, ...manner }).at(-1)
+    const login = (manner: Partial<HandshakeOptions>) =>
+      greet(['220 hi', AUTH], { credentials: LOGIN, ...manner }).at(-1)
     expect(login({})).toEqual(failed('auth', 'the password was not sent'))
     expect(login({ tls: 'off' })).toBe(PLAIN)
     expect(login({ host: '127.0.0.1' })).toBe(PLAIN)
@@ -153,7 +163,7 @@ describe('the dialogue before the first message', () => {
         'auth',
         'The relay offers no login (AUTH), though SMTP_URL has a password, so nothing was sent.',
       )
-      const manner: Partial<Manner> = { tls, credentials: LOGIN }
+      const manner: Partial<HandshakeOptions> = { tls, credentials: LOGIN }
       expect(greet(['220 hi', '250 hi'], manner, true).at(-1)).toEqual(refused)
       expect(greet(['220 hi', '502 what?', '250 hi'], manner, true).at(-1)).toEqual(refused)
       if (tls !== 'off') expect(greet(['220 hi', OFFERED, '220 go', '250 hi'], manner).at(-1)).toEqual(refused)

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Heard, NOTHING_HEARD, readReplies } from '../../../src/mail/smtp/reply-parser.ts'
+import { INITIAL_STATE, type ParsedReply, readReplies } from '../../../src/mail/smtp/reply-parser.ts'
 
 /** What is heard of `octets` when they come in chunks of these sizes, the rest at once. */
-function hear(octets: Uint8Array, sizes: readonly number[] = []): Heard[] {
-  const heard: Heard[] = []
-  let rest = NOTHING_HEARD
+function hear(octets: Uint8Array, sizes: readonly number[] = []): ParsedReply[] {
+  const heard: ParsedReply[] = []
+  let rest = INITIAL_STATE
   let from = 0
   for (const size of [...sizes, octets.length]) {
     const read = readReplies(rest, octets.subarray(from, from + size))
@@ -17,7 +17,7 @@ function hear(octets: Uint8Array, sizes: readonly number[] = []): Heard[] {
 }
 
 const hearText = (text: string) => hear(Buffer.from(text))
-const reply = (code: number, text: string): Heard => ({ kind: 'reply', code, text })
+const reply = (code: number, text: string): ParsedReply => ({ kind: 'reply', code, text })
 
 describe('replies', () => {
   it.each([
