@@ -49,7 +49,7 @@ export async function openJobs({ pool }: Pick<DatabasePool, 'pool'>, log: Logger
   })
   // Polling goes on while the database is away: said once, not every two seconds.
   boss.on('error', (error) => {
-    if (!troubled) log.warn({ reason: reasonOf(error) }, 'jobs.trouble')
+    if (!troubled) log.warn({ reason: reasonOf(error) }, 'jobs.error')
     troubled = true
   })
   await makeSchema(pool)

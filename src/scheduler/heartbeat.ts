@@ -4,18 +4,18 @@ import type { Database } from '../db/client.ts'
 import { heartbeat } from '../db/schema/installation.ts'
 
 const SCHEDULER = 'scheduler'
-/** A time in which no scheduler beat is a row too: its start is in the name, its end in `at`. */
+/** A period without heartbeats is a row too: its start is in the name, its end in `at`. */
 const GAP = 'gap '
-/** Schedulers beat once a minute, and clocks of two may differ by less. */
+/** Heartbeats come once a minute, and the clocks of two schedulers differ by less than this. */
 export const MIN_GAP_MINUTES = 5
-/** Where the scheduler is a cron job, each pass leaves one: with one every 15 minutes these are ten days. */
-const MOST_GAPS = 1_000
-/** As an instant is written in JavaScript, so that names sort as their instants do. */
+/** Where the scheduler is a cron job, each pass leaves a gap: at one every 15 minutes these are ten days. */
+const MAX_GAPS = 1_000
+/** ISO 8601 as in JavaScript, so that names sort like their instants. */
 const START = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 /**
- * Says that the scheduler is alive, and remembers since when none was; a clock that was set back is believed. One statement,
- * whose parts all see what was there before it.
+ * Records that the scheduler is alive, and the gap since the last heartbeat if there was one; a clock that was set back
+ * counts as right. One statement, whose parts all see what was there before it.
  */
 export async function recordBeat(db: Database, now: Temporal.Instant): Promise<void> {
   const at = sql`${now.toString()}::timestamptz`
@@ -27,22 +27,22 @@ export async function recordBeat(db: Database, now: Temporal.Instant): Promise<v
       select ${GAP}::text || to_char(last.at at time zone 'UTC', ${START}), ${at} from last
       where last.at < ${at} - ${`${MIN_GAP_MINUTES} minutes`}::interval
       on conflict (name) do update set at = excluded.at
-    ), forgotten as (
-      delete from heartbeat where name in (select name from heartbeat where ${isGap} order by at desc offset ${MOST_GAPS})
+    ), deleted as (
+      delete from heartbeat where name in (select name from heartbeat where ${isGap} order by at desc offset ${MAX_GAPS})
     )
     insert into heartbeat (name, at) values (${SCHEDULER}, ${at})
     on conflict (name) do update set at = excluded.at`)
 }
 
-/** When the scheduler was last alive; null when it never was. */
+/** Reads when the scheduler was last alive; null when it never was. */
 export async function readLastBeat(db: Database): Promise<Temporal.Instant | null> {
   const rows = await db.select({ at: heartbeat.at }).from(heartbeat).where(eq(heartbeat.name, SCHEDULER)).limit(1)
   return rows[0]?.at ?? null
 }
 
 /**
- * Up to when schedulers saw the slots that were over at `now`: the start of the gap that `now` lies in, else the last beat
- * before it, else `now`, since all was seen then.
+ * Reads until when schedulers saw the slots that were over at `now`: the start of the gap that `now` is in, else the last
+ * heartbeat before it, else `now`, since then all were seen.
  */
 export async function readSeenUntil(db: Database, now: Temporal.Instant): Promise<Temporal.Instant> {
   const gaps = await db
@@ -55,7 +55,7 @@ export async function readSeenUntil(db: Database, now: Temporal.Instant): Promis
   return earlier.toSorted(Temporal.Instant.compare)[0] ?? now
 }
 
-/** After the clock was set back: what was seen after `now` was never seen, and a gap that `now` lies in ends there. */
+/** Deletes gaps that begin after `now`, and ends one that `now` is in there: the clock was set back. */
 export async function deleteBeatsAfter(db: Database, now: Temporal.Instant): Promise<void> {
   const first = `${GAP}${now.toString({ smallestUnit: 'millisecond' })}`
   await db.delete(heartbeat).where(and(isGap, gte(heartbeat.name, first)))

@@ -1,4 +1,4 @@
-import { unlessStopped } from '../abortable.ts'
+import { orAborted } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import { type Jobs, QUEUES, type Queue } from '../db/jobs.ts'
 import type { WorkerPools } from '../db/pools.ts'
@@ -69,7 +69,7 @@ export async function startWorker(
     try {
       if (signal.aborted) return
       const running = handlers[queue]()
-      await (queue === 'plan' ? unlessStopped(running, late.signal) : running)
+      await (queue === 'plan' ? orAborted(running, late.signal) : running)
     } catch (error) {
       work.log.error({ queue, reason: reasonOf(error) }, 'job.failed')
       await clock.sleep(AFTER_FAILURE_MS, signal)

@@ -8,14 +8,14 @@ import { queueReminders } from '../subscribers/confirmation/remind.ts'
 import { correctDueTimes, isPlannedAhead, wasSetBack } from './clock-correction.ts'
 import { readLastBeat, recordBeat } from './heartbeat.ts'
 
-/** What house-keeping did: reminders queued, requests that expired. */
+/** What maintenance did: how many reminders were queued, and how many requests expired. */
 export type MaintenanceReport = { readonly reminders: number; readonly expired: number }
 
 export const NO_MAINTENANCE: MaintenanceReport = { reminders: 0, expired: 0 }
 
 /**
- * Says that the scheduler is alive, mends due times when the clock was set back, queues reminders of requests, drops
- * requests that nobody confirmed, makes room for the deliveries to come, and drops old ones.
+ * Runs what is due each minute: corrects due times when the clock was set back, records the scheduler's heartbeat, queues
+ * reminders, deletes requests that were not confirmed, and creates and drops partitions of deliveries.
  */
 export async function runMaintenance(db: Database, log: Logger, clock: Clock): Promise<MaintenanceReport> {
   const now = clock.now()
@@ -24,9 +24,9 @@ export async function runMaintenance(db: Database, log: Logger, clock: Clock): P
     log.warn({ cohorts }, 'clock.corrected')
   }
   await recordBeat(db, now)
-  const house = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
+  const report = { reminders: await queueReminders(db, now), expired: await expireRequests(db, now) }
   await createPartitionsAhead(db)
   const partition = await dropOldPartition(db, now)
   if (partition !== null) log.info({ partition }, 'deliveries.dropped')
-  return house
+  return report
 }

@@ -19,7 +19,7 @@ import { type DueCohort, type DueSlot, findDueCohorts, groupDue } from './due-co
 /** A slot, by the newsletter's slug. */
 type NamedSlot = { readonly newsletter: string; readonly frequency: string; readonly slotAt: Temporal.Instant }
 
-/** What became of the slots that were due; those for whose readers nothing is new are in none of the lists. */
+/** What became of the slots that were due; slots with nothing new for any reader are in none of the lists. */
 export type PlanningReport = {
   /** `planned` counts the edition's deliveries. */
   readonly planned: readonly (NamedSlot & {
@@ -28,30 +28,30 @@ export type PlanningReport = {
     readonly planned: number
   })[]
   readonly missed: readonly (NamedSlot & { readonly reason: string })[]
-  /** Tried again with the next tick. */
+  /** Slots that cannot be planned now; the next tick tries again. */
   readonly waiting: readonly (NamedSlot & { readonly reason: string })[]
 }
 
-/** What planning takes of a tick's work. */
+/** What planning needs of a tick's work. */
 export type PlanWork = {
   readonly sender: Pick<Sender, 'context'>
   readonly log: Logger
 }
 
-type Report = { [List in keyof PlanningReport]: PlanningReport[List][number][] }
-type Run = { readonly db: Database; readonly work: PlanWork; readonly clock: Clock; readonly report: Report }
+type MutableReport = { [List in keyof PlanningReport]: PlanningReport[List][number][] }
+type Run = { readonly db: Database; readonly work: PlanWork; readonly clock: Clock; readonly report: MutableReport }
 
 export const NOTHING_PLANNED: PlanningReport = { planned: [], missed: [], waiting: [] }
-/** One that waits for its workers leaves the others free. */
+/** Several, so that a newsletter that waits for its workers does not hold up all others. */
 const NEWSLETTERS_AT_ONCE = 4
-/** However short the grace is, a slot may be this late: ticks are a minute apart, and one may take its time. */
-const LEAST_GRACE_MINUTES = 15
-/** A planner of a sending by hand that shows nothing for so long is dead. */
+/** However short the newsletter's grace is, a slot may be this late: ticks are a minute apart, and one may take long. */
+const MIN_GRACE_MINUTES = 15
+/** The planner of a manual edition that is still `planning` after this is dead. */
 const ABANDONED_MINUTES = 10
 
 /**
  * Plans the slots that are due, once each: those still within the newsletter's grace, while older ones are recorded as
- * `missed`. A newsletter that cannot be planned waits for the next tick and keeps none of the others from theirs.
+ * `missed`. A newsletter that cannot be planned is left to the next tick and does not hold up the others.
  */
 export async function planDue(
   db: Database,
@@ -78,16 +78,16 @@ async function planCohorts(
     run.db,
     queue.map(([id]) => id),
   )
-  const serve = async () => {
+  const planNext = async () => {
     for (let next = queue.shift(); next !== undefined && !signal?.aborted; next = queue.shift()) {
       const newsletter = newsletters.get(next[0])
       if (newsletter !== undefined) await planNewsletter(run, newsletter, next[1], now)
     }
   }
-  await Promise.all(Array.from({ length: NEWSLETTERS_AT_ONCE }, serve))
+  await Promise.all(Array.from({ length: NEWSLETTERS_AT_ONCE }, planNext))
 }
 
-/** Whatever goes wrong with one newsletter ends here. */
+/** Logs a failure of one newsletter, so that it does not reach the others. */
 async function planNewsletter(
   run: Run,
   newsletter: Newsletter,
@@ -95,36 +95,36 @@ async function planNewsletter(
   now: Temporal.Instant,
 ): Promise<void> {
   try {
-    for (const slot of groupDue(due, now)) await settleSlot(run, newsletter, slot)
+    for (const slot of groupDue(due, now)) await tryPlanSlot(run, newsletter, slot)
   } catch (error) {
-    run.work.log.error({ newsletterId: newsletter.id, reason: reasonOf(error) }, 'newsletter.unplanned')
+    run.work.log.error({ newsletterId: newsletter.id, reason: reasonOf(error) }, 'newsletter.plan_failed')
   }
 }
 
-async function settleSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
+async function tryPlanSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
   try {
     await planSlot(run, newsletter, slot)
   } catch (error) {
-    wait(run, newsletter, slot, reasonOf(error))
+    reportBlocked(run, newsletter, slot, reasonOf(error))
   }
 }
 
 async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
   const { db, work, clock } = run
-  const order = makeSlotRequest(newsletter, slot, slot.cohortIds)
-  const left = await skipCohortsWithoutNews(db, order, clock)
-  if (left.length === 0) return
-  const rest = { ...order, cohortIds: left }
-  const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, LEAST_GRACE_MINUTES) })
+  const request = makeSlotRequest(newsletter, slot, slot.cohortIds)
+  const cohortIds = await skipCohortsWithoutNews(db, request, clock)
+  if (cohortIds.length === 0) return
+  const rest = { ...request, cohortIds }
+  const graceStart = clock.now().subtract({ minutes: Math.max(newsletter.graceHours * 60, MIN_GRACE_MINUTES) })
   const isLate = (at: Temporal.Instant) => Temporal.Instant.compare(at, graceStart) < 0
-  await missSkipped(run, newsletter, { ...slot, skipped: slot.skipped.filter(isLate) })
+  await recordSkipped(run, newsletter, { ...slot, skipped: slot.skipped.filter(isLate) })
   const obstacle = await findObstacle(newsletter, work.sender.context)
   if (isLate(slot.at)) {
-    const reason = obstacle ?? lateness(newsletter)
-    if (await markSlotMissed(db, rest, reason, clock)) miss(run, newsletter, slot, reason)
+    const reason = obstacle ?? whyLate(newsletter)
+    if (await markSlotMissed(db, rest, reason, clock)) reportMissed(run, newsletter, slot, reason)
     return
   }
-  if (obstacle !== null) return wait(run, newsletter, slot, obstacle)
+  if (obstacle !== null) return reportBlocked(run, newsletter, slot, obstacle)
   const { edition, created } = await planEdition(db, rest, clock)
   if (edition === null || edition.state === 'cancelled' || edition.state === 'missed') return
   const { planned } = await countDeliveries(db, edition.id)
@@ -132,7 +132,7 @@ async function planSlot(run: Run, newsletter: Newsletter, slot: DueSlot): Promis
   run.report.planned.push({ edition: edition.id, ...nameSlot(newsletter, slot), state: edition.state, planned })
 }
 
-/** Why nothing of the newsletter can be sent at all, or null. */
+/** Finds out why nothing of the newsletter can be sent at all; null where it can. */
 async function findObstacle(newsletter: Newsletter, context: Sender['context']): Promise<string | null> {
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
@@ -145,17 +145,17 @@ async function findObstacle(newsletter: Newsletter, context: Sender['context']):
   }
 }
 
-const lateness = ({ graceHours }: Newsletter) =>
-  `It was not planned within ${graceHours} hours: the system was down, or the newsletter paused.`
+const whyLate = ({ graceHours }: Newsletter) =>
+  `It was not planned within ${graceHours} hours: Courant was not running, or the newsletter was paused.`
 
-async function missSkipped(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
+async function recordSkipped(run: Run, newsletter: Newsletter, slot: DueSlot): Promise<void> {
   const slots = slot.skipped.map((at) => ({ frequency: slot.frequency, at }))
-  const reason = lateness(newsletter)
+  const reason = whyLate(newsletter)
   const recorded = await recordMissedSlots(run.db, newsletter.id, slots, reason, run.clock.now())
-  for (const one of recorded) miss(run, newsletter, one, reason)
+  for (const one of recorded) reportMissed(run, newsletter, one, reason)
 }
 
-function miss(
+function reportMissed(
   run: Run,
   newsletter: Newsletter,
   slot: Pick<DueSlot, 'at'> & { frequency: string },
@@ -166,9 +166,9 @@ function miss(
   run.report.missed.push(named)
 }
 
-function wait(run: Run, newsletter: Newsletter, slot: DueSlot, reason: string): void {
+function reportBlocked(run: Run, newsletter: Newsletter, slot: DueSlot, reason: string): void {
   const named = { ...nameSlot(newsletter, slot), reason }
-  run.work.log.error(named, 'slot.waits')
+  run.work.log.error(named, 'slot.blocked')
   run.report.waiting.push(named)
 }
 

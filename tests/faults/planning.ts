@@ -117,7 +117,7 @@ const planningSlots: Scenario = {
       work: async () => {
         const { waiting } = await plan()
         if (waiting[0] !== undefined) throw new Error(waiting[0].reason)
-        if (system.events.includes('newsletter.unplanned'))
+        if (system.events.includes('newsletter.plan_failed'))
           throw new Error('planted: the log says what was not planned')
       },
       judge: async ({ left }) => {
