@@ -1,8 +1,8 @@
 /** The signal of those that nobody stops. */
-export const NEVER = new AbortController().signal
+export const neverAborted = new AbortController().signal
 
 /** The promise's value, or null once the signal is aborted, whichever is first. */
-export function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
   if (signal.aborted) return Promise.resolve(null)
   return new Promise((settle, refuse) => {
     const stop = () => settle(null)

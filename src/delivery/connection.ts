@@ -1,4 +1,4 @@
-import { unlessStopped } from '../abortable.ts'
+import { orAborted } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import { shortenAddresses } from '../mail/addresses/address.ts'
 import type { Relay } from '../mail/relays/relay.ts'
@@ -58,7 +58,7 @@ export async function connect(line: RelayConnection, relay: Relay, clock: Clock,
     await clock.sleep(waitMs, signal)
     if (signal.aborted) return
     const dialled = openSmtp(relay)
-    const opened = await unlessStopped(dialled, signal)
+    const opened = await orAborted(dialled, signal)
     if (opened === null) return leave(dialled)
     if (!('kind' in opened)) {
       line.connection = opened

@@ -13,11 +13,11 @@ import type { Templates } from '../digest/templates/templates.ts'
 import { readVariant, type VariantSource } from '../digest/variant.ts'
 import { asciiDomainOf, envelopeAddress } from '../mail/addresses/address.ts'
 import { mailtoOf } from '../mail/addresses/mailto.ts'
-import { type Cover, openCover } from '../mail/mime/block-cipher.ts'
-import { type Compiled, compileMessage } from '../mail/mime/compile-message.ts'
+import { type BlockCipher, openBlockCipher } from '../mail/mime/block-cipher.ts'
+import { type CompiledMessage, compileMessage } from '../mail/mime/compile-message.ts'
 import { type Content, fillContent } from '../mail/mime/fill-message.ts'
 import { makeMarkers } from '../mail/mime/markers.ts'
-import { messageIdOf, nameMessage, returnPathOf } from '../mail/mime/message-id.ts'
+import { messageIdOf, messageName, returnPathOf } from '../mail/mime/message-id.ts'
 import type { Envelope } from '../mail/smtp/open-connection.ts'
 import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
 import type { Claimed } from './claim.ts'
@@ -42,8 +42,8 @@ type PlaceholderName = (typeof PLACEHOLDERS)[number]
 export type CompiledVariant = {
   readonly source: VariantSource
   readonly subject: string
-  readonly messageIds: Cover
-  readonly compiled: Compiled<PlaceholderName>
+  readonly messageIds: BlockCipher
+  readonly compiled: CompiledMessage<PlaceholderName>
 }
 
 /** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
@@ -74,7 +74,7 @@ export async function compileSource(context: MessageContext, source: VariantSour
     markers,
     ['name'],
   )
-  return { source, subject: rendered.subject, messageIds: openCover(edition.nonce), compiled }
+  return { source, subject: rendered.subject, messageIds: openBlockCipher(edition.nonce), compiled }
 }
 
 /** RFC 2369, RFC 2919, RFC 8058; Feedback-ID as mailbox providers' feedback loops read it. */
@@ -107,7 +107,7 @@ export function writeMessage(
   sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
 ): Message {
   const { edition, newsletter } = variant.source
-  const name = nameMessage(edition.publicId, variant.messageIds, claimed.seq)
+  const name = messageName(edition.publicId, variant.messageIds, claimed.seq)
   const { reader } = claimed
   const content = fillContent(
     variant.compiled,

@@ -9,7 +9,7 @@ import { CourantError } from '../errors.ts'
 import { phrase } from '../locale/locale.ts'
 import { addressKey, checkAddress, shortenAddresses } from '../mail/addresses/address.ts'
 import { toBase32 } from '../mail/mime/base32.ts'
-import { messageIdOf, nameMessage } from '../mail/mime/message-id.ts'
+import { messageIdOf, messageName } from '../mail/mime/message-id.ts'
 import type { Relay } from '../mail/relays/relay.ts'
 import { connectFirst } from '../mail/smtp/connect-first.ts'
 import { hashAddress, readHashKey } from '../subscribers/consent.ts'
@@ -62,7 +62,7 @@ export async function sendTest(
   // Bounces of a test go to the sender: there is no delivery they could belong to.
   await send(sender.relays, { envelope: { ...envelope, from: newsletter.fromAddress }, content })
   const { publicId } = compiled.source.edition
-  const messageId = messageIdOf(nameMessage(publicId, compiled.messageIds, 0), newsletter.fromAddress)
+  const messageId = messageIdOf(messageName(publicId, compiled.messageIds, 0), newsletter.fromAddress)
   return { sent: true, to, subject: compiled.subject, messageId, articles }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { sql } from 'drizzle-orm'
-import { NEVER } from '../abortable.ts'
+import { neverAborted } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
@@ -54,7 +54,7 @@ export async function sendDue(
   sender: Sender,
   editionId: number | null,
   clock: Clock,
-  { onRecorded = () => {}, signal = NEVER }: Sending = {},
+  { onRecorded = () => {}, signal = neverAborted }: Sending = {},
 ): Promise<string | null> {
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
   const queue = openDeliveryQueue(db, owner, editionId, clock, signal, sender.log)
@@ -107,7 +107,7 @@ export async function sendEdition(
   editionId: number,
   clock: Clock,
   onProgress: (final: number) => void = () => {},
-  signal: AbortSignal = NEVER,
+  signal: AbortSignal = neverAborted,
 ): Promise<void> {
   let final = 0
   const onRecorded = () => onProgress(++final)

@@ -1,11 +1,11 @@
 import { createDecipheriv, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { type Cover, openCover } from '../mail/mime/block-cipher.ts'
+import { type BlockCipher, openBlockCipher } from '../mail/mime/block-cipher.ts'
 
 /** What a link is for; a token for one purpose is void for every other. */
 export type LinkPurpose = 'confirm' | 'preferences' | 'unsubscribe' | 'undo'
 
 /** The keys of all valid secrets; the first signs. Key objects, since a key in a buffer is made one at each use, for 20 µs. */
-export type LinkKeys = readonly { readonly key: KeyObject; readonly cover: Cover; readonly sign: KeyObject }[]
+export type LinkKeys = readonly { readonly key: KeyObject; readonly cover: BlockCipher; readonly sign: KeyObject }[]
 
 /**
  * Whose link it is: a subscription and its token version, which is raised to void all links sent so far; for `confirm` the notice of
@@ -22,7 +22,7 @@ export function openLinkKeys(secrets: readonly string[]): LinkKeys {
     createSecretKey(createHmac('sha256', secret).update(`courant link ${use}`).digest())
   return secrets.map((secret) => {
     const key = derive(secret, 'cover')
-    return { key, cover: openCover(key), sign: derive(secret, 'sign') }
+    return { key, cover: openBlockCipher(key), sign: derive(secret, 'sign') }
   })
 }
 

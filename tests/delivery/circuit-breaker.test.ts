@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NEVER } from '../../src/abortable.ts'
+import { neverAborted } from '../../src/abortable.ts'
 import { openCircuitBreaker } from '../../src/delivery/circuit-breaker.ts'
 import { type Outcome, readReply } from '../../src/delivery/outcome/outcome.ts'
 import type { Reply } from '../../src/mail/smtp/open-connection.ts'
@@ -16,7 +16,7 @@ const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, giveU
 /** A brake that heard these, each of a message begun when the last had ended, with no wait left. */
 function after(replies: readonly Reply[]) {
   let ms = 0
-  const brake = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, NEVER)
+  const brake = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, neverAborted)
   for (const reply of replies) {
     ms += 10_000
     brake.record(reply, meaning(reply), ms)

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { NEVER } from '../../src/abortable.ts'
+import { neverAborted } from '../../src/abortable.ts'
 import { type IdleState, IdleTracker } from '../../src/delivery/idle.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from '../support/world.ts'
 
 /** Connections at work, on a clock on which nobody's second ends. */
-function connections(count: number, signal = NEVER): { idle: IdleTracker; seats: readonly IdleState[] } {
+function connections(count: number, signal = neverAborted): { idle: IdleTracker; seats: readonly IdleState[] } {
   const sleep = (_: number, until?: AbortSignal) =>
     new Promise<void>((resolve) => {
       until?.addEventListener('abort', () => resolve())

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { NEVER } from '../../src/abortable.ts'
+import { neverAborted } from '../../src/abortable.ts'
 import type { Database } from '../../src/db/client.ts'
 import { openDeliveryQueue } from '../../src/delivery/queue.ts'
 import { handClock } from '../support/clock.ts'
@@ -35,7 +35,7 @@ test('whoever joins a look that began before something was due looks again', asy
   await world.addArticles(1)
   await world.addReaders(1)
   const holding = holdFirst(db)
-  const supply = openDeliveryQueue(holding.db, 'worker', null, handClock(NOON), NEVER, SILENT)
+  const supply = openDeliveryQueue(holding.db, 'worker', null, handClock(NOON), neverAborted, SILENT)
   const early = supply.next()
   await holding.answered
   await planByHand(db, world, handClock(NOON))

@@ -1,4 +1,4 @@
-import { unlessStopped } from '../../abortable.ts'
+import { orAborted } from '../../abortable.ts'
 import { retryTransient } from '../../db/transient.ts'
 import type { Relay } from '../../mail/relays/relay.ts'
 import { connectFirst } from '../../mail/smtp/connect-first.ts'
@@ -98,7 +98,7 @@ export class NoticeConnection {
   async #dial(): Promise<void> {
     const { signal } = this.#sending
     const dialling = connectFirst(this.#relays.map(({ relay }) => relay))
-    const dialled = await unlessStopped(dialling, signal)
+    const dialled = await orAborted(dialling, signal)
     if (dialled === null) {
       // Nobody waits for it any more; if it comes about all the same, it is closed.
       void dialling.then((late) => ('connection' in late ? late.connection.close() : undefined))

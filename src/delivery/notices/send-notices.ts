@@ -1,4 +1,4 @@
-import { NEVER } from '../../abortable.ts'
+import { neverAborted } from '../../abortable.ts'
 import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { relayName } from '../../mail/relays/relay.ts'
@@ -22,7 +22,7 @@ export async function sendNotices(
   db: Database,
   sender: Sender,
   clock: Clock,
-  signal: AbortSignal = NEVER,
+  signal: AbortSignal = neverAborted,
 ): Promise<number> {
   const held = new HeldNotices(db, clock)
   const sending: NoticeSending = { db, sender, clock, signal, held, idle: new IdleTracker(clock, signal), claiming: 0 }

@@ -2,8 +2,8 @@ import type { Temporal } from '../../clock.ts'
 import { composeConfirmation } from '../../digest/compose/confirmation-mail.ts'
 import { renderConfirmation } from '../../digest/render/render.ts'
 import { envelopeAddress } from '../../mail/addresses/address.ts'
-import { writeLetter } from '../../mail/mime/compose-single.ts'
-import { messageIdOf, nameLetter, returnPathOf } from '../../mail/mime/message-id.ts'
+import { composeSingle } from '../../mail/mime/compose-single.ts'
+import { messageIdOf, returnPathOf, singleMessageName } from '../../mail/mime/message-id.ts'
 import type { Envelope } from '../../mail/smtp/open-connection.ts'
 import { signLink } from '../../subscribers/tokens.ts'
 import type { MessageContext } from '../message.ts'
@@ -32,8 +32,8 @@ export async function writeNotice(
     confirmUrl: `${baseUrl}/confirm/${signLink(linkKeys, 'confirm', { id: notice.id, version: VERSION })}`,
   })
   const { html, text } = renderConfirmation(templates, view)
-  const name = nameLetter(notice.nonce)
-  const octets = await writeLetter(
+  const name = singleMessageName(notice.nonce)
+  const octets = await composeSingle(
     {
       from: { name: from.fromName, address: from.fromAddress },
       replyTo: from.replyTo === null ? null : { name: '', address: from.replyTo },

@@ -2,14 +2,14 @@ import { isAscii } from 'node:buffer'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import type { Temporal } from '../../clock.ts'
 import { CourantError } from '../../errors.ts'
-import { type Measure, measure } from './dot-stuffing.ts'
+import { type MessageSize, measureMessage } from './dot-stuffing.ts'
 import { cleanName, fitsLines } from './header-fields.ts'
-import { cutAtMarkers, type Markers, type Slot } from './markers.ts'
-import { startSeams } from './placeholders.ts'
+import { cutAtMarkers, type Markers, type Placeholder } from './markers.ts'
+import { createPlaceholders } from './placeholders.ts'
 import { encodePiece, encodeValue, isLiteral } from './quoted-printable.ts'
 
 /** What all readers of a message share. Markers may stand in `text`, in `html` and in the values of `headers`. */
-export type Parts = {
+export type MessageParts = {
   readonly from: { readonly name: string; readonly address: string }
   readonly replyTo: { readonly name: string; readonly address: string } | null
   readonly subject: string
@@ -21,19 +21,19 @@ export type Parts = {
 }
 
 /** A message encoded once: octets all readers batch, and between them what is encoded for each. */
-export type Compiled<S extends string> = Measure & {
-  readonly pieces: readonly Piece<S>[]
+export type CompiledMessage<S extends string> = MessageSize & {
+  readonly pieces: readonly CompiledPiece<S>[]
   /** `encodeValue`, from memory where many readers have the same, a date or a sentence. */
   readonly encode: (value: string) => string
 }
 
 /** A text is a short piece that all readers share. */
-export type Piece<S extends string> =
+export type CompiledPiece<S extends string> =
   | Buffer
   | string
   | { readonly kind: 'to' }
   | { readonly kind: 'message-id' }
-  | { readonly kind: 'header'; readonly name: string; readonly value: readonly (string | Slot<S>)[] }
+  | { readonly kind: 'header'; readonly name: string; readonly value: readonly (string | Placeholder<S>)[] }
   | { readonly kind: 'text' | 'html'; readonly slot: S }
 
 /**
@@ -46,26 +46,26 @@ export type Piece<S extends string> =
  * none may be, and `mail.header-not-ascii` for an address that only SMTPUTF8 could carry.
  */
 export async function compileMessage<S extends string>(
-  parts: Parts,
+  parts: MessageParts,
   markers: Markers<S>,
   optional: readonly S[] = [],
-): Promise<Compiled<S>> {
+): Promise<CompiledMessage<S>> {
   checkPlaces(parts, markers)
-  const seams = startSeams<Piece<S>>()
+  const seams = createPlaceholders<CompiledPiece<S>>()
   const composed = await new MailComposer({
     headers: parts.headers.map(([key, value]) => {
       const cut = cutAtMarkers(value, markers)
       const fixed = cut.every((piece) => typeof piece === 'string')
-      return { key, value: fixed ? value : seams.open([{ kind: 'header', name: key, value: cut }]) }
+      return { key, value: fixed ? value : seams.insert([{ kind: 'header', name: key, value: cut }]) }
     }),
     from: { ...parts.from, name: cleanName(parts.from.name) },
-    to: { name: '', address: `${seams.open([{ kind: 'to' }])}@seam.invalid` },
+    to: { name: '', address: `${seams.insert([{ kind: 'to' }])}@seam.invalid` },
     ...(parts.replyTo === null ? {} : { replyTo: { ...parts.replyTo, name: cleanName(parts.replyTo.name) } }),
     subject: parts.subject,
-    messageId: `<${seams.open([{ kind: 'message-id' }])}@seam.invalid>`,
+    messageId: `<${seams.insert([{ kind: 'message-id' }])}@seam.invalid>`,
     date: new Date(parts.date.epochMilliseconds),
-    text: seams.open(cutBody('text', parts.text, markers)),
-    ...(parts.html === null ? {} : { html: seams.open(cutBody('html', parts.html, markers)) }),
+    text: seams.insert(cutBody('text', parts.text, markers)),
+    ...(parts.html === null ? {} : { html: seams.insert(cutBody('html', parts.html, markers)) }),
     encoding: 'quoted-printable',
     newline: 'windows',
     // RFC 2045 §6.7: "=_" cannot occur in quoted-printable, so no body can hold a line that ends its part.
@@ -75,15 +75,15 @@ export async function compileMessage<S extends string>(
     .compile()
     .build()
   checkHead(composed)
-  const pieces = seams.close(composed.toString('utf8'))
+  const pieces = seams.split(composed.toString('utf8'))
   checkComplete(pieces, markers, optional)
-  return { pieces: pieces.map(shorten), encode: rememberEncoded(), ...measure(pieces.filter(Buffer.isBuffer)) }
+  return { pieces: pieces.map(shorten), encode: rememberEncoded(), ...measureMessage(pieces.filter(Buffer.isBuffer)) }
 }
 
 /** Shorter pieces that follow one another are joined: each costs the kernel more than a copy of so few octets. */
 const SHORT = 4096
 
-function shorten<S extends string>(piece: Piece<S>): Piece<S> {
+function shorten<S extends string>(piece: CompiledPiece<S>): CompiledPiece<S> {
   return Buffer.isBuffer(piece) && piece.length < SHORT ? piece.toString('utf8') : piece
 }
 
@@ -104,20 +104,20 @@ function rememberEncoded(): (value: string) => string {
   }
 }
 
-function cutBody<S extends string>(kind: 'text' | 'html', body: string, markers: Markers<S>): Piece<S>[] {
+function cutBody<S extends string>(kind: 'text' | 'html', body: string, markers: Markers<S>): CompiledPiece<S>[] {
   const ended = /[\r\n]$/.test(body) ? body : `${body}\n`
   return cutAtMarkers(ended, markers).map((piece) =>
-    typeof piece === 'string' ? encodePiece(piece) : { kind, slot: piece.slot },
+    typeof piece === 'string' ? encodePiece(piece) : { kind, slot: piece.placeholder },
   )
 }
 
-function checkPlaces<S extends string>(parts: Parts, markers: Markers<S>): void {
+function checkPlaces<S extends string>(parts: MessageParts, markers: Markers<S>): void {
   const fixed = [parts.subject, parts.from.name, parts.replyTo?.name ?? '', ...parts.headers.map(([name]) => name)]
   for (const text of fixed) {
     const found = cutAtMarkers(text, markers).find((piece) => typeof piece !== 'string')
     if (found === undefined) continue
     throw new CourantError('mail.slot-misplaced', {
-      what: `The slot ${found.slot} stands in the subject, in a name or in the name of a header.`,
+      what: `The slot ${found.placeholder} stands in the subject, in a name or in the name of a header.`,
       why: 'Those are the same for every reader.',
       todo: 'Keep it to the text, the HTML and the values of further headers.',
     })
@@ -140,7 +140,7 @@ function checkHead(composed: Buffer): void {
 }
 
 function checkComplete<S extends string>(
-  pieces: readonly Piece<S>[],
+  pieces: readonly CompiledPiece<S>[],
   markers: Markers<S>,
   optional: readonly S[],
 ): void {
@@ -155,9 +155,10 @@ function checkComplete<S extends string>(
   }
 }
 
-function slotsOf<S extends string>(piece: Piece<S>): S[] {
+function slotsOf<S extends string>(piece: CompiledPiece<S>): S[] {
   if (Buffer.isBuffer(piece) || typeof piece === 'string' || piece.kind === 'to' || piece.kind === 'message-id')
     return []
-  if (piece.kind === 'header') return piece.value.flatMap((part) => (typeof part === 'string' ? [] : [part.slot]))
+  if (piece.kind === 'header')
+    return piece.value.flatMap((part) => (typeof part === 'string' ? [] : [part.placeholder]))
   return [piece.slot]
 }

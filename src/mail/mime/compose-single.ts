@@ -1,4 +1,4 @@
-import { compileMessage, type Parts } from './compile-message.ts'
+import { compileMessage, type MessageParts } from './compile-message.ts'
 import { fillMessage } from './fill-message.ts'
 import type { Mailbox } from './header-fields.ts'
 
@@ -7,6 +7,6 @@ import type { Mailbox } from './header-fields.ts'
  * dot. For mails that few get; what many get is compiled once and filled (`fill.ts`). `messageId` stands with or
  * without its angle brackets. Throws as `compileMessage` and `fillMessage` do.
  */
-export async function writeLetter(parts: Parts, to: Mailbox, messageId: string): Promise<Buffer> {
+export async function composeSingle(parts: MessageParts, to: Mailbox, messageId: string): Promise<Buffer> {
   return fillMessage(await compileMessage(parts, {}), {}, to, messageId)
 }

@@ -1,13 +1,13 @@
 import { isAscii } from 'node:buffer'
 
 /** What a relay is told of a message before its content. */
-export type Measure = { readonly octets: number; readonly eightBit: boolean }
+export type MessageSize = { readonly octets: number; readonly eightBit: boolean }
 
 /** Octets of a message, or a text that stands for its octets in UTF-8. */
-export type Piece = Uint8Array | string
+export type ContentPiece = Uint8Array | string
 
 /** Counts a message's octets, and says whether any is beyond ASCII. */
-export function measure(message: readonly Piece[]): Measure {
+export function measureMessage(message: readonly ContentPiece[]): MessageSize {
   let octets = 0
   let eightBit = false
   for (const piece of message) {
@@ -24,7 +24,7 @@ const ASCII = /^\p{ASCII}*$/u
 export type Tail = 'crlf' | 'cr' | 'lf' | 'other'
 
 /** The octets as they go on the wire, and how they end; null where a dot follows a CR or an LF that stands alone. */
-export type Wired = { readonly pieces: readonly Piece[]; readonly tail: Tail }
+export type StuffedContent = { readonly pieces: readonly ContentPiece[]; readonly tail: Tail }
 
 const LF = 0x0a
 const CR = 0x0d
@@ -32,7 +32,7 @@ const DOT = 0x2e
 const ONE_DOT = Buffer.of(DOT)
 
 /** What a piece becomes behind `before`; null as for `Wired`. */
-type LookThrough = (piece: Uint8Array, before: Tail) => Wired | null
+type StuffPiece = (piece: Uint8Array, before: Tail) => StuffedContent | null
 
 /**
  * Makes sure that no octets of a message can end its content before their end.
@@ -41,8 +41,12 @@ type LookThrough = (piece: Uint8Array, before: Tail) => Wired | null
  * go out as they are. A dot after a lone CR or LF is refused, since relays differ in what is a line to them, and one could
  * be made to see the end of the content, and commands behind it.
  */
-export function toWire(pieces: readonly Piece[], tail: Tail, look: LookThrough = lookThrough): Wired | null {
-  const wired: Piece[] = []
+export function stuffDots(
+  pieces: readonly ContentPiece[],
+  tail: Tail,
+  look: StuffPiece = stuffPiece,
+): StuffedContent | null {
+  const wired: ContentPiece[] = []
   let before = tail
   for (const piece of pieces) {
     if (piece.length === 0) continue
@@ -68,18 +72,18 @@ const LONG = 4096
  * Looks through long pieces once, since all messages of a variant share them: 77 KB take 20 to 30 µs, a fifth of what a
  * message costs. They must never be changed.
  */
-export function rememberPieces(): LookThrough {
-  const known = new WeakMap<Uint8Array, { readonly before: Tail; readonly wired: Wired }>()
+export function rememberStuffed(): StuffPiece {
+  const known = new WeakMap<Uint8Array, { readonly before: Tail; readonly wired: StuffedContent }>()
   return (piece, before) => {
     const old = piece.length < LONG ? undefined : known.get(piece)
     if (old?.before === before) return old.wired
-    const wired = lookThrough(piece, before)
+    const wired = stuffPiece(piece, before)
     if (wired !== null && piece.length >= LONG) known.set(piece, { before, wired })
     return wired
   }
 }
 
-function lookThrough(piece: Uint8Array, before: Tail): Wired | null {
+function stuffPiece(piece: Uint8Array, before: Tail): StuffedContent | null {
   const octets = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
   const wired: Uint8Array[] = []
   if (octets[0] === DOT && (before === 'cr' || before === 'lf')) return null
@@ -97,7 +101,7 @@ function lookThrough(piece: Uint8Array, before: Tail): Wired | null {
 }
 
 /** The end of the content, behind whatever it ended with. RFC 5321 §4.1.1.4. */
-export function endOf(tail: Tail): Buffer {
+export function endOfContent(tail: Tail): Buffer {
   return tail === 'crlf' ? END : END_OF_LINE
 }
 

@@ -1,12 +1,12 @@
-import type { Compiled, Piece } from './compile-message.ts'
-import type { Measure, Piece as SmtpPiece } from './dot-stuffing.ts'
+import type { CompiledMessage, CompiledPiece } from './compile-message.ts'
+import type { MessageSize, ContentPiece as SmtpPiece } from './dot-stuffing.ts'
 import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header-fields.ts'
 
 /**
  * A message as it goes over the wire. What readers share is the same piece for all of them, so pieces must not be changed;
  * what is theirs alone is a short text of a few hundred octets.
  */
-export type Content = { readonly pieces: readonly SmtpPiece[]; readonly measured: Measure }
+export type Content = { readonly pieces: readonly SmtpPiece[]; readonly measured: MessageSize }
 
 /**
  * Fills a compiled message for one reader: CRLF line ends, no line beginning with a dot, ASCII throughout unless the
@@ -16,7 +16,7 @@ export type Content = { readonly pieces: readonly SmtpPiece[]; readonly measured
  * throws `mail.header-value`. `messageId` stands with or without its angle brackets.
  */
 export function fillContent<S extends string>(
-  compiled: Compiled<S>,
+  compiled: CompiledMessage<S>,
   values: { readonly [K in S]: string },
   to: Mailbox,
   messageId: string,
@@ -46,18 +46,18 @@ export function fillContent<S extends string>(
 const ASCII = /^\p{ASCII}*$/u
 
 /** All octets of a message. */
-export function toBuffer({ pieces }: Content): Buffer {
+export function contentToBuffer({ pieces }: Content): Buffer {
   return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 }
 
 /** The same in one buffer, for what is not sent by the thousand. */
 export function fillMessage<S extends string>(...filling: Parameters<typeof fillContent<S>>): Buffer {
-  return toBuffer(fillContent(...filling))
+  return contentToBuffer(fillContent(...filling))
 }
 
 function fillPiece<S extends string>(
-  { encode }: Compiled<S>,
-  piece: Exclude<Piece<S>, Buffer | string>,
+  { encode }: CompiledMessage<S>,
+  piece: Exclude<CompiledPiece<S>, Buffer | string>,
   values: { readonly [K in S]: string },
   to: Mailbox,
   messageId: string,
@@ -71,8 +71,8 @@ function fillPiece<S extends string>(
     case 'header': {
       const value = piece.value.map((part) => {
         if (typeof part === 'string') return part
-        checkHeaderValue(piece.name, values[part.slot])
-        return values[part.slot]
+        checkHeaderValue(piece.name, values[part.placeholder])
+        return values[part.placeholder]
       })
       return writeHeader(piece.name, value.join(''))
     }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 export type Markers<S extends string> = { readonly [K in S]: string }
 
 /** A place in a message that is filled for every reader. */
-export type Slot<S extends string> = { readonly slot: S }
+export type Placeholder<S extends string> = { readonly placeholder: S }
 
 /**
  * Makes one marker a slot. They carry a nonce of 96 bits, so that no foreign content can hold one; no marker begins with
@@ -17,14 +17,14 @@ export function makeMarkers<S extends string>(slots: readonly S[]): Markers<S> {
 }
 
 /** Cuts `text` at its markers into fixed pieces and slots, in order, without empty pieces. */
-export function cutAtMarkers<S extends string>(text: string, markers: Markers<S>): (string | Slot<S>)[] {
+export function cutAtMarkers<S extends string>(text: string, markers: Markers<S>): (string | Placeholder<S>)[] {
   const slotOf = new Map<string, S>()
   for (const slot in markers) slotOf.set(markers[slot], slot)
   if (slotOf.size === 0) return text === '' ? [] : [text]
   const anyMarker = new RegExp(`(${[...slotOf.keys()].join('|')})`)
-  return text.split(anyMarker).flatMap((piece): (string | Slot<S>)[] => {
+  return text.split(anyMarker).flatMap((piece): (string | Placeholder<S>)[] => {
     const slot = slotOf.get(piece)
-    if (slot !== undefined) return [{ slot }]
+    if (slot !== undefined) return [{ placeholder: slot }]
     return piece === '' ? [] : [piece]
   })
 }

@@ -1,13 +1,13 @@
 import { createDecipheriv } from 'node:crypto'
 import { asciiDomainOf } from '../addresses/address.ts'
 import { fromBase32, toBase32 } from './base32.ts'
-import type { Cover } from './block-cipher.ts'
+import type { BlockCipher } from './block-cipher.ts'
 
 const BLOCK = 16
 /** The return path's first letter, so that other mail to the inbound domain is told apart. */
 const RETURN_PREFIX = 'b-'
 /** Public ids of mailings have 16 letters. */
-const LETTER_PREFIX = 'n-'
+const SINGLE_PREFIX = 'n-'
 
 /**
  * The name of one message of a mailing: the mailing's public id and the message's number, encrypted with the mailing's
@@ -15,7 +15,7 @@ const LETTER_PREFIX = 'n-'
  * reader sees a sequential number, and whoever has the nonce reads it back. 43 characters, within the 64 of RFC 5321
  * §4.5.3.1.1.
  */
-export function nameMessage(publicId: string, cover: Cover, number: number): string {
+export function messageName(publicId: string, cover: BlockCipher, number: number): string {
   const block = Buffer.alloc(BLOCK)
   block.writeUInt32BE(number, 0)
   return `${publicId}-${toBase32(cover(block))}`
@@ -33,8 +33,8 @@ export function readMessageNumber(covered: string, nonce: Buffer): number | null
  * The name of a message that belongs to no mailing, from its own nonce (16 octets), in lower-case base32. 28 characters; no
  * mailing's name begins with `n-`.
  */
-export function nameLetter(nonce: Buffer): string {
-  return `${LETTER_PREFIX}${toBase32(nonce)}`
+export function singleMessageName(nonce: Buffer): string {
+  return `${SINGLE_PREFIX}${toBase32(nonce)}`
 }
 
 /** The Message-ID with its angle brackets, at the sender's domain in A-labels. RFC 5322 §3.6.4. */

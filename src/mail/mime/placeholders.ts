@@ -1,27 +1,27 @@
 import { randomBytes } from 'node:crypto'
 
 /** Places in a composed message where something else is to stand: `open` gives a token to compose, `close` replaces it. */
-type Seams<Piece> = {
-  readonly open: (pieces: readonly Piece[]) => string
-  readonly close: (composed: string) => (Buffer | Piece)[]
+type Placeholders<Piece> = {
+  readonly insert: (pieces: readonly Piece[]) => string
+  readonly split: (composed: string) => (Buffer | Piece)[]
 }
 
 /** A whole header around its token (in an address or not), or the token of a body, with the line break after the last. */
-const SEAM = /^[^\s:]+:\s+<?(seam[0-9a-f]{24})(?:@seam\.invalid>?)?\r\n|(seam[0-9a-f]{24})(?:\r\n(?![\s\S]))?/gm
+const TOKEN = /^[^\s:]+:\s+<?(seam[0-9a-f]{24})(?:@seam\.invalid>?)?\r\n|(seam[0-9a-f]{24})(?:\r\n(?![\s\S]))?/gm
 
 /** Starts a set of seams. A token cannot be guessed, and leaves no trace in what `close` returns. */
-export function startSeams<Piece>(): Seams<Piece> {
+export function createPlaceholders<Piece>(): Placeholders<Piece> {
   const behind = new Map<string, readonly Piece[]>()
   return {
-    open: (pieces) => {
+    insert: (pieces) => {
       const token = `seam${randomBytes(12).toString('hex')}`
       behind.set(token, pieces)
       return token
     },
-    close: (composed) => {
+    split: (composed) => {
       const pieces: (Buffer | Piece)[] = []
       let from = 0
-      for (const match of composed.matchAll(SEAM)) {
+      for (const match of composed.matchAll(TOKEN)) {
         const standing = behind.get(match[1] ?? match[2] ?? '')
         if (standing === undefined) continue
         pieces.push(Buffer.from(composed.slice(from, match.index)), ...standing)

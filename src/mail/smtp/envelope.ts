@@ -1,5 +1,5 @@
 import { envelopeAddress } from '../addresses/address.ts'
-import type { Measure } from '../mime/dot-stuffing.ts'
+import type { MessageSize } from '../mime/dot-stuffing.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Rejection, SendStage } from './reply.ts'
 
@@ -13,7 +13,7 @@ export type Commands = { readonly mail: string; readonly rcpt: string }
 const UNSAYABLE = /[\p{Cc}<>]/u
 
 /** Writes MAIL and RCPT, or refuses in the relay's place what it cannot take by its own offer. */
-export function writeEnvelope(envelope: Envelope, measure: Measure, offer: Capabilities): Commands | Rejection {
+export function writeEnvelope(envelope: Envelope, measure: MessageSize, offer: Capabilities): Commands | Rejection {
   const from = envelopeAddress(envelope.from)
   const to = envelopeAddress(envelope.to)
   if (UNSAYABLE.test(from.address)) return refuse(553, '5.1.7', 'The sender cannot be sent from.', 'mail')

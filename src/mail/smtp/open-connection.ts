@@ -10,7 +10,11 @@ import { openSession, type SmtpConnection } from './session.ts'
 import { openSocket, type RelaySocket } from './socket.ts'
 import { type SmtpTimeouts, timeoutsOf } from './timeouts.ts'
 
-export { type Measure, measure, type Piece } from '../mime/dot-stuffing.ts'
+export {
+  type ContentPiece as Piece,
+  type MessageSize as Measure,
+  measureMessage as measure,
+} from '../mime/dot-stuffing.ts'
 export type { Envelope } from './envelope.ts'
 export type { BrokenConnection as Broken, MessageReply as Reply } from './reply.ts'
 export type { SmtpConnection } from './session.ts'

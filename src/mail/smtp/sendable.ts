@@ -1,4 +1,4 @@
-import { type Measure, type Piece, toWire } from '../mime/dot-stuffing.ts'
+import { type ContentPiece, type MessageSize, stuffDots } from '../mime/dot-stuffing.ts'
 import { fitsLines } from '../mime/header-fields.ts'
 import { NO_CAPABILITIES } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
@@ -9,15 +9,15 @@ import { type Envelope, writeEnvelope } from './envelope.ts'
  */
 export function whyNotSendable(
   envelope: Envelope,
-  { pieces, measured }: { readonly pieces: readonly Piece[]; readonly measured: Measure },
+  { pieces, measured }: { readonly pieces: readonly ContentPiece[]; readonly measured: MessageSize },
 ): string | null {
   const commands = writeEnvelope(envelope, measured, NO_CAPABILITIES)
   if ('kind' in commands) return commands.text.replace(/^\d{3} [\d.]+ /, '')
-  if (toWire(pieces, 'crlf') === null) return 'A dot stands behind a line end that is not CRLF.'
+  if (stuffDots(pieces, 'crlf') === null) return 'A dot stands behind a line end that is not CRLF.'
   return whyNotHead(headOf(pieces))
 }
 
-function headOf(pieces: readonly Piece[]): string {
+function headOf(pieces: readonly ContentPiece[]): string {
   let head = ''
   for (const piece of pieces) {
     head += typeof piece === 'string' ? piece : Buffer.from(piece).toString('latin1')

@@ -1,5 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { endOf, type Measure, measure, type Piece, rememberPieces, type Tail, toWire } from '../mime/dot-stuffing.ts'
+import {
+  type ContentPiece,
+  endOfContent,
+  type MessageSize,
+  measureMessage,
+  rememberStuffed,
+  stuffDots,
+  type Tail,
+} from '../mime/dot-stuffing.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type Envelope, writeEnvelope } from './envelope.ts'
 import { continueEnvelope, type EnvelopeStage, startMessage } from './envelope-state.ts'
@@ -18,14 +26,14 @@ import type { SmtpTimeouts } from './timeouts.ts'
  */
 export type SmtpConnection = {
   /** All the parts in a row. */
-  readonly send: (envelope: Envelope, message: Piece | readonly Piece[]) => Promise<MessageReply>
+  readonly send: (envelope: Envelope, message: ContentPiece | readonly ContentPiece[]) => Promise<MessageReply>
   /**
    * Says who writes to whom, and ends with null once the relay waits for the content. Where the relay offers PIPELINING
    * the commands go out at once, even while `finish` of the message before still waits; elsewhere behind its reply.
    */
-  readonly begin: (envelope: Envelope, measured: Measure) => Promise<Rejection | BrokenConnection | null>
+  readonly begin: (envelope: Envelope, measured: MessageSize) => Promise<Rejection | BrokenConnection | null>
   /** Sends octets of the content of the message begun; if that fails, `finish` says so. */
-  readonly write: (pieces: readonly Piece[]) => void
+  readonly write: (pieces: readonly ContentPiece[]) => void
   /**
    * Waits until the content has arrived, as far as that can be told: if its connection breaks in the middle of it, `finish`
    * ends without doubt. For a message of which a copy may have arrived.
@@ -56,7 +64,7 @@ const UNCLEAN: Rejection = {
 
 /** Talks on a wire whose relay is ready for messages. */
 export function openSession(wire: RelaySocket, offer: Capabilities, patience: SmtpTimeouts): SmtpConnection {
-  const look = rememberPieces()
+  const look = rememberStuffed()
   let phase: 'idle' | 'beginning' | 'content' = 'idle'
   let tail: Tail = 'crlf'
   let unclean = false
@@ -65,7 +73,7 @@ export function openSession(wire: RelaySocket, offer: Capabilities, patience: Sm
   let finishing: Promise<MessageReply> | null = null
   let closing = false
 
-  async function begin(envelope: Envelope, measured: Measure): Promise<Rejection | BrokenConnection | null> {
+  async function begin(envelope: Envelope, measured: MessageSize): Promise<Rejection | BrokenConnection | null> {
     if (closing) return broken('mail', CLOSED)
     if (phase !== 'idle') return broken('mail', BUSY)
     const commands = writeEnvelope(envelope, measured, offer)
@@ -90,9 +98,9 @@ export function openSession(wire: RelaySocket, offer: Capabilities, patience: Sm
     return step.reply
   }
 
-  function write(pieces: readonly Piece[]): void {
+  function write(pieces: readonly ContentPiece[]): void {
     if (phase !== 'content' || unclean) return
-    const wired = toWire(pieces, tail, look)
+    const wired = stuffDots(pieces, tail, look)
     unclean = wired === null
     if (wired === null) return
     tail = wired.tail
@@ -107,7 +115,7 @@ export function openSession(wire: RelaySocket, offer: Capabilities, patience: Sm
       return UNCLEAN
     }
     if (wire.ended !== null) return broken('content', wire.ended)
-    wire.send([endOf(tail)])
+    wire.send([endOfContent(tail)])
     const verdict = wire.receive(patience.contentMs + patience.finishMs).then(readEnd)
     finishing = verdict
     const reply = await verdict
@@ -125,10 +133,10 @@ export function openSession(wire: RelaySocket, offer: Capabilities, patience: Sm
     await wire.end(ABANDONED)
   }
 
-  async function send(envelope: Envelope, message: Piece | readonly Piece[]): Promise<MessageReply> {
+  async function send(envelope: Envelope, message: ContentPiece | readonly ContentPiece[]): Promise<MessageReply> {
     if (finishing !== null) return broken('mail', BUSY)
     const pieces = typeof message === 'string' || message instanceof Uint8Array ? [message] : message
-    const refusal = await begin(envelope, measure(pieces))
+    const refusal = await begin(envelope, measureMessage(pieces))
     if (refusal !== null) return refusal
     write(pieces)
     return finish()

@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { NEVER } from '../../../src/abortable.ts'
+import { neverAborted } from '../../../src/abortable.ts'
 import { collectSources } from '../../../src/articles/collect.ts'
 import { collectSource } from '../../../src/articles/collect-source.ts'
 import { attachSource } from '../../../src/articles/sources/attach.ts'
@@ -132,7 +132,7 @@ describe('an address that is looked at before it becomes a source', () => {
     const leased = await leaseNow(id)
     let isEntered = false
     const looking = withHosts(second.db, clock, async (enterHost) => {
-      await enterHost(host(), NEVER)
+      await enterHost(host(), neverAborted)
       isEntered = true
       expect(await lease(db, await findOne(id))).toBe('busy')
     })

@@ -1,6 +1,6 @@
 import PostalMime from 'postal-mime'
 import { describe, expect, it } from 'vitest'
-import { compileMessage, type Parts } from '../../../src/mail/mime/compile-message.ts'
+import { compileMessage, type MessageParts } from '../../../src/mail/mime/compile-message.ts'
 import { makeMarkers } from '../../../src/mail/mime/markers.ts'
 import { ASCII_LINES, expectCleanLines, fill, partsWith, SLOTS, VALUES, type Values } from './single-message.ts'
 
@@ -136,7 +136,7 @@ describe('a filled message', () => {
 })
 
 describe('compiling and filling refuse', () => {
-  const compile = (markers: Values, change: Partial<Parts>, optional: readonly (keyof Values)[] = []) =>
+  const compile = (markers: Values, change: Partial<MessageParts>, optional: readonly (keyof Values)[] = []) =>
     compileMessage(partsWith(markers, change), markers, optional)
 
   it('a message in which a slot was lost, and name it', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import PostalMime from 'postal-mime'
 import { describe, expect, it } from 'vitest'
-import { compileMessage, type Parts } from '../../../src/mail/mime/compile-message.ts'
+import { compileMessage, type MessageParts } from '../../../src/mail/mime/compile-message.ts'
 import { fillMessage } from '../../../src/mail/mime/fill-message.ts'
 import type { Mailbox } from '../../../src/mail/mime/header-fields.ts'
 import { cleanName } from '../../../src/mail/mime/header-fields.ts'
@@ -14,7 +14,7 @@ const escapeHtml = (value: string) => value.replace(/[&<>"']/g, (sign) => entiti
 const lineBreaks = (text: string) => text.replace(/\r\n?/g, '\n')
 
 /** The message as nodemailer composes it for one reader alone, the values put in before. */
-async function composeAlone(partsOf: (values: Values) => Parts, values: Values, to: Mailbox, messageId: string) {
+async function composeAlone(partsOf: (values: Values) => MessageParts, values: Values, to: Mailbox, messageId: string) {
   const { from, replyTo, subject, date, headers, text } = partsOf(values)
   const escaped = {
     ...values,

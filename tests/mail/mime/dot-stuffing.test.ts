@@ -1,23 +1,30 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { endOf, measure, type Piece, rememberPieces, type Tail, toWire } from '../../../src/mail/mime/dot-stuffing.ts'
+import {
+  type ContentPiece,
+  endOfContent,
+  measureMessage,
+  rememberStuffed,
+  stuffDots,
+  type Tail,
+} from '../../../src/mail/mime/dot-stuffing.ts'
 
 const buffers = (...texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'latin1'))
 
-const octetsOf = (pieces: readonly Piece[]) =>
+const octetsOf = (pieces: readonly ContentPiece[]) =>
   Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 
 /** The content as it goes on the wire, with its end, each group written for itself; null when one is refused. */
-function wire(groups: readonly (readonly Piece[])[], look?: ReturnType<typeof rememberPieces>): string | null {
+function wire(groups: readonly (readonly ContentPiece[])[], look?: ReturnType<typeof rememberStuffed>): string | null {
   let tail: Tail = 'crlf'
   let text = ''
   for (const group of groups) {
-    const wired = toWire(group, tail, look)
+    const wired = stuffDots(group, tail, look)
     if (wired === null) return null
     text += octetsOf(wired.pieces).toString('latin1')
     tail = wired.tail
   }
-  return text + endOf(tail).toString('latin1')
+  return text + endOfContent(tail).toString('latin1')
 }
 
 describe('content', () => {
@@ -82,8 +89,8 @@ describe('content', () => {
 
   it('is not copied where nothing has to change', () => {
     const pieces = buffers('Subject: x\r\n', '\r\nx\r\n')
-    const wired = toWire(pieces, 'crlf')?.pieces ?? []
-    const placeOf = (piece: Piece) =>
+    const wired = stuffDots(pieces, 'crlf')?.pieces ?? []
+    const placeOf = (piece: ContentPiece) =>
       typeof piece === 'string' ? piece : [piece.buffer, piece.byteOffset, piece.length]
     expect(wired.map(placeOf)).toEqual(pieces.map(placeOf))
   })
@@ -93,7 +100,7 @@ describe('content', () => {
     const starts = ['', '.', '\n.', '\r\n.']
     const before = ['', 'a', 'a\r', 'a\n', 'a\r\n']
     for (const start of starts) {
-      const look = rememberPieces()
+      const look = rememberStuffed()
       const piece = Buffer.from(`${start}${long}`)
       for (const text of [...before, ...before.toReversed()]) {
         const group = [...(text === '' ? [] : [Buffer.from(text)]), piece]
@@ -103,10 +110,10 @@ describe('content', () => {
   })
 
   it('is measured in octets, and for octets beyond ASCII', () => {
-    expect(measure([])).toEqual({ octets: 0, eightBit: false })
-    expect(measure(buffers('abc', 'de\r\n'))).toEqual({ octets: 7, eightBit: false })
-    expect(measure([Buffer.from('abc'), Buffer.from('ü')])).toEqual({ octets: 5, eightBit: true })
-    expect(measure(['abc', 'ü'])).toEqual({ octets: 5, eightBit: true })
-    expect(measure(['abc', 'de\r\n'])).toEqual({ octets: 7, eightBit: false })
+    expect(measureMessage([])).toEqual({ octets: 0, eightBit: false })
+    expect(measureMessage(buffers('abc', 'de\r\n'))).toEqual({ octets: 7, eightBit: false })
+    expect(measureMessage([Buffer.from('abc'), Buffer.from('ü')])).toEqual({ octets: 5, eightBit: true })
+    expect(measureMessage(['abc', 'ü'])).toEqual({ octets: 5, eightBit: true })
+    expect(measureMessage(['abc', 'de\r\n'])).toEqual({ octets: 7, eightBit: false })
   })
 })

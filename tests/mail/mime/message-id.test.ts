@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromBase32, toBase32 } from '../../../src/mail/mime/base32.ts'
-import { openCover } from '../../../src/mail/mime/block-cipher.ts'
-import { messageIdOf, nameMessage, readMessageNumber, returnPathOf } from '../../../src/mail/mime/message-id.ts'
+import { openBlockCipher } from '../../../src/mail/mime/block-cipher.ts'
+import { messageIdOf, messageName, readMessageNumber, returnPathOf } from '../../../src/mail/mime/message-id.ts'
 
 test('base32 gives back what it was given, in either case', () => {
   fc.assert(
@@ -17,9 +17,9 @@ test('base32 gives back what it was given, in either case', () => {
 
 test('a message has one name, from which its number is read with the nonce alone', () => {
   const nonce = randomBytes(32)
-  const name = nameMessage('abcdefghijklmnop', openCover(nonce), 4711)
-  expect(nameMessage('abcdefghijklmnop', openCover(nonce), 4711)).toBe(name)
-  expect(nameMessage('abcdefghijklmnop', openCover(nonce), 4712)).not.toBe(name)
+  const name = messageName('abcdefghijklmnop', openBlockCipher(nonce), 4711)
+  expect(messageName('abcdefghijklmnop', openBlockCipher(nonce), 4711)).toBe(name)
+  expect(messageName('abcdefghijklmnop', openBlockCipher(nonce), 4712)).not.toBe(name)
   expect(readMessageNumber(name.split('-')[1] ?? '', nonce)).toBe(4711)
   expect(readMessageNumber(name.split('-')[1] ?? '', randomBytes(32))).toBeNull()
   expect(messageIdOf(name, 'news@Example.org')).toBe(`<${name}@example.org>`)

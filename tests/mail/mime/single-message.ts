@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
-import { compileMessage, type Parts } from '../../../src/mail/mime/compile-message.ts'
+import { compileMessage, type MessageParts } from '../../../src/mail/mime/compile-message.ts'
 import { fillMessage } from '../../../src/mail/mime/fill-message.ts'
 import type { Mailbox } from '../../../src/mail/mime/header-fields.ts'
 import { makeMarkers } from '../../../src/mail/mime/markers.ts'
@@ -16,7 +16,7 @@ export const VALUES: Values = {
 }
 
 /** A digest with markers, or with values, in all places they may stand. */
-export function partsWith(markers: Values, change: Partial<Parts> = {}): Parts {
+export function partsWith(markers: Values, change: Partial<MessageParts> = {}): MessageParts {
   return {
     from: { name: 'Die Nachrichten', address: 'news@example.org' },
     replyTo: { name: 'Redaktion', address: 'redaktion@example.org' },
@@ -35,7 +35,7 @@ export function partsWith(markers: Values, change: Partial<Parts> = {}): Parts {
 
 /** Compiles that digest, changed, and fills it for one reader. */
 export async function fill(
-  change: (markers: Values) => Partial<Parts> = () => ({}),
+  change: (markers: Values) => Partial<MessageParts> = () => ({}),
   values = VALUES,
   to: Mailbox = ANNA,
 ) {
