@@ -19,7 +19,7 @@ async function tick(context: CommandContext): Promise<void> {
   const config = context.config()
   const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../scheduler/tick.ts'),
-    import('./shared/open-sender.ts'),
+    import('../delivery/open-sender.ts'),
     import('../articles/fetch/user-agent.ts'),
     import('../articles/sources/secrets.ts'),
   ])

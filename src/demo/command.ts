@@ -1,16 +1,20 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { type SendReport, sendNow } from '../commands/digests/send.ts'
 import type { CommandContext } from '../commands/shared/command-context.ts'
-import { openSender } from '../commands/shared/open-sender.ts'
 import { type Config, readConfig, readEnvironment } from '../config/config.ts'
 import { requireDescriptors } from '../config/descriptors.ts'
+import { openSender } from '../delivery/open-sender.ts'
+import type { SendReport } from '../delivery/send-now.ts'
 import { openLog } from '../log.ts'
+import { digestOperations } from '../operations/digests.ts'
+import { perform } from '../operations/perform.ts'
+import type { Actor } from '../operations/rights.ts'
 import { type Demo, startDemo } from './demo.ts'
 import { stay } from './keep-running.ts'
 import { findPort } from './serve-pages.ts'
 
 const CONNECTIONS = 5
+const DEMO: Actor = { kind: 'system', name: 'demo' }
 const LOOPBACK = '127.0.0.1'
 
 /** `courant demo [--once]`: the whole system on an embedded database of its own, with a local mailbox. */
@@ -31,7 +35,11 @@ async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
     const log = openLog(config.logLevel)
     const own = { ...context, log: () => log }
     const sender = await openSender(config, log)
-    const send = () => sendNow(running.opened.db, sender, own, running.newsletter.slug, {})
+    const sending = {
+      ...{ db: running.opened.db, clock: context.clock, config: () => config, log: () => log, sender },
+      progress: (total: number | null) => context.progress(total, 'Sending'),
+    }
+    const send = () => perform(DEMO, digestOperations.send, { newsletter: running.newsletter.slug }, sending)
     if (endAfter) answer(context, running, await send())
     else await stay(own, running, config, send, stopAsked)
   } finally {

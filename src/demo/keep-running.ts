@@ -1,7 +1,7 @@
 import cron from 'node-cron'
-import type { SendReport } from '../commands/digests/send.ts'
 import type { CommandContext } from '../commands/shared/command-context.ts'
 import type { Config } from '../config/config.ts'
+import type { SendReport } from '../delivery/send-now.ts'
 import { reasonOf } from '../errors.ts'
 import { startServer } from '../server/server.ts'
 import { collectDemo, type Demo } from './demo.ts'

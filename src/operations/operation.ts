@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../db/client.ts'
+import type { Sender } from '../delivery/worker.ts'
 import type { Logger } from '../log.ts'
 import type { Right } from './rights.ts'
 
@@ -15,8 +16,8 @@ export type BareContext = {
   readonly log: () => Logger
   /** Called when a long operation begins; `total` is null where it is not known. */
   readonly progress?: (total: number | null) => Promise<Progress>
-  /** Ends a long operation early. */
-  readonly signal?: AbortSignal
+  /** What mails are sent with, where the door has it open already; else an operation opens its own. */
+  readonly sender?: Sender
 }
 
 /** What an operation runs with. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { digestOperations } from './digests.ts'
 import { editionOperations } from './editions.ts'
 import { newsletterOperations } from './newsletters.ts'
 import type { Operation } from './operation.ts'
@@ -10,4 +11,5 @@ export type AnyOperation = Operation<z.ZodType, unknown, never>
 export const OPERATIONS: readonly AnyOperation[] = [
   ...Object.values(newsletterOperations),
   ...Object.values(editionOperations),
+  ...Object.values(digestOperations),
 ].map((operation) => operation as unknown as AnyOperation)

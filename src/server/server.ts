@@ -186,7 +186,7 @@ async function startWeb(
 
 async function openWork(config: Config, log: Logger) {
   const [{ openSender }, { makeUserAgent }] = await Promise.all([
-    import('../commands/shared/open-sender.ts'),
+    import('../delivery/open-sender.ts'),
     import('../articles/fetch/user-agent.ts'),
   ])
   const { databaseUrl, secrets, logLevel, collectAllowPrivate: allowPrivate } = config

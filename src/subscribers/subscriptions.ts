@@ -2,6 +2,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { Frequency } from '../db/schema/newsletter.ts'
+import { CourantError } from '../errors.ts'
+import { addressKey } from '../mail/addresses/address.ts'
 import type { Choice } from '../newsletters/schedule/slots.ts'
 import type { SubscriptionState } from './permission.ts'
 
@@ -153,4 +155,21 @@ export async function changeSubscriptions(tx: Database, changing: readonly Chang
     where s.id = w.id and s.state = w."wasState" and s.cohort_id = w."wasCohortId"
     returning s.id`)
   return changed.rows.length
+}
+
+/** The id of a reader's active subscription to a newsletter. @throws CourantError `subscriber.inactive`. */
+export async function findActiveSubscription(db: Database, newsletterId: number, email: string): Promise<number> {
+  const rows = await db.execute<{ id: number; state: SubscriptionState }>(sql`
+    select s.id, s.state from subscription s join subscriber p on p.id = s.subscriber_id
+    where s.newsletter_id = ${newsletterId} and p.email_key = ${addressKey(email)} limit 1`)
+  const found = rows.rows[0]
+  if (found?.state === 'active') return found.id
+  throw new CourantError('subscriber.inactive', {
+    what:
+      found === undefined
+        ? 'This address does not subscribe to the newsletter.'
+        : `The subscription of this address is ${found.state}.`,
+    why: 'A digest goes to active subscriptions only.',
+    todo: 'Look at it with "courant subscriber show".',
+  })
 }

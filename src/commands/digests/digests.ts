@@ -1,28 +1,20 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Temporal } from '../../clock.ts'
-import { compileSource, fieldsOf, writeMessage } from '../../delivery/message.ts'
-import { composeDigest } from '../../digest/compose/compose.ts'
-import { readPreview } from '../../digest/preview.ts'
-import { renderDigest } from '../../digest/render/render.ts'
-import { readTemplate } from '../../digest/templates/templates.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
-import { toBuffer } from '../../mail/mime/fill-message.ts'
-import { findNewsletter } from '../../newsletters/newsletters.ts'
+import { digestOperations } from '../../operations/digests.ts'
 import type { CommandContext } from '../shared/command-context.ts'
 import { clockAt } from '../shared/now.ts'
-import { openMessageContext } from '../shared/open-sender.ts'
+import { performBare, performOne } from '../shared/run.ts'
 import { address, file, instant, line, oneOf, slug as shortName } from '../shared/values.ts'
 import { sendDigest } from './send.ts'
-import { testDigest } from './test-mail.ts'
 import { type WatchOptions, watchPreview } from './watch-preview.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
-/** The database finds an edition by it. */
-const LONGEST_KEY = 200
 
 type PreviewOptions = WatchOptions & { format: (typeof FORMATS)[number]; watch?: boolean }
 type SendOptions = { dryRun?: boolean; to?: string; key?: string; now?: Temporal.Instant }
+type TestOptions = { readonly to: string; readonly subscriber?: string }
 
 /** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
 export function registerDigest(program: Command, context: CommandContext): void {
@@ -43,16 +35,14 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .description('send the next digest to one address, marked as a test; changes nothing')
     .requiredOption('--to <email>', 'who gets the test', address('--to'))
     .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
-    .action((slug: string | undefined, options: { to: string; subscriber?: string }) =>
-      testDigest(context, slug, options),
-    )
+    .action((slug: string | undefined, options: TestOptions) => testDigest(context, slug, options))
   group
     .command('send')
     .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
     .description('plan and deliver now, to every active subscription, what is new to each')
     .option('--dry-run', 'only say what would be sent')
     .option('--to <email>', "only to this reader's subscription", address('--to'))
-    .option('--key <key>', 'the same key returns the same edition', line('--key', 'some', LONGEST_KEY))
+    .option('--key <key>', 'the same key returns the same edition', line('--key'))
     .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
     .action((slug: string | undefined, options: SendOptions) =>
       sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, slug, options),
@@ -60,43 +50,23 @@ export function registerDigest(program: Command, context: CommandContext): void 
 }
 
 async function preview(context: CommandContext, slug: string | undefined, options: PreviewOptions): Promise<void> {
-  const { format } = options
+  const { format, subscriber, now } = options
   if (options.watch === true) return watchPreview(context, slug, options)
   if (format === 'mjml')
-    return answer(context, options, (await readTemplate('mail/digest.mjml', context.config().templatesDir)).source)
-  const messageContext = await openMessageContext(context.config())
-  const now = clockAt(options.now, context.clock).now()
-  await context.withDatabase(async (db) => {
-    const newsletter = await findNewsletter(db, slug)
-    const looking = { newsletter, email: options.subscriber ?? null, baseUrl: messageContext.baseUrl, now }
-    const { source, reader } = await readPreview(db, looking)
-    const view = composeDigest(source.digest)
-    const fields = fieldsOf(messageContext, source, 0, reader)
-    const rendered = renderDigest(messageContext.templates, view, fields)
-    const articles = source.digest.articles.length
-    switch (format) {
-      case 'html':
-        return answer(context, options, rendered.html)
-      case 'text':
-        return answer(context, options, rendered.text)
-      case 'json': {
-        const { input: _, ...shown } = view
-        const document = {
-          articles,
-          ...shown,
-          subject: rendered.subject,
-          preheader: rendered.preheader,
-          reader: fields,
-        }
-        return answer(context, options, JSON.stringify(document, null, 2))
-      }
-      case 'eml': {
-        const compiled = await compileSource(messageContext, source)
-        const { content } = writeMessage(messageContext, compiled, { seq: 0, subscriptionId: 0, reader })
-        return answer(context, options, toBuffer(content))
-      }
-    }
-  })
+    return answer(context, options, (await performBare(context, digestOperations.template, {})).content)
+  const at = { ...context, clock: clockAt(now, context.clock) }
+  const { content } = await performOne(at, digestOperations.preview, { newsletter: slug, subscriber, format })
+  return answer(context, options, content)
+}
+
+async function testDigest(context: CommandContext, slug: string | undefined, options: TestOptions): Promise<void> {
+  const input = { ...options, newsletter: slug }
+  const { report, newsletter, hasImprint } = await performOne(context, digestOperations.test, input)
+  if (!hasImprint) context.warn(`${newsletter} has no imprint, so "digest send" will refuse it.`)
+  const text = report.sent
+    ? `Sent to ${report.to}, with ${report.articles} articles: ${report.subject}`
+    : `Nothing was sent: ${report.reason}`
+  context.print(report, text)
 }
 
 async function answer(context: CommandContext, options: PreviewOptions, content: string | Buffer): Promise<void> {

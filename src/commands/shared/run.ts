@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import type { z } from 'zod'
 import { CourantError, InputError } from '../../errors.ts'
-import type { BareContext, Operation, OperationContext } from '../../operations/operation.ts'
+import type { BareContext, Operation } from '../../operations/operation.ts'
 import { perform, readInput } from '../../operations/perform.ts'
 import type { Actor } from '../../operations/rights.ts'
 import type { CommandContext } from './command-context.ts'
@@ -17,10 +17,11 @@ export function performOne<Schema extends z.ZodType, Output>(
   context: CommandContext,
   operation: Operation<Schema, Output>,
   input: z.input<Schema>,
+  extra: Partial<BareContext> = {},
 ): Promise<Output> {
-  return asUsage(() => {
+  return asUsage(async () => {
     readInput(operation, input)
-    return withOperations(context, (perform) => perform(operation, input))
+    return withOperations(context, (perform) => perform(operation, input), extra)
   })
 }
 
@@ -28,7 +29,7 @@ export function performOne<Schema extends z.ZodType, Output>(
 export function withOperations<Result>(
   context: CommandContext,
   use: (perform: Perform) => Promise<Result>,
-  extra: Partial<OperationContext> = {},
+  extra: Partial<BareContext> = {},
 ): Promise<Result> {
   return context.withDatabase((db) => {
     const operationContext = { ...bareContext(context), ...extra, db }

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os'
-import type { Config } from '../../config/config.ts'
-import { fitConnections, readDescriptorLimit, requireDescriptors } from '../../config/descriptors.ts'
-import type { MessageContext } from '../../delivery/message.ts'
-import type { Sender } from '../../delivery/worker.ts'
-import { loadTemplates } from '../../digest/templates/templates.ts'
-import type { Logger } from '../../log.ts'
-import { chooseEhloName } from '../../mail/relays/ehlo-name.ts'
-import { parseRelay, passwordRisk, type Relay, relayName } from '../../mail/relays/relay.ts'
-import { openLinkKeys } from '../../subscribers/tokens.ts'
+import type { Config } from '../config/config.ts'
+import { fitConnections, readDescriptorLimit, requireDescriptors } from '../config/descriptors.ts'
+import { loadTemplates } from '../digest/templates/templates.ts'
+import type { Logger } from '../log.ts'
+import { chooseEhloName } from '../mail/relays/ehlo-name.ts'
+import { parseRelay, passwordRisk, type Relay, relayName } from '../mail/relays/relay.ts'
+import { openLinkKeys } from '../subscribers/tokens.ts'
+import type { MessageContext } from './message.ts'
+import type { Sender } from './worker.ts'
 
 /** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
 export async function openMessageContext(config: Config, apart = false): Promise<MessageContext> {

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { openSender } from '../../src/commands/shared/open-sender.ts'
 import { readConfig } from '../../src/config/config.ts'
+import { openSender } from '../../src/delivery/open-sender.ts'
 
 async function warningsOf(smtpUrl: string): Promise<readonly object[]> {
   const lines: object[] = []
