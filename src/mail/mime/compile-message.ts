@@ -34,15 +34,15 @@ export type CompiledPiece<S extends string> =
   | { readonly kind: 'to' }
   | { readonly kind: 'message-id' }
   | { readonly kind: 'header'; readonly name: string; readonly value: readonly (string | Placeholder<S>)[] }
-  | { readonly kind: 'text' | 'html'; readonly slot: S }
+  | { readonly kind: 'text' | 'html'; readonly placeholder: S }
 
 /**
  * Compiles a message into pieces for `fillMessage`; the same parts always give the same octets.
  *
- * nodemailer composes headers and MIME structure, once, with a seam wherever something follows that it does not encode
+ * nodemailer composes headers and MIME structure, once, with a placeholder wherever something follows that it does not encode
  * itself: both bodies, To, Message-ID, and each header that holds a marker. So a marker is found where it was written,
  * never in encoded text where a soft break could have cut it. Both bodies end with a line break, added where it is
- * missing. Throws `mail.slot-lost` when a marker not in `optional` is nowhere, `mail.slot-misplaced` when one is where
+ * missing. Throws `mail.placeholder_lost` when a marker not in `optional` is nowhere, `mail.placeholder_misplaced` when one is where
  * none may be, and `mail.header-not-ascii` for an address that only SMTPUTF8 could carry.
  */
 export async function compileMessage<S extends string>(
@@ -51,21 +51,21 @@ export async function compileMessage<S extends string>(
   optional: readonly S[] = [],
 ): Promise<CompiledMessage<S>> {
   checkPlaces(parts, markers)
-  const seams = createPlaceholders<CompiledPiece<S>>()
+  const placeholders = createPlaceholders<CompiledPiece<S>>()
   const composed = await new MailComposer({
     headers: parts.headers.map(([key, value]) => {
       const cut = cutAtMarkers(value, markers)
       const fixed = cut.every((piece) => typeof piece === 'string')
-      return { key, value: fixed ? value : seams.insert([{ kind: 'header', name: key, value: cut }]) }
+      return { key, value: fixed ? value : placeholders.insert([{ kind: 'header', name: key, value: cut }]) }
     }),
     from: { ...parts.from, name: cleanName(parts.from.name) },
-    to: { name: '', address: `${seams.insert([{ kind: 'to' }])}@seam.invalid` },
+    to: { name: '', address: `${placeholders.insert([{ kind: 'to' }])}@part.invalid` },
     ...(parts.replyTo === null ? {} : { replyTo: { ...parts.replyTo, name: cleanName(parts.replyTo.name) } }),
     subject: parts.subject,
-    messageId: `<${seams.insert([{ kind: 'message-id' }])}@seam.invalid>`,
+    messageId: `<${placeholders.insert([{ kind: 'message-id' }])}@part.invalid>`,
     date: new Date(parts.date.epochMilliseconds),
-    text: seams.insert(cutBody('text', parts.text, markers)),
-    ...(parts.html === null ? {} : { html: seams.insert(cutBody('html', parts.html, markers)) }),
+    text: placeholders.insert(cutBody('text', parts.text, markers)),
+    ...(parts.html === null ? {} : { html: placeholders.insert(cutBody('html', parts.html, markers)) }),
     encoding: 'quoted-printable',
     newline: 'windows',
     // RFC 2045 §6.7: "=_" cannot occur in quoted-printable, so no body can hold a line that ends its part.
@@ -75,7 +75,7 @@ export async function compileMessage<S extends string>(
     .compile()
     .build()
   checkHead(composed)
-  const pieces = seams.split(composed.toString('utf8'))
+  const pieces = placeholders.split(composed.toString('utf8'))
   checkComplete(pieces, markers, optional)
   return { pieces: pieces.map(shorten), encode: rememberEncoded(), ...measureMessage(pieces.filter(Buffer.isBuffer)) }
 }
@@ -107,7 +107,7 @@ function rememberEncoded(): (value: string) => string {
 function cutBody<S extends string>(kind: 'text' | 'html', body: string, markers: Markers<S>): CompiledPiece<S>[] {
   const ended = /[\r\n]$/.test(body) ? body : `${body}\n`
   return cutAtMarkers(ended, markers).map((piece) =>
-    typeof piece === 'string' ? encodePiece(piece) : { kind, slot: piece.placeholder },
+    typeof piece === 'string' ? encodePiece(piece) : { kind, placeholder: piece.placeholder },
   )
 }
 
@@ -116,8 +116,8 @@ function checkPlaces<S extends string>(parts: MessageParts, markers: Markers<S>)
   for (const text of fixed) {
     const found = cutAtMarkers(text, markers).find((piece) => typeof piece !== 'string')
     if (found === undefined) continue
-    throw new CourantError('mail.slot-misplaced', {
-      what: `The slot ${found.placeholder} stands in the subject, in a name or in the name of a header.`,
+    throw new CourantError('mail.placeholder_misplaced', {
+      what: `The placeholder ${found.placeholder} stands in the subject, in a name or in the name of a header.`,
       why: 'Those are the same for every reader.',
       todo: 'Keep it to the text, the HTML and the values of further headers.',
     })
@@ -144,21 +144,21 @@ function checkComplete<S extends string>(
   markers: Markers<S>,
   optional: readonly S[],
 ): void {
-  const found = new Set<S>(pieces.flatMap(slotsOf))
-  for (const slot in markers) {
-    if (found.has(slot) || optional.includes(slot)) continue
-    throw new CourantError('mail.slot-lost', {
-      what: `The slot ${slot} has no place in the message.`,
+  const found = new Set<S>(pieces.flatMap(placeholdersOf))
+  for (const placeholder in markers) {
+    if (found.has(placeholder) || optional.includes(placeholder)) continue
+    throw new CourantError('mail.placeholder_lost', {
+      what: `The placeholder ${placeholder} has no place in the message.`,
       why: 'Its marker was made, but stands neither in the text, nor in the HTML, nor in a header.',
-      todo: `Put it back into the template, or make the slot optional.`,
+      todo: `Put it back into the template, or make the placeholder optional.`,
     })
   }
 }
 
-function slotsOf<S extends string>(piece: CompiledPiece<S>): S[] {
+function placeholdersOf<S extends string>(piece: CompiledPiece<S>): S[] {
   if (Buffer.isBuffer(piece) || typeof piece === 'string' || piece.kind === 'to' || piece.kind === 'message-id')
     return []
   if (piece.kind === 'header')
     return piece.value.flatMap((part) => (typeof part === 'string' ? [] : [part.placeholder]))
-  return [piece.slot]
+  return [piece.placeholder]
 }

@@ -77,9 +77,9 @@ function fillPiece<S extends string>(
       return writeHeader(piece.name, value.join(''))
     }
     case 'text':
-      return encode(values[piece.slot])
+      return encode(values[piece.placeholder])
     case 'html':
-      return encode(escapeHtml(values[piece.slot]))
+      return encode(escapeHtml(values[piece.placeholder]))
   }
 }
 

@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto'
 
-/** Places in a composed message where something else is to stand: `open` gives a token to compose, `close` replaces it. */
+/** Places in a composed message that are filled later: `insert` returns a token to compose with, `split` replaces it. */
 type Placeholders<Piece> = {
   readonly insert: (pieces: readonly Piece[]) => string
   readonly split: (composed: string) => (Buffer | Piece)[]
 }
 
 /** A whole header around its token (in an address or not), or the token of a body, with the line break after the last. */
-const TOKEN = /^[^\s:]+:\s+<?(seam[0-9a-f]{24})(?:@seam\.invalid>?)?\r\n|(seam[0-9a-f]{24})(?:\r\n(?![\s\S]))?/gm
+const TOKEN = /^[^\s:]+:\s+<?(part[0-9a-f]{24})(?:@part\.invalid>?)?\r\n|(part[0-9a-f]{24})(?:\r\n(?![\s\S]))?/gm
 
-/** Starts a set of seams. A token cannot be guessed, and leaves no trace in what `close` returns. */
+/** Creates a set of placeholders. A token cannot be guessed, and leaves no trace in what `split` returns. */
 export function createPlaceholders<Piece>(): Placeholders<Piece> {
   const behind = new Map<string, readonly Piece[]>()
   return {
     insert: (pieces) => {
-      const token = `seam${randomBytes(12).toString('hex')}`
+      const token = `part${randomBytes(12).toString('hex')}`
       behind.set(token, pieces)
       return token
     },

@@ -143,7 +143,7 @@ describe('compiling and filling refuse', () => {
     const markers = makeMarkers(SLOTS)
     const bare = { text: 'Guten Tag', html: null }
     await expect(compile(markers, bare)).rejects.toMatchObject({
-      code: 'mail.slot-lost',
+      code: 'mail.placeholder_lost',
       what: expect.stringContaining('name'),
     })
     await expect(compile(markers, bare, ['name', 'date'])).resolves.toBeDefined()
@@ -151,7 +151,7 @@ describe('compiling and filling refuse', () => {
 
   it('a marker in the subject or in a name', async () => {
     const markers = makeMarkers(SLOTS)
-    const refusal = { code: 'mail.slot-misplaced' }
+    const refusal = { code: 'mail.placeholder_misplaced' }
     await expect(compile(markers, { subject: `Hallo ${markers.name}` })).rejects.toMatchObject(refusal)
     await expect(compile(markers, { from: { name: markers.name, address: 'a@b.de' } })).rejects.toMatchObject(refusal)
   })
