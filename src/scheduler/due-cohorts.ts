@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { Frequency } from '../db/schema/newsletter.ts'
-import { type Choice, latestSlot } from '../newsletters/schedule/slots.ts'
+import { latestSlot, type Schedule } from '../newsletters/schedule/slots.ts'
 
 /** A cohort that is due. */
-export type DueCohort = Choice & {
+export type DueCohort = Schedule & {
   readonly id: number
   readonly newsletterId: number
   readonly dueAt: Temporal.Instant

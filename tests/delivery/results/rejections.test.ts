@@ -104,7 +104,7 @@ describe('a relay that is wrong for a moment', () => {
     expect(await readHealth(db, NOON)).toEqual({
       ready: false,
       reasons: [
-        `Edition ${edition} is paused: its relay refused too many readers for good. "courant edition show ${edition}" says more.`,
+        `Edition ${edition} is paused: its relay rejected too many readers permanently. "courant edition show ${edition}" shows details.`,
       ],
     })
     await resumeEdition(db, edition, NOON)
