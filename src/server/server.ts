@@ -14,27 +14,30 @@ import { CourantError, reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Web } from '../web/app.ts'
 
-/** What a process may be: each role alone or all in one. `inbound` is not built yet. */
+/** The roles of a process, each alone or all in one. `inbound` is not built yet. */
 const ROLES = ['web', 'scheduler', 'worker'] as const
 type Role = (typeof ROLES)[number]
 
-/** A server that runs; `url` is where it listens, null without the web. */
+/** A running server; `url` is where it listens, null without the role `web`. */
 type Server = {
   readonly url: string | null
-  /** Requests and messages under way are finished, leases go back; the database stays open. `waitingFor` names what is left. */
+  /**
+   * Finishes requests and messages under way and gives leases back; the database stays open. `waitingFor` names the parts
+   * that have not stopped yet.
+   */
   readonly stop: (waitingFor?: Set<string>) => Promise<void>
 }
 
-/** What a server may have beside the configuration. */
+/** What a server can be given besides its configuration. */
 type ServerExtras = Pick<Web, 'mounts'>
 
-/** `courant serve`: the web pages, the scheduler and the worker, until SIGTERM or SIGINT. */
+/** Registers `courant serve`: web pages, scheduler and worker, until SIGTERM or SIGINT. */
 export function registerServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
-    .description('the server: web pages, scheduler, worker')
+    .description('Run the server: web pages, scheduler and worker')
     .addOption(
-      new Option('--roles <list>', `what this process does, of ${ROLES.join(',')}`)
+      new Option('--roles <list>', `Roles of this process, of ${ROLES.join(',')}`)
         .argParser(readRoles)
         .default(ROLES, 'all'),
     )
@@ -46,7 +49,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
   const log = context.log()
   requireDescriptors('postgres')
   const waitingFor = new Set<string>()
-  const stopAsked = hearSignals(log, context.clock, waitingFor)
+  const stopRequested = onStopSignal(log, context.clock, waitingFor)
   const opened = await openDatabase(config.databaseUrl, POOL_SIZES.shared, 'alone')
   const stopped = new AbortController()
   try {
@@ -57,7 +60,7 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     const server = await startServer(config, opened, log, context.clock, roles)
     const where = server.url === null ? 'Courant runs' : `Courant listens on ${server.url}`
     context.print({ url: server.url, roles }, `${where} (${roles.join(', ')}).`)
-    await stopAsked
+    await stopRequested
     await server.stop(waitingFor)
   } finally {
     stopped.abort()
@@ -65,43 +68,43 @@ async function serve(context: CommandContext, roles: readonly Role[]): Promise<v
     await opened.close()
   }
   log.info({}, 'server.stopped')
-  // A connection that is only just being refused must not keep the process alive.
+  // A connection that is still being refused must not keep the process alive.
   setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 
 /** A stop must end within 10 s. */
 const FORCE_MS = 9_000
 const LINGER_MS = 500
-/** npm passes on the Ctrl-C that the terminal has sent to its child already. */
+/** npm passes on the Ctrl-C that the terminal has sent to its child process already. */
 const SAME_SIGNAL_MS = 1_000
 
 /**
- * Resolves at the first signal; a second one, or 9 s, end the process at once with exit code 1, and the log says what was
- * waited for.
+ * Resolves at the first signal. A second one, or 9 s, ends the process at once with exit code 1, and the log names the
+ * parts that had not stopped.
  */
-function hearSignals(log: Logger, clock: Clock, waitingFor: ReadonlySet<string>): Promise<void> {
-  return new Promise((settle) => {
+function onStopSignal(log: Logger, clock: Clock, waitingFor: ReadonlySet<string>): Promise<void> {
+  return new Promise((resolve) => {
     let firstMs: number | null = null
     const force = (reason: string) => {
       log.error({ reason, waitingFor: [...waitingFor] }, 'server.forced')
       process.exit(1)
     }
-    const hear = (signal: NodeJS.Signals) => {
+    const handle = (signal: NodeJS.Signals) => {
       if (firstMs !== null && clock.monotonicMs() - firstMs > SAME_SIGNAL_MS) force('a second signal')
       if (firstMs !== null) return
       firstMs = clock.monotonicMs()
       log.info({ signal }, 'server.stopping')
       setTimeout(() => force(`not stopped within ${FORCE_MS / 1000} s`), FORCE_MS).unref()
-      settle()
+      resolve()
     }
-    process.on('SIGTERM', hear)
-    process.on('SIGINT', hear)
+    process.on('SIGTERM', handle)
+    process.on('SIGINT', handle)
   })
 }
 
 /**
- * Starts the roles on a database that is open and migrated. All that may be wrong is looked at before the first role
- * begins its work: templates, relays, the port.
+ * Starts the roles on a database that is open and migrated. Templates, relays and the port are checked before the first
+ * role begins its work.
  *
  * @throws CourantError `web.port`, `template.invalid`, `config.invalid`.
  */
@@ -114,36 +117,23 @@ export async function startServer(
   extras: ServerExtras = {},
 ): Promise<Server> {
   const stopping = new AbortController()
-  const ends = new Map<string, () => Promise<void>>()
+  const parts: Parts = new Map()
   const stop = async (waitingFor = new Set<string>()) => {
     stopping.abort()
-    const endPart = async ([part, end]: readonly [string, () => Promise<void>]) => {
-      waitingFor.add(part)
-      await end()
-      waitingFor.delete(part)
-    }
-    await Promise.all([...ends].map(endPart))
+    await stopParts(parts, waitingFor)
   }
   try {
     const work = roles.includes('worker') ? await openWork(config, log) : null
     const jobs = await openJobs(opened, log)
-    ends.set('work under way', jobs.close)
+    parts.set('work under way', jobs.close)
     const web = roles.includes('web')
       ? await startWeb(config, opened, log, clock, jobs, { ...extras, sendsToo: work !== null })
       : null
-    if (web !== null) ends.set('requests', web.close)
-    if (work !== null) {
-      const [{ startWorker }, { runCollector: collectApart }] = await Promise.all([
-        import('../scheduler/job-handlers.ts'),
-        import('../scheduler/run-collector.ts'),
-      ])
-      await startWorker(openWorkerPools(opened), work, jobs, clock, stopping.signal)
-      const collecting = collectApart(opened.db, work.apart, log, clock, stopping.signal)
-      ends.set('collecting', () => collecting)
-    }
+    if (web !== null) parts.set('requests', web.close)
+    if (work !== null) parts.set('collecting', await startWork(opened, work, jobs, clock, stopping.signal))
     if (roles.includes('scheduler')) {
       const { startScheduler } = await import('../scheduler/scheduler.ts')
-      ends.set('scheduler', (await startScheduler(opened.db, jobs, log, clock)).stop)
+      parts.set('scheduler', (await startScheduler(opened.db, jobs, log, clock)).stop)
     }
     log.info({ url: web?.url, roles }, 'server.listening')
     return { url: web?.url ?? null, stop }
@@ -151,6 +141,36 @@ export async function startServer(
     await stop()
     throw error
   }
+}
+
+/** How to stop each part of a server, by its name in the log. */
+type Parts = Map<string, () => Promise<void>>
+
+/** Stops all parts at once; those that have not stopped yet are in `waitingFor`. */
+async function stopParts(parts: Parts, waitingFor: Set<string>): Promise<void> {
+  const stopPart = async ([part, stop]: readonly [string, () => Promise<void>]) => {
+    waitingFor.add(part)
+    await stop()
+    waitingFor.delete(part)
+  }
+  await Promise.all([...parts].map(stopPart))
+}
+
+/** Starts the worker and its collector; returns what waits for the collector once `signal` is aborted. */
+async function startWork(
+  opened: OpenDatabase,
+  work: Awaited<ReturnType<typeof openWork>>,
+  jobs: Jobs,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const [{ startWorker }, { runCollector }] = await Promise.all([
+    import('../scheduler/job-handlers.ts'),
+    import('../scheduler/run-collector.ts'),
+  ])
+  await startWorker(openWorkerPools(opened), work, jobs, clock, signal)
+  const collecting = runCollector(opened.db, work.collector, work.log, clock, signal)
+  return () => collecting
 }
 
 async function startWeb(
@@ -177,7 +197,7 @@ async function startWeb(
     clock,
     log,
     wake,
-    // Not by the pages' connections, which are taken when many readers come at once.
+    // Not through the pages' connections, which are all in use when many readers come at once.
     readHealth: () => readHealth(opened.db, clock.now()),
     ...extras,
   })
@@ -190,17 +210,17 @@ async function openWork(config: Config, log: Logger) {
     import('../articles/fetch/user-agent.ts'),
   ])
   const { databaseUrl, secrets, logLevel, collectAllowPrivate: allowPrivate } = config
-  const apart = { databaseUrl, secrets, logLevel, allowPrivate, userAgent: makeUserAgent(config.baseUrl) }
-  return { sender: await openSender(config, log, true), apart, log }
+  const collector = { databaseUrl, secrets, logLevel, allowPrivate, userAgent: makeUserAgent(config.baseUrl) }
+  return { sender: await openSender(config, log, true), collector, log }
 }
 
-/** @throws CourantError `usage`, naming the roles there are. */
+/** Parses `--roles`. @throws CourantError `usage`, which names the roles. */
 function readRoles(text: string): readonly Role[] {
   const named = text.split(',').map((name) => name.trim())
   const unknown = named.find((name) => !isRole(name))
   if (unknown === undefined) return ROLES.filter((role) => named.includes(role))
   throw new CourantError('usage', {
-    what: '--roles is wrong.',
+    what: 'Invalid value for --roles.',
     why: `There is no role ${quote(unknown)}.`,
     todo: `Name some of ${ROLES.join(', ')}, separated by commas${named.includes('inbound') ? '; inbound is not built yet' : ''}.`,
   })
