@@ -11,7 +11,7 @@ import { planEdition } from '../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../src/editions/plan-request.ts'
 import { addNewsletter } from '../src/newsletters/newsletters.ts'
 import { newNewsletter } from '../src/newsletters/settings.ts'
-import { enrol } from '../src/subscribers/signup/sign-up.ts'
+import { signUp } from '../src/subscribers/signup/sign-up.ts'
 import { senderTo } from '../tests/support/sender.ts'
 import { startSink } from '../tests/support/smtp.ts'
 
@@ -36,7 +36,7 @@ const articles = Array.from({ length: 12 }, (_, at) => ({
   summary: 'What happened, in one whole sentence. And what it means, in another.',
 }))
 await addArticles(opened.db, newsletter.id, articles.map(toArticle), now)
-await enrol(
+await signUp(
   opened.db,
   Array.from({ length: READERS }, (_, at) => reader(at)),
   now,

@@ -6,7 +6,7 @@ import { checkAddress } from '../mail/addresses/address.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import { splitTopics } from '../subscribers/import/row.ts'
 import { type Listed, listSubscriptions, type Reader, readListed, readReader } from '../subscribers/list-subscribers.ts'
-import { readChoice } from '../subscribers/preferences/preferences.ts'
+import { readPreferences } from '../subscribers/preferences/preferences.ts'
 import { type SubscribeRequest, subscribe } from '../subscribers/signup/subscribe.ts'
 import { liftSuppression } from '../subscribers/suppressions/lift-suppression.ts'
 import type { CommandContext } from './shared/command-context.ts'
@@ -88,7 +88,7 @@ function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'n
     name: options.name ?? null,
     locale: options.locale ?? null,
     format: options.format ?? null,
-    choice: readChoice({ frequency, weekday, hour, timeZone }).parts,
+    schedule: readPreferences({ frequency, weekday, hour, timeZone }).parts,
     topics: options.topics === undefined ? null : splitTopics(options.topics),
     by: 'administrator',
     confirmed: evidence === null ? null : { evidence, at: null },

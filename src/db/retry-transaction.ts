@@ -4,7 +4,7 @@ import type { Database } from './client.ts'
 import { retryTransient } from './transient.ts'
 
 /** A subscription changed between reading and locking it: undo all, read again. */
-export class Overtaken extends Error {}
+export class ChangedConcurrently extends Error {}
 
 const MOST_TRIES = 10
 /** Somebody waits for the answer to a form: 350 ms in all. */
@@ -16,7 +16,7 @@ const TRIES_AFTER_FAULTS = 4
  *
  * @throws CourantError `subscriber.busy` after ten times.
  */
-export async function settleInTransaction<T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> {
+export async function retryOnConflict<T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> {
   for (let tries = 1; tries <= MOST_TRIES; tries++) {
     const attempt = () => db.transaction(async (tx) => ({ value: await work(tx) })).catch(orOvertaken)
     const settled = await retryTransient(systemClock, attempt, { mayRepeat: (count) => count < TRIES_AFTER_FAULTS })
@@ -29,6 +29,6 @@ export async function settleInTransaction<T>(db: Database, work: (tx: Database) 
 }
 
 function orOvertaken(error: unknown): null {
-  if (error instanceof Overtaken) return null
+  if (error instanceof ChangedConcurrently) return null
   throw error
 }

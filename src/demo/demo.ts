@@ -9,7 +9,7 @@ import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError } from '../errors.ts'
 import { addNewsletter, type Newsletter } from '../newsletters/newsletters.ts'
 import { newNewsletter } from '../newsletters/settings.ts'
-import { enrol } from '../subscribers/signup/sign-up.ts'
+import { signUp } from '../subscribers/signup/sign-up.ts'
 import { DEMO_READERS } from './demo-readers.ts'
 import { type Mailbox, startMailbox } from './mailbox/mailbox-server.ts'
 import { type Publications, startPublications } from './press/publications.ts'
@@ -110,5 +110,5 @@ async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, cl
     by: 'administrator' as const,
     confirmed: { evidence: EVIDENCE, at: clock.now() },
   }))
-  await enrol(db, enrolments, clock.now())
+  await signUp(db, enrolments, clock.now())
 }

@@ -3,7 +3,7 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletter } from '../db/schema/newsletter.ts'
 import { CourantError, InputError, type InvalidField } from '../errors.ts'
-import { makeHome, moveHome } from './schedule/home-cohort.ts'
+import { makeHomeCohort, moveHomeCohort } from './schedule/home-cohort.ts'
 import type { NewNewsletter, NewsletterChange } from './settings.ts'
 
 /** A newsletter as kept. */
@@ -29,7 +29,7 @@ export async function addNewsletter(db: Database, fields: NewNewsletter, now: Te
         todo: 'Choose another slug, or change that one with "courant newsletter set".',
       })
     checkLimits(made)
-    await makeHome(tx, made, 0, now)
+    await makeHomeCohort(tx, made, 0, now)
     return made
   })
 }
@@ -59,7 +59,7 @@ export async function changeNewsletter(
     const after = rows[0] ?? unknown(slug)
     checkLimits(after)
     const moves = after.frequency !== before.frequency || after.hour !== before.hour || after.zone !== before.zone
-    if (moves) await moveHome(tx, after, now)
+    if (moves) await moveHomeCohort(tx, after, now)
     return after
   })
 }

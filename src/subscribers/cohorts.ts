@@ -3,10 +3,10 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { anyOf } from '../db/sql.ts'
 import { lockCohortsForNoKeyUpdate } from '../newsletters/schedule/lock-cohorts.ts'
-import { type Choice, nextSlot, startOf } from '../newsletters/schedule/slots.ts'
+import { nextSlot, type Schedule, startOf } from '../newsletters/schedule/slots.ts'
 
 /** `count` (at most 100,000) new subscriptions of one choice; each choice of a newsletter stands in one placement. */
-type Placement = { readonly newsletterId: number; readonly choice: Choice; readonly count: number }
+type Placement = { readonly newsletterId: number; readonly choice: Schedule; readonly count: number }
 
 /** A larger cohort would make a planning transaction too long. */
 const MOST_MEMBERS = 100_000
@@ -48,7 +48,7 @@ export async function placeInCohorts(
  */
 export async function findStarts(
   tx: Database,
-  places: readonly { readonly cohortId: number; readonly choice: Choice }[],
+  places: readonly { readonly cohortId: number; readonly choice: Schedule }[],
   now: Temporal.Instant,
 ): Promise<readonly (number | null)[]> {
   const wanted = places.map(({ cohortId, choice }, n) => ({ n, cohortId, startAt: startOf(choice, now).toString() }))

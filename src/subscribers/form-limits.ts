@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import ipaddr from 'ipaddr.js'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
-import { settleInTransaction } from '../db/retry-transaction.ts'
+import { retryOnConflict } from '../db/retry-transaction.ts'
 import { mailboxOf } from '../mail/addresses/mailbox.ts'
 import { isProvider } from '../mail/addresses/suggest-domain.ts'
 import { readHashKey } from './consent.ts'
@@ -41,7 +41,7 @@ export async function countForm(
   limits: FormLimits,
   now: Temporal.Instant,
 ): Promise<FormVerdict> {
-  return settleInTransaction(db, async (tx) => {
+  return retryOnConflict(db, async (tx) => {
     const hashKey = await readHashKey(tx)
     const network = networkCounter(hashKey, form.ip, limits)
     const passes = await count(tx, network === null ? [] : [network], now)

@@ -4,13 +4,13 @@ import type { Database } from '../db/client.ts'
 import type { Frequency } from '../db/schema/newsletter.ts'
 import { CourantError } from '../errors.ts'
 import { addressKey } from '../mail/addresses/address.ts'
-import type { Choice } from '../newsletters/schedule/slots.ts'
+import type { Schedule } from '../newsletters/schedule/slots.ts'
 import type { SubscriptionState } from './permission.ts'
 
 /** A subscription as it stands, or as it is to be. Topic ids ascend. */
-export type Standing = {
+export type DesiredState = {
   readonly state: SubscriptionState
-  readonly choice: Choice
+  readonly schedule: Schedule
   readonly topicIds: readonly number[]
 }
 
@@ -18,7 +18,7 @@ export type Standing = {
 type Pair = { readonly newsletterId: number; readonly subscriberId: number }
 
 /** A subscription as read. */
-export type Kept = Standing &
+export type ExistingSubscription = DesiredState &
   Pair & {
     readonly id: number
     readonly cohortId: number
@@ -49,7 +49,10 @@ type Changing = {
 }
 
 /** The subscriptions of these pairs, found by `pairKey`. */
-export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): Promise<ReadonlyMap<string, Kept>> {
+export async function readSubscriptions(
+  tx: Database,
+  pairs: readonly Pair[],
+): Promise<ReadonlyMap<string, ExistingSubscription>> {
   const kept = await readKept(
     tx,
     sql`jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w ("newsletterId" bigint, "subscriberId" bigint)
@@ -59,17 +62,17 @@ export async function readSubscriptions(tx: Database, pairs: readonly Pair[]): P
 }
 
 /** The subscriptions of these ids, in the order of ids. */
-export async function readByIds(tx: Database, ids: readonly number[]): Promise<readonly Kept[]> {
+export async function readByIds(tx: Database, ids: readonly number[]): Promise<readonly ExistingSubscription[]> {
   return readKept(tx, sql`unnest(${`{${ids.join(',')}}`}::bigint[]) as w (id) join subscription s on s.id = w.id`)
 }
 
 /** All subscriptions of a reader, in the order of ids. */
-export async function readOf(tx: Database, subscriberId: number): Promise<readonly Kept[]> {
+export async function readOf(tx: Database, subscriberId: number): Promise<readonly ExistingSubscription[]> {
   return readKept(tx, sql`(select ${subscriberId}::bigint as id) w join subscription s on s.subscriber_id = w.id`)
 }
 
 /** The subscriptions `s` of a `from` clause. */
-async function readKept(tx: Database, from: SQL): Promise<readonly Kept[]> {
+async function readKept(tx: Database, from: SQL): Promise<readonly ExistingSubscription[]> {
   type Row = {
     id: number
     newsletter_id: number

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { Temporal } from '../../src/clock.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
-import type { Choice } from '../../src/newsletters/schedule/slots.ts'
+import type { Schedule } from '../../src/newsletters/schedule/slots.ts'
 import { readLastBeat, recordBeat } from '../../src/scheduler/heartbeat.ts'
 import { runMaintenance } from '../../src/scheduler/maintenance.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
@@ -25,7 +25,11 @@ async function tickAt(time: string | Temporal.Instant): Promise<void> {
 }
 
 /** A newsletter whose scheduler ran a minute before the clock goes wrong, with one article and a reader. */
-async function open(choice: Partial<Choice> = {}, fields: Record<string, unknown> = {}, now = '2026-05-05T04:30:00Z') {
+async function open(
+  choice: Partial<Schedule> = {},
+  fields: Record<string, unknown> = {},
+  now = '2026-05-05T04:30:00Z',
+) {
   const tagblatt = await addTagblatt(db, fields)
   const reader = await addReader(db, tagblatt, 'eva', choice, MONDAY)
   const first = await addEntry(db, tagblatt, MONDAY)

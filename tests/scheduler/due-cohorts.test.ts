@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import type { Frequency } from '../../src/db/schema/newsletter.ts'
-import { type Choice, latestSlot, nextSlot } from '../../src/newsletters/schedule/slots.ts'
+import { latestSlot, nextSlot, type Schedule } from '../../src/newsletters/schedule/slots.ts'
 import { type DueCohort, groupDue } from '../../src/scheduler/due-cohorts.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
@@ -27,7 +27,7 @@ const LATEST: readonly (readonly [string, Frequency, number | null, number | nul
 
 describe('latestSlot', () => {
   test.each(LATEST)('%s', (_, frequency, weekday, hour, zone, now, slot) => {
-    const choice: Choice = { frequency, weekday, hour, zone }
+    const choice: Schedule = { frequency, weekday, hour, zone }
     expect(`${latestSlot(choice, at(now))}`).toBe(`${at(slot)}`)
     const next = nextSlot(choice, at(now))
     expect(`${latestSlot(choice, next)}`).toBe(`${next}`)

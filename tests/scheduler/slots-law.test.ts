@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { openDatabase } from '../../src/db/client.ts'
-import type { Choice } from '../../src/newsletters/schedule/slots.ts'
+import type { Schedule } from '../../src/newsletters/schedule/slots.ts'
 import { correctDueTimes, wasSetBack } from '../../src/scheduler/clock-correction.ts'
 import { readLastBeat, recordBeat } from '../../src/scheduler/heartbeat.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
@@ -19,7 +19,7 @@ afterAll(async () => {
   await close()
 })
 
-const CHOICES: Readonly<Record<string, Partial<Choice>>> = {
+const CHOICES: Readonly<Record<string, Partial<Schedule>>> = {
   berlin: {},
   utc: { zone: 'Etc/UTC', hour: 5 },
   neufundland: { zone: 'America/St_Johns', hour: 23 },

@@ -4,9 +4,9 @@ import { Temporal } from '../../src/clock.ts'
 import type { Database } from '../../src/db/client.ts'
 import { FREQUENCIES } from '../../src/db/schema/newsletter.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
-import type { Choice } from '../../src/newsletters/schedule/slots.ts'
+import type { Schedule } from '../../src/newsletters/schedule/slots.ts'
 import type { PlanWork } from '../../src/scheduler/plan-due.ts'
-import { enrol } from '../../src/subscribers/signup/sign-up.ts'
+import { signUp } from '../../src/subscribers/signup/sign-up.ts'
 import { addNewsletter } from '../support/newsletters.ts'
 import { senderTo } from '../support/sender.ts'
 import { MONDAY } from './times.ts'
@@ -34,7 +34,7 @@ export async function addReader(
   db: Database,
   newsletter: Newsletter,
   name: string,
-  choice: Partial<Choice>,
+  choice: Partial<Schedule>,
   now: Temporal.Instant,
 ): Promise<number> {
   const [reader = 0] = await addReaders(db, newsletter, { [name]: choice }, now)
@@ -45,7 +45,7 @@ export async function addReader(
 export async function addReaders(
   db: Database,
   newsletter: Newsletter,
-  choices: Readonly<Record<string, Partial<Choice>>>,
+  choices: Readonly<Record<string, Partial<Schedule>>>,
   now: Temporal.Instant,
 ): Promise<readonly number[]> {
   const wishes = Object.entries(choices).map(([name, choice]) => ({
@@ -59,7 +59,7 @@ export async function addReaders(
     by: 'administrator' as const,
     confirmed: { evidence: 'a card', at: null },
   }))
-  const enrolled = await enrol(db, wishes, now)
+  const enrolled = await signUp(db, wishes, now)
   return enrolled.map((one) => {
     if (one.kind === 'refused') throw new Error(`a reader is refused: ${one.reason}`)
     return one.subscriptionId

@@ -107,7 +107,7 @@ describe('a tick', () => {
     const { subscribe } = await import('../../src/subscribers/signup/subscribe.ts')
     const wish = { newsletterId: tagblatt.id, name: null, locale: null, format: null, topics: null, confirmed: null }
     const choice = { frequency: null, weekday: null, hour: null, zone: null }
-    await subscribe(db, { ...wish, email: 'neu@leser.example', choice, by: 'reader' }, at(TUESDAY_SLOT))
+    await subscribe(db, { ...wish, email: 'neu@leser.example', schedule: choice, by: 'reader' }, at(TUESDAY_SLOT))
     const report = await tickAt(TUESDAY_SLOT)
     expect(report).toMatchObject({ notices: 1, sent: 1 })
     expect(smtp.messages.map(({ to }) => to)).toEqual(['neu@leser.example', 'eva@leser.example'])

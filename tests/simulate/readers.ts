@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
 import { confirm } from '../../src/subscribers/confirmation/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
-import { requestSubscription } from '../../src/subscribers/signup/request.ts'
+import { requestByForm } from '../../src/subscribers/signup/request.ts'
 import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
 import { leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
@@ -30,7 +30,7 @@ export function askOf(world: World, db: Database, { reader, choice, topics }: De
     ...{ name: null, locale: null, topics, evidence: SHOWN },
     choice: choiceOf(world, choice),
   }
-  return requestSubscription(db, request, world.clock.now())
+  return requestByForm(db, request, world.clock.now())
 }
 
 function choiceOf({ scene }: World, choice: number) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { FREQUENCIES } from '../../src/db/schema/newsletter.ts'
-import { type Choice, latestSlot } from '../../src/newsletters/schedule/slots.ts'
+import { latestSlot, type Schedule } from '../../src/newsletters/schedule/slots.ts'
 import { throwDice } from './dice.ts'
 import { lastDue } from './slots.ts'
 
@@ -20,7 +20,7 @@ test('what a choice means is the same in plain words as in the product', () => {
     const frequency = FREQUENCIES[dice.below(FREQUENCIES.length)] ?? 'daily'
     const weekday = frequency === 'weekly' ? 1 + dice.below(7) : null
     const hour = frequency === 'instant' ? null : dice.below(24)
-    const choice: Choice = { frequency, weekday, hour, zone: dice.pick(ZONES) }
+    const choice: Schedule = { frequency, weekday, hour, zone: dice.pick(ZONES) }
     const at = start.add({ minutes: dice.below(365 * 24 * 60) })
     expect([choice, lastDue(choice, at.epochMilliseconds)]).toEqual([choice, latestSlot(choice, at).epochMilliseconds])
   }

@@ -1,19 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import type { Choice } from '../../src/newsletters/schedule/slots.ts'
+import type { Schedule } from '../../src/newsletters/schedule/slots.ts'
 import { findStarts, placeInCohorts } from '../../src/subscribers/cohorts.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addEntries, addTagblatt, LAST_SLOT, moveWatermarks, NOON } from './fixtures.ts'
 
 const { db } = await freshDatabase()
 
-const DAILY: Choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
-const WEEKLY: Choice = { frequency: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }
-const INSTANT: Choice = { frequency: 'instant', weekday: null, hour: null, zone: 'Europe/Berlin' }
+const DAILY: Schedule = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+const WEEKLY: Schedule = { frequency: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }
+const INSTANT: Schedule = { frequency: 'instant', weekday: null, hour: null, zone: 'Europe/Berlin' }
 
-const place = (newsletterId: number, choice: Choice, count = 1) =>
+const place = (newsletterId: number, choice: Schedule, count = 1) =>
   db.transaction((tx) => placeInCohorts(tx, [{ newsletterId, choice, count }], [], NOON))
-const starts = (cohortId: number, choice: Choice) => findStarts(db, [{ cohortId, choice }], NOON)
+const starts = (cohortId: number, choice: Schedule) => findStarts(db, [{ cohortId, choice }], NOON)
 const cohorts = async () => {
   const found = await db.execute(
     sql`select frequency, weekday, hour, part, members, seen_entry_id as seen from cohort order by id`,

@@ -35,7 +35,7 @@ export function wish(newsletter: Newsletter, email: string, said: Partial<Subscr
     name: null,
     locale: null,
     format: null,
-    choice: { frequency: null, weekday: null, hour: null, zone: null },
+    schedule: { frequency: null, weekday: null, hour: null, zone: null },
     topics: null,
     by: 'administrator',
     confirmed: null,
@@ -44,8 +44,8 @@ export function wish(newsletter: Newsletter, email: string, said: Partial<Subscr
 }
 
 /** What a wish says of a choice. */
-export const choosing = (parts: Partial<SubscribeRequest['choice']>): Pick<SubscribeRequest, 'choice'> => ({
-  choice: { frequency: null, weekday: null, hour: null, zone: null, ...parts },
+export const choosing = (parts: Partial<SubscribeRequest['schedule']>): Pick<SubscribeRequest, 'choice'> => ({
+  schedule: { frequency: null, weekday: null, hour: null, zone: null, ...parts },
 })
 
 /** Makes an article visible to the newsletter at each of these times, and returns the entries' ids. */

@@ -4,7 +4,7 @@ import type { Database } from '../../src/db/client.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { confirm } from '../../src/subscribers/confirmation/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
-import { type Requested, requestSubscription, type SubscriptionRequest } from '../../src/subscribers/signup/request.ts'
+import { type FormAnswer, type FormRequest, requestByForm } from '../../src/subscribers/signup/request.ts'
 import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
 import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
 import { type Leaving, leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
@@ -19,12 +19,12 @@ export function ask(
   db: Database,
   newsletters: readonly Newsletter[],
   now: Temporal.Instant,
-  said: Partial<SubscriptionRequest> = {},
-): Promise<Requested> {
+  said: Partial<FormRequest> = {},
+): Promise<FormAnswer> {
   const choice = { frequency: null, weekday: null, hour: null, zone: null }
   const newsletterIds = newsletters.map(({ id }) => id)
   const all = { newsletterIds, email: EVA, name: null, locale: null, choice, topics: [], evidence: SHOWN, ...said }
-  return requestSubscription(db, all, now)
+  return requestByForm(db, all, now)
 }
 
 /** Asks, and what is due is mailed; returns the first mail's id. */
@@ -32,7 +32,7 @@ export async function askAndMail(
   db: Database,
   newsletters: readonly Newsletter[],
   now = NOON,
-  said: Partial<SubscriptionRequest> = {},
+  said: Partial<FormRequest> = {},
 ): Promise<number> {
   await ask(db, newsletters, now, said)
   return (await sendMails(db, now))[0] ?? 0

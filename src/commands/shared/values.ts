@@ -2,7 +2,7 @@ import { Temporal } from '../../clock.ts'
 import { CourantError } from '../../errors.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import { isSlug } from '../../newsletters/settings.ts'
-import { type ChoiceTexts, readChoice } from '../../subscribers/preferences/preferences.ts'
+import { type PreferenceTexts, readPreferences } from '../../subscribers/preferences/preferences.ts'
 
 /**
  * Reads what somebody wrote for an option or argument; `name` in the functions below is what help calls that (`--limit`,
@@ -85,10 +85,10 @@ export function address(name: string): Read<string> {
 }
 
 /** A part of a choice as people write it: frequency, weekday, hour or time zone. */
-export function choicePart(name: string, part: keyof ChoiceTexts): Read<string> {
-  const nothing: ChoiceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
+export function choicePart(name: string, part: keyof PreferenceTexts): Read<string> {
+  const nothing: PreferenceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
   return (text) => {
-    const why = text === '' ? 'It is empty.' : readChoice({ ...nothing, [part]: text }).wrong[0]
+    const why = text === '' ? 'It is empty.' : readPreferences({ ...nothing, [part]: text }).wrong[0]
     if (why === undefined) return text
     throw usage(`${name} is wrong. ${why}`)
   }

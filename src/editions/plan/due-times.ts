@@ -3,8 +3,8 @@ import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { anyOf } from '../../db/sql.ts'
 import { type LockedCohort, lockCohortsForUpdate } from '../../newsletters/schedule/lock-cohorts.ts'
-import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
-import { choiceKey } from '../../subscribers/preferences/preferences.ts'
+import { nextSlot, type Schedule } from '../../newsletters/schedule/slots.ts'
+import { scheduleKey } from '../../subscribers/preferences/preferences.ts'
 import type { PlanRequest, Slot } from '../plan-request.ts'
 import type { Slice } from './audience.ts'
 
@@ -30,9 +30,9 @@ export async function advanceDueTimes(
 ): Promise<void> {
   const after = Temporal.Instant.compare(slot.at, now) > 0 ? slot.at : now
   const dueTimes = new Map<string, string>()
-  const dueAfter = (choice: Choice) => {
-    const dueAt = dueTimes.get(choiceKey(choice)) ?? nextSlot(choice, after).toString()
-    dueTimes.set(choiceKey(choice), dueAt)
+  const dueAfter = (choice: Schedule) => {
+    const dueAt = dueTimes.get(scheduleKey(choice)) ?? nextSlot(choice, after).toString()
+    dueTimes.set(scheduleKey(choice), dueAt)
     return dueAt
   }
   const moves = cohorts.map((cohort) => ({ id: cohort.id, dueAt: dueAfter(cohort) }))

@@ -3,23 +3,23 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
 import { lockCohortsForUpdate } from './lock-cohorts.ts'
-import { type Choice, nextSlot } from './slots.ts'
+import { nextSlot, type Schedule } from './slots.ts'
 
 type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'frequency' | 'hour' | 'zone'>
 
 /** The home choice of a newsletter: what readers get who choose nothing. */
-export function homeChoice({ frequency, hour, zone }: Omit<Newsletter, 'id'>): Choice {
+export function homeSchedule({ frequency, hour, zone }: Omit<Newsletter, 'id'>): Schedule {
   return { frequency, weekday: frequency === 'weekly' ? 1 : null, hour: frequency === 'instant' ? null : hour, zone }
 }
 
 /** Makes the newsletter's home the cohort of its own frequency, hour and zone; a new cohort starts after `seenEntryId`. */
-export async function makeHome(
+export async function makeHomeCohort(
   tx: Database,
   newsletter: Newsletter,
   seenEntryId: number,
   now: Temporal.Instant,
 ): Promise<void> {
-  const choice = homeChoice(newsletter)
+  const choice = homeSchedule(newsletter)
   await tx
     .insert(cohort)
     .values({ newsletterId: newsletter.id, ...choice, home: true, seenEntryId, nextDueAt: nextSlot(choice, now) })
@@ -30,14 +30,14 @@ export async function makeHome(
 }
 
 /** Moves the home to the cohort of the newsletter's changed frequency, hour and zone; readers stay where they are. */
-export async function moveHome(tx: Database, newsletter: Newsletter, now: Temporal.Instant): Promise<void> {
-  const seenEntryId = await leaveHome(tx, newsletter)
-  await makeHome(tx, newsletter, seenEntryId, now)
+export async function moveHomeCohort(tx: Database, newsletter: Newsletter, now: Temporal.Instant): Promise<void> {
+  const seenEntryId = await lockHomes(tx, newsletter)
+  await makeHomeCohort(tx, newsletter, seenEntryId, now)
 }
 
 /** Locks the old home and the new one, in id order as planning does, and returns the old one's watermark. */
-async function leaveHome(tx: Database, newsletter: Newsletter): Promise<number> {
-  const { frequency, weekday, hour, zone } = homeChoice(newsletter)
+async function lockHomes(tx: Database, newsletter: Newsletter): Promise<number> {
+  const { frequency, weekday, hour, zone } = homeSchedule(newsletter)
   const isNext = sql`${cohort.frequency} = ${frequency} and ${cohort.zone} = ${zone} and ${cohort.part} = 0
     and ${cohort.weekday} is not distinct from ${weekday} and ${cohort.hour} is not distinct from ${hour}`
   const locked = await lockCohortsForUpdate(

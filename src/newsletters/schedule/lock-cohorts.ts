@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
-import type { Choice } from './slots.ts'
+import type { Schedule } from './slots.ts'
 
 /** A cohort whose row the transaction has locked. */
-export type LockedCohort = Choice & {
+export type LockedCohort = Schedule & {
   readonly id: number
   readonly newsletterId: number
   readonly home: boolean

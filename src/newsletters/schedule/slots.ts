@@ -2,7 +2,7 @@ import { Temporal } from '../../clock.ts'
 import type { Frequency } from '../../db/schema/newsletter.ts'
 
 /** When a reader gets it: `weekday` 1 (Monday) to 7 with `weekly` only, `hour` 0 to 23 but with `instant`, an IANA zone. */
-export type Choice = {
+export type Schedule = {
   readonly frequency: Frequency
   readonly weekday: number | null
   readonly hour: number | null
@@ -17,7 +17,7 @@ const WINDOW_MS = 5 * 60_000
  * The first slot after `after`. Slots are strictly increasing, one for each local date of the frequency. An hour that does
  * not exist runs as soon as the gap ends, one that exists twice runs the first time; `instant` has windows of 5 minutes.
  */
-export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Instant {
+export function nextSlot(choice: Schedule, after: Temporal.Instant): Temporal.Instant {
   if (choice.frequency === 'instant') return windowOf(after).add({ milliseconds: WINDOW_MS })
   // A day earlier than today: a gap may carry a slot over midnight.
   const slots = slotsFrom(choice, dateOf(choice, after).subtract({ days: 1 }), 1)
@@ -25,7 +25,7 @@ export function nextSlot(choice: Choice, after: Temporal.Instant): Temporal.Inst
 }
 
 /** The last slot at or before `at`. */
-export function latestSlot(choice: Choice, at: Temporal.Instant): Temporal.Instant {
+export function latestSlot(choice: Schedule, at: Temporal.Instant): Temporal.Instant {
   if (choice.frequency === 'instant') return windowOf(at)
   // A day later than today: clocks turned back over midnight repeat the end of a date.
   const slots = slotsFrom(choice, dateOf(choice, at).add({ days: 1 }), -1)
@@ -33,7 +33,7 @@ export function latestSlot(choice: Choice, at: Temporal.Instant): Temporal.Insta
 }
 
 /** Where a new subscription starts: one frequency period before its first slot after `now`; `instant` 24 hours before `now`. */
-export function startOf(choice: Choice, now: Temporal.Instant): Temporal.Instant {
+export function startOf(choice: Schedule, now: Temporal.Instant): Temporal.Instant {
   return choice.frequency === 'instant' ? now.subtract({ hours: 24 }) : latestSlot(choice, now)
 }
 
@@ -41,17 +41,17 @@ function windowOf(at: Temporal.Instant): Temporal.Instant {
   return Temporal.Instant.fromEpochMilliseconds(Math.floor(at.epochMilliseconds / WINDOW_MS) * WINDOW_MS)
 }
 
-const dateOf = (choice: Choice, instant: Temporal.Instant) => instant.toZonedDateTimeISO(choice.zone).toPlainDate()
+const dateOf = (choice: Schedule, instant: Temporal.Instant) => instant.toZonedDateTimeISO(choice.zone).toPlainDate()
 
 /** The slots of `date` and all later (`step` 1) or earlier (−1) dates, in that order. */
-function* slotsFrom(choice: Choice, date: Temporal.PlainDate, step: 1 | -1): Generator<Temporal.Instant, undefined> {
+function* slotsFrom(choice: Schedule, date: Temporal.PlainDate, step: 1 | -1): Generator<Temporal.Instant, undefined> {
   for (let day = date; ; day = day.add({ days: step })) {
     const slot = isDay(choice, day) ? slotOn(choice, day) : null
     if (slot !== null) yield slot
   }
 }
 
-function isDay(choice: Choice, date: Temporal.PlainDate): boolean {
+function isDay(choice: Schedule, date: Temporal.PlainDate): boolean {
   switch (choice.frequency) {
     case 'instant':
     case 'daily':
@@ -66,7 +66,7 @@ function isDay(choice: Choice, date: Temporal.PlainDate): boolean {
 }
 
 /** Null on a date that does not exist (Apia skipped 2011-12-30) where the one it ends with has a slot of its own. */
-function slotOn(choice: Choice, date: Temporal.PlainDate): Temporal.Instant | null {
+function slotOn(choice: Schedule, date: Temporal.PlainDate): Temporal.Instant | null {
   const wanted = date.toPlainDateTime({ hour: choice.hour ?? 0 })
   const zoned = wanted.toZonedDateTime(choice.zone, { disambiguation: 'earlier' })
   if (zoned.toPlainDateTime().equals(wanted)) return zoned.toInstant()

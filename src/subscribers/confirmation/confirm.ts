@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
-import type { Choice } from '../../newsletters/schedule/slots.ts'
+import { ChangedConcurrently, retryOnConflict } from '../../db/retry-transaction.ts'
+import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { findStarts, placeInCohorts } from '../cohorts.ts'
 import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
-import { sameChoice } from '../preferences/preferences.ts'
-import { changeSubscriptions, type Kept, readByIds, readOf } from '../subscriptions.ts'
+import { isSameSchedule } from '../preferences/preferences.ts'
+import { changeSubscriptions, type ExistingSubscription, readByIds, readOf } from '../subscriptions.ts'
 import { findSuppressed, liftConfirmed } from '../suppression.ts'
 import type { LinkKeys } from '../tokens.ts'
 import { forgetWithdrawals } from '../withdrawal.ts'
@@ -35,7 +35,7 @@ export async function confirm(
   evidence: Evidence,
   now: Temporal.Instant,
 ): Promise<Confirmation | null> {
-  await settleInTransaction(db, async (tx) => {
+  await retryOnConflict(db, async (tx) => {
     const asking = await readAsking(tx, keys, token, now)
     if (asking === null || asking.open.length === 0) return
     const places = await lockReader(tx, asking, now)
@@ -58,7 +58,7 @@ async function lockReader(tx: Database, asking: Asking, now: Temporal.Instant): 
   const standing = await readOf(tx, subscriberId)
   const moving = standing.flatMap((one) => {
     const choice = asking.open.includes(one.id) && one.state === 'pending' ? choices[one.id] : undefined
-    return choice === undefined || sameChoice(choice, one.choice) ? [] : [{ one, choice }]
+    return choice === undefined || isSameSchedule(choice, one.schedule) ? [] : [{ one, choice }]
   })
   const placements = moving.map(({ one, choice: { topicIds, ...choice } }) => {
     return { newsletterId: one.newsletterId, choice, count: 1 }
@@ -103,18 +103,18 @@ async function confirmLocked(
 
 /** A subscription, and what it is to become. */
 type Requested = {
-  readonly one: Kept
+  readonly one: ExistingSubscription
   readonly cohortId: number
-  readonly choice: Choice
+  readonly choice: Schedule
   readonly topicIds: readonly number[]
 }
 
-function requested(one: Kept, choices: RequestedChoices, places: Places): Requested {
+function requested(one: ExistingSubscription, choices: RequestedChoices, places: Places): Requested {
   const wanted = choices[one.id]
-  if (wanted === undefined) return { one, cohortId: one.cohortId, choice: one.choice, topicIds: one.topicIds }
+  if (wanted === undefined) return { one, cohortId: one.cohortId, choice: one.schedule, topicIds: one.topicIds }
   const { topicIds, ...choice } = wanted
-  const cohortId = sameChoice(choice, one.choice) ? one.cohortId : places.get(one.id)
-  if (cohortId === undefined) throw new Overtaken()
+  const cohortId = isSameSchedule(choice, one.schedule) ? one.cohortId : places.get(one.id)
+  if (cohortId === undefined) throw new ChangedConcurrently()
   return { one, cohortId, choice, topicIds }
 }
 
@@ -130,5 +130,5 @@ async function activate(tx: Database, pending: readonly Requested[], now: Tempor
     startEntryId: starts[index] ?? null,
     confirmedAt: now,
   }))
-  if ((await changeSubscriptions(tx, changing)) < changing.length) throw new Overtaken()
+  if ((await changeSubscriptions(tx, changing)) < changing.length) throw new ChangedConcurrently()
 }

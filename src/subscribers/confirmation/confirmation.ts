@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { type Choice, nextSlot } from '../../newsletters/schedule/slots.ts'
+import { nextSlot, type Schedule } from '../../newsletters/schedule/slots.ts'
 import type { SubscriptionState } from '../permission.ts'
 import type { ReaderLocale } from '../subscribers.ts'
 import { isRetried } from '../suppression.ts'
@@ -24,7 +24,7 @@ export type ConfirmedNewsletter = {
   readonly subscriptionId: number
   readonly slug: string
   readonly name: string
-  readonly choice: Choice
+  readonly choice: Schedule
   readonly topics: readonly string[]
   readonly nextSlotAt: Temporal.Instant
 }
@@ -108,7 +108,7 @@ async function readNamed(
   choices: RequestedChoices,
   now: Temporal.Instant,
 ): Promise<readonly ConfirmedNewsletter[]> {
-  type Row = Choice & { id: number; slug: string; name: string; topics: string[] }
+  type Row = Schedule & { id: number; slug: string; name: string; topics: string[] }
   const found = await db.execute<Row>(sql`
     select s.id, l.slug, l.name, c.frequency, c.weekday, c.hour, c.zone,
       array(select t.name from topic t where t.newsletter_id = l.id and

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Choice } from '../../newsletters/schedule/slots.ts'
+import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { findFirstAllowed, LONGEST_WAIT_HOURS } from './opt-in-limits.ts'
 
 /** What the link of an opt-in mail confirms of one subscription: the choice and topics of its request. */
-export type RequestedChoice = Choice & { readonly topicIds: readonly number[] }
+export type RequestedChoice = Schedule & { readonly topicIds: readonly number[] }
 /** By the id of a subscription; one that is not there is confirmed as it stands. */
 export type RequestedChoices = Readonly<Record<string, RequestedChoice>>
 

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import type { Choice } from '../../newsletters/schedule/slots.ts'
-import { sameChoice } from '../preferences/preferences.ts'
+import type { Schedule } from '../../newsletters/schedule/slots.ts'
+import { isSameSchedule } from '../preferences/preferences.ts'
 import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoices } from './opt-in-queue.ts'
 
 /**
@@ -12,7 +12,7 @@ import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoic
 type ConfirmationWish = {
   readonly subscriberId: number
   readonly subscriptionId: number
-  readonly wanted: { readonly choice: Choice; readonly topicIds: readonly number[] } | null
+  readonly wanted: { readonly choice: Schedule; readonly topicIds: readonly number[] } | null
   readonly isUrgent: boolean
 }
 
@@ -87,7 +87,7 @@ function says({ ids, choices }: Open, { subscriptionId, wanted }: ConfirmationWi
   const said = choices[subscriptionId]
   if (!ids.includes(subscriptionId)) return false
   if (wanted === null || said === undefined) return wanted === null && said === undefined
-  return sameChoice(wanted.choice, said) && wanted.topicIds.join() === said.topicIds.join()
+  return isSameSchedule(wanted.choice, said) && wanted.topicIds.join() === said.topicIds.join()
 }
 
 async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Promise<ReadonlyMap<number, Open[]>> {

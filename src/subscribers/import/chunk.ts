@@ -1,9 +1,9 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
-import type { Enrolment, Refusal } from '../signup/candidate.ts'
-import { forecastEnrolments } from '../signup/forecast.ts'
-import { enrol } from '../signup/sign-up.ts'
+import type { SignupRefusal, SignupRequest } from '../signup/candidate.ts'
+import { forecastSignups } from '../signup/forecast.ts'
+import { signUp } from '../signup/sign-up.ts'
 import type { TableRow } from './csv/records.ts'
 import { FREQUENCY_NOT_OFFERED, type ReadRow } from './row.ts'
 import type { SeenNames } from './seen-addresses.ts'
@@ -24,12 +24,12 @@ export type ReadChunk = {
 type ChunkReader = {
   /** Newsletter and address. */
   readonly key: string
-  readonly wish: Enrolment
+  readonly wish: SignupRequest
   readonly rows: readonly TableRow[]
 }
 
 const UNWANTED_ELSEWHERE = 'Another row of the file says that this reader is not to be mailed.'
-const REASONS: Readonly<Record<Refusal, string>> = {
+const REASONS: Readonly<Record<SignupRefusal, string>> = {
   suppressed: 'Nothing is sent to this address: it bounced, complained, was erased or was blocked.',
   unsubscribed: 'This reader left the newsletter; they come back by subscribing themselves.',
   frequency: FREQUENCY_NOT_OFFERED,
@@ -60,7 +60,7 @@ export function readChunk(rows: readonly TableRow[], { read, unwanted, withheld 
   return { rejected: [...wrong, ...rejected], readers: readers ?? [], unwanted: found }
 }
 
-const keyOf = ({ newsletterId, address }: Pick<Enrolment, 'newsletterId' | 'address'>) =>
+const keyOf = ({ newsletterId, address }: Pick<SignupRequest, 'newsletterId' | 'address'>) =>
   `${newsletterId} ${addressKey(address)}`
 
 /** Stores a chunk in one transaction, and tells what became of its rows in their order. */
@@ -71,7 +71,7 @@ export async function storeChunk(
   now: Temporal.Instant,
 ): Promise<readonly RowOutcome[]> {
   const wishes = readers.map(({ wish }) => wish)
-  const enrolled = wishes.length === 0 ? [] : await enrol(db, wishes, now)
+  const enrolled = wishes.length === 0 ? [] : await signUp(db, wishes, now)
   const outcomes = readers.flatMap(({ key, rows }, index) => {
     const result = enrolled[index]
     if (result === undefined) throw new RangeError('every wish has an outcome')
@@ -92,7 +92,7 @@ export async function forecastChunk(
   seen: SeenNames,
   now: Temporal.Instant,
 ): Promise<{ readonly counts: Readonly<Record<ForecastCount, number>>; readonly addresses: readonly string[] }> {
-  const forecasts = await forecastEnrolments(
+  const forecasts = await forecastSignups(
     db,
     readers.map(({ wish }) => wish),
     now,
@@ -112,17 +112,17 @@ export async function forecastChunk(
   return { counts, addresses }
 }
 /** Two rows of one reader as if worked off in turn: the first decides on consent, the later one's words replace. */
-function joined(first: Enrolment, later: Enrolment): Enrolment {
+function joined(first: SignupRequest, later: SignupRequest): SignupRequest {
   return {
     ...first,
     name: later.name ?? first.name,
     locale: later.locale ?? first.locale,
     topics: later.topics ?? first.topics,
-    choice: {
-      frequency: later.choice.frequency ?? first.choice.frequency,
-      weekday: later.choice.weekday ?? first.choice.weekday,
-      hour: later.choice.hour ?? first.choice.hour,
-      zone: later.choice.zone ?? first.choice.zone,
+    schedule: {
+      frequency: later.schedule.frequency ?? first.schedule.frequency,
+      weekday: later.schedule.weekday ?? first.schedule.weekday,
+      hour: later.schedule.hour ?? first.schedule.hour,
+      zone: later.schedule.zone ?? first.schedule.zone,
     },
   }
 }

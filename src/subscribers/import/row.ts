@@ -3,8 +3,8 @@ import type { Frequency } from '../../db/schema/newsletter.ts'
 import { oneLine } from '../../locale/clean-line.ts'
 import { cleanAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
-import { readChoice } from '../preferences/preferences.ts'
-import type { Enrolment } from '../signup/candidate.ts'
+import { readPreferences } from '../preferences/preferences.ts'
+import type { SignupRequest } from '../signup/candidate.ts'
 import type { ReaderLocale } from '../subscribers.ts'
 import type { TableRow } from './csv/records.ts'
 import type { Column, Header } from './header.ts'
@@ -18,11 +18,11 @@ export type Shelf = { readonly bySlug: ReadonlyMap<string, Newsletter>; readonly
 
 /** A row read: a wish to subscribe, or why it cannot be one, and whom it says is not to be mailed. */
 export type ReadRow =
-  | { readonly wish: Enrolment; readonly wrong: null; readonly unwanted: null }
+  | { readonly wish: SignupRequest; readonly wrong: null; readonly unwanted: null }
   | { readonly wish: null; readonly wrong: string; readonly unwanted: Unwanted | null }
 
 /** A reader whose row says that they get no mail of a newsletter. */
-type Unwanted = Pick<Enrolment, 'newsletterId' | 'address'>
+type Unwanted = Pick<SignupRequest, 'newsletterId' | 'address'>
 
 const LONGEST = { name: 200, topic: 100, evidence: 10_000 }
 const MOST_TOPICS = 100
@@ -38,7 +38,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
   const state = readState(header.stateColumns, row.cells)
   const newsletter = findMeant(cells.newsletter, shelf)
   const { address, reason } = cleanAddress(visibleOf(cells.email))
-  const choice = readChoice(cells)
+  const choice = readPreferences(cells)
   const topics = splitTopics(cells.topics)
   const locale = readLocale(cells.locale)
   const confirmedAt = readTime(cells.confirmedAt, newsletter?.zone ?? 'UTC')

@@ -1,9 +1,9 @@
 import { FREQUENCIES, type Frequency } from '../../db/schema/newsletter.ts'
-import type { Choice } from '../../newsletters/schedule/slots.ts'
+import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 
 /** What of a choice was said; null for what was not. */
-export type ChoiceParts = {
+export type SchedulePatch = {
   readonly frequency: Frequency | null
   readonly weekday: number | null
   readonly hour: number | null
@@ -11,7 +11,7 @@ export type ChoiceParts = {
 }
 
 /** The same as people write it, in options, forms and CSV cells; empty for what was not said. */
-export type ChoiceTexts = {
+export type PreferenceTexts = {
   readonly frequency: string
   readonly weekday: string
   readonly hour: string
@@ -19,10 +19,10 @@ export type ChoiceTexts = {
 }
 
 /** What was read, and one sentence for each text that is wrong. */
-type ChoiceReading = { readonly parts: ChoiceParts; readonly wrong: readonly string[] }
+type PreferencesReading = { readonly parts: SchedulePatch; readonly wrong: readonly string[] }
 
 /** Reads what people write for frequency, weekday, hour and time zone; capitals do not matter. */
-export function readChoice(texts: ChoiceTexts): ChoiceReading {
+export function readPreferences(texts: PreferenceTexts): PreferencesReading {
   const frequency = FREQUENCIES.find((name) => name === texts.frequency.toLowerCase()) ?? null
   const weekday = readNumber(texts.weekday, 1, 7)
   const hour = readNumber(texts.hour, 0, 23)
@@ -43,7 +43,7 @@ function readNumber(text: string, least: number, most: number): number | null {
 }
 
 /** A whole choice: what was said, for the rest what held `before`; `homeHour` where an instant reader had no hour. */
-export function completeChoice(parts: ChoiceParts, before: Choice, homeHour: number): Choice {
+export function completeSchedule(parts: SchedulePatch, before: Schedule, homeHour: number): Schedule {
   const frequency = parts.frequency ?? before.frequency
   return {
     frequency,
@@ -54,11 +54,11 @@ export function completeChoice(parts: ChoiceParts, before: Choice, homeHour: num
 }
 
 /** Whether two choices are the same, and so share a cohort. */
-export function sameChoice(one: Choice, other: Choice): boolean {
-  return choiceKey(one) === choiceKey(other)
+export function isSameSchedule(one: Schedule, other: Schedule): boolean {
+  return scheduleKey(one) === scheduleKey(other)
 }
 
 /** A text that is equal for equal choices. */
-export function choiceKey(choice: Choice): string {
+export function scheduleKey(choice: Schedule): string {
   return `${choice.frequency} ${choice.weekday ?? '-'} ${choice.hour ?? '-'} ${choice.zone}`
 }

@@ -4,52 +4,52 @@ import { findStarts, placeInCohorts } from '../cohorts.ts'
 import { forgetOptIns } from '../confirmation/opt-in-queue.ts'
 import { queueConfirmations } from '../confirmation/queue-confirmations.ts'
 import { recordConsent } from '../consent.ts'
-import { choiceKey, sameChoice } from '../preferences/preferences.ts'
+import { isSameSchedule, scheduleKey } from '../preferences/preferences.ts'
 import { changeSubscribers, type SubscriberChange } from '../subscribers.ts'
-import { changeSubscriptions, enterSubscriptions, pairKey, type Standing } from '../subscriptions.ts'
+import { changeSubscriptions, type DesiredState, enterSubscriptions, pairKey } from '../subscriptions.ts'
 import { noteRetries } from '../suppression.ts'
 import { forgetWithdrawals } from '../withdrawal.ts'
-import { becomesActive, type Candidate } from './candidate.ts'
-import { evidenceOf } from './signup-evidence.ts'
+import { becomesActive, type SignupCandidate } from './candidate.ts'
+import { signupEvidence } from './signup-evidence.ts'
 
 /** `added` is active and was not before, `pending` waits for the reader's word, `updated` was there before. */
-export type Settled = {
+export type SignupResult = {
   readonly kind: 'added' | 'updated' | 'pending' | 'unchanged'
   readonly subscriptionId: number
 }
 
 /** A candidate whose subscription is written, and where to. */
-type Writing = { readonly candidate: Candidate; readonly to: Standing; readonly cohortId: number }
+type Writing = { readonly candidate: SignupCandidate; readonly to: DesiredState; readonly cohortId: number }
 
 /** Writes what was decided; null when a subscription is no longer as it was read, and all must be undone. */
-export async function settle(
+export async function applyDecisions(
   tx: Database,
-  candidates: readonly Candidate[],
+  candidates: readonly SignupCandidate[],
   now: Temporal.Instant,
-): Promise<ReadonlyMap<Candidate, Settled> | null> {
+): Promise<ReadonlyMap<SignupCandidate, SignupResult> | null> {
   const writings = await place(tx, candidates, now)
   const starts = await readStarts(tx, writings, now)
   const entered = await enterSubscriptions(tx, enteringOf(writings, starts, now), now)
   const changing = changingOf(writings, starts, now)
   if ((await changeSubscriptions(tx, changing)) < changing.length) return null
   const touched = await changeSubscribers(tx, changesOf(candidates))
-  const idOf = (one: Candidate) => one.standing?.id ?? entered.get(pairKey(pairOf(one))) ?? -1
-  const wishes = candidates.filter((one) => one.step.ask && !one.enrolment.withheld)
+  const idOf = (one: SignupCandidate) => one.existing?.id ?? entered.get(pairKey(pairOf(one))) ?? -1
+  const wishes = candidates.filter((one) => one.decision.ask && !one.request.withheld)
   const asked = await queueConfirmations(
     tx,
     wishes.map((one) => ({
       subscriberId: one.subscriberId,
       subscriptionId: idOf(one),
-      wanted: one.step.wanted,
-      isUrgent: one.enrolment.by === 'administrator',
+      wanted: one.decision.preferences,
+      isUrgent: one.request.by === 'administrator',
     })),
     now,
   )
-  const isAsked = (one: Candidate) => asked.has(idOf(one))
+  const isAsked = (one: SignupCandidate) => asked.has(idOf(one))
   await noteRetries(tx, subscribersOf(candidates.filter((one) => one.retry && isAsked(one))), now)
-  await forgetOptIns(tx, subscribersOf(candidates.filter((one) => one.standing !== null && becomesActive(one))))
+  await forgetOptIns(tx, subscribersOf(candidates.filter((one) => one.existing !== null && becomesActive(one))))
   await forgetWithdrawals(tx, candidates.filter(becomesActive).map(idOf))
-  const events = candidates.flatMap((one) => evidenceOf(one, idOf(one), isAsked(one)))
+  const events = candidates.flatMap((one) => signupEvidence(one, idOf(one), isAsked(one)))
   await recordConsent(tx, events, now)
   return new Map(
     candidates.map((one) => [
@@ -59,38 +59,41 @@ export async function settle(
   )
 }
 
-const subscribersOf = (candidates: readonly Candidate[]) => candidates.map((one) => one.subscriberId)
+const subscribersOf = (candidates: readonly SignupCandidate[]) => candidates.map((one) => one.subscriberId)
 
-const pairOf = ({ enrolment, subscriberId }: Candidate) => ({ newsletterId: enrolment.newsletterId, subscriberId })
+const pairOf = ({ request: enrolment, subscriberId }: SignupCandidate) => ({
+  newsletterId: enrolment.newsletterId,
+  subscriberId,
+})
 
 /** Locks the cohorts of all that is written, and finds room for who is new or moves. */
 async function place(
   tx: Database,
-  candidates: readonly Candidate[],
+  candidates: readonly SignupCandidate[],
   now: Temporal.Instant,
 ): Promise<readonly Writing[]> {
   const written = candidates.flatMap((candidate) =>
-    candidate.step.kind === 'keep' ? [] : [{ candidate, to: candidate.step.to }],
+    candidate.decision.kind === 'keep' ? [] : [{ candidate, to: candidate.decision.to }],
   )
   const moving = written.filter(
-    ({ candidate, to }) => !candidate.standing || !sameChoice(candidate.standing.choice, to.choice),
+    ({ candidate, to }) => !candidate.existing || !isSameSchedule(candidate.existing.schedule, to.schedule),
   )
-  const placeKey = (one: { candidate: Candidate; to: Standing }) =>
-    `${one.candidate.enrolment.newsletterId} ${choiceKey(one.to.choice)}`
+  const placeKey = (one: { candidate: SignupCandidate; to: DesiredState }) =>
+    `${one.candidate.request.newsletterId} ${scheduleKey(one.to.schedule)}`
   const groups = Map.groupBy(moving, placeKey)
   const placements = [...groups.values()].flatMap((group) =>
     group.slice(0, 1).map(({ candidate, to }) => ({
-      newsletterId: candidate.enrolment.newsletterId,
-      choice: to.choice,
+      newsletterId: candidate.request.newsletterId,
+      choice: to.schedule,
       count: group.length,
     })),
   )
-  const away = written.flatMap(({ candidate }) => candidate.standing?.cohortId ?? [])
+  const away = written.flatMap(({ candidate }) => candidate.existing?.cohortId ?? [])
   const cohortIds = await placeInCohorts(tx, placements, [...new Set(away)], now)
   const placed = new Map([...groups.keys()].map((key, index) => [key, cohortIds[index]]))
   const isMoving = new Set(moving.map(({ candidate }) => candidate))
   return written.map((one) => {
-    const cohortId = isMoving.has(one.candidate) ? placed.get(placeKey(one)) : one.candidate.standing?.cohortId
+    const cohortId = isMoving.has(one.candidate) ? placed.get(placeKey(one)) : one.candidate.existing?.cohortId
     return { ...one, cohortId: cohortId ?? -1 }
   })
 }
@@ -102,7 +105,7 @@ async function readStarts(
   now: Temporal.Instant,
 ): Promise<ReadonlyMap<number, number | null>> {
   const cohorts = new Map(
-    writings.filter(({ candidate }) => becomesActive(candidate)).map(({ cohortId, to }) => [cohortId, to.choice]),
+    writings.filter(({ candidate }) => becomesActive(candidate)).map(({ cohortId, to }) => [cohortId, to.schedule]),
   )
   const places = [...cohorts].map(([cohortId, choice]) => ({ cohortId, choice }))
   const starts = await findStarts(tx, places, now)
@@ -113,14 +116,14 @@ type Starts = ReadonlyMap<number, number | null>
 
 function enteringOf(writings: readonly Writing[], starts: Starts, now: Temporal.Instant) {
   return writings
-    .filter(({ candidate }) => candidate.standing === null)
+    .filter(({ candidate }) => candidate.existing === null)
     .map((writing) => ({ ...pairOf(writing.candidate), ...written(writing, starts, now) }))
     .map(({ startEntryId, ...entering }) => ({ ...entering, seenEntryId: startEntryId }))
 }
 
 function changingOf(writings: readonly Writing[], starts: Starts, now: Temporal.Instant) {
   return writings.flatMap((writing) => {
-    const standing = writing.candidate.standing
+    const standing = writing.candidate.existing
     if (standing === null) return []
     const { id, state: wasState, cohortId: wasCohortId } = standing
     return [{ id, wasState, wasCohortId, ...written(writing, starts, now) }]
@@ -135,14 +138,14 @@ function written(writing: Writing, starts: Starts, now: Temporal.Instant) {
     cohortId,
     topicIds: to.topicIds,
     startEntryId: active ? (starts.get(cohortId) ?? null) : null,
-    confirmedAt: active ? (candidate.enrolment.confirmed?.at ?? now) : null,
+    confirmedAt: active ? (candidate.request.confirmed?.at ?? now) : null,
   }
 }
 
 /** A form proves nothing about who filled it in: only others change what is kept of a person; the last word holds. */
-function changesOf(candidates: readonly Candidate[]): readonly SubscriberChange[] {
-  const spoken = candidates.filter(({ enrolment }) => enrolment.by !== 'reader')
-  const changes = spoken.map(({ subscriberId, enrolment: { name, locale, format } }) => ({
+function changesOf(candidates: readonly SignupCandidate[]): readonly SubscriberChange[] {
+  const spoken = candidates.filter(({ request: enrolment }) => enrolment.by !== 'reader')
+  const changes = spoken.map(({ subscriberId, request: { name, locale, format } }) => ({
     id: subscriberId,
     name,
     locale,
@@ -151,8 +154,8 @@ function changesOf(candidates: readonly Candidate[]): readonly SubscriberChange[
   return [...new Map(changes.map((change) => [change.id, change])).values()]
 }
 
-function kindOf(candidate: Candidate, touched: boolean, isAsked: boolean): Settled['kind'] {
-  const { enrolment, standing, step } = candidate
+function kindOf(candidate: SignupCandidate, touched: boolean, isAsked: boolean): SignupResult['kind'] {
+  const { request: enrolment, existing: standing, decision: step } = candidate
   const state = step.kind === 'keep' ? standing?.state : step.to.state
   if (state === 'pending' && (standing === null || isAsked || enrolment.by !== 'import')) return 'pending'
   if (becomesActive(candidate)) return 'added'

@@ -2,28 +2,28 @@ import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 import { type Newsletter, readNewsletters } from '../../newsletters/newsletters.ts'
-import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
+import { homeSchedule } from '../../newsletters/schedule/home-cohort.ts'
 import { ensureTopics, findPickable } from '../../newsletters/topics.ts'
 import { type Evidence, hashAddress, readHashKey } from '../consent.ts'
-import type { ChoiceParts } from '../preferences/preferences.ts'
+import type { SchedulePatch } from '../preferences/preferences.ts'
 import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from '../subscribers.ts'
-import { type Kept, pairKey, readSubscriptions } from '../subscriptions.ts'
+import { type ExistingSubscription, pairKey, readSubscriptions } from '../subscriptions.ts'
 import { findSuppressed, type Suppressed } from '../suppression.ts'
 import { findWithdrawals, type Withdrawal, withdrawalKey } from '../withdrawal.ts'
-import { type Asker, decide, type Step } from './decide.ts'
+import { type Decision, decide, type RequestedBy } from './decide.ts'
 
 /** One wish to subscribe; null for what was not said: a new subscription takes the newsletter's, an old one keeps its own. */
-export type Enrolment = {
+export type SignupRequest = {
   readonly newsletterId: number
   /** As `checkAddress` cleaned it. */
   readonly address: string
   readonly name: string | null
   readonly locale: ReaderLocale | null
   readonly format: ReaderFormat | null
-  readonly choice: ChoiceParts
+  readonly schedule: SchedulePatch
   /** Names; none picks everything. A reader's word makes no topics: names not on offer are dropped. */
   readonly topics: readonly string[] | null
-  readonly by: Asker
+  readonly by: RequestedBy
   /** Proof of consent, and when it was given (null: now). */
   readonly confirmed: { readonly evidence: string; readonly at: Temporal.Instant | null } | null
   /** What a reader was shown who asks by themselves. */
@@ -33,28 +33,28 @@ export type Enrolment = {
 }
 
 /** Why a subscription is refused: the address is suppressed, its reader left, or the frequency is not offered. */
-export type Refusal = 'suppressed' | 'unsubscribed' | 'frequency'
+export type SignupRefusal = 'suppressed' | 'unsubscribed' | 'frequency'
 
 /** A wish to subscribe beside what stands, and what is to become of it; or why it is refused. */
-export type Candidate = {
+export type SignupCandidate = {
   readonly kind: 'candidate'
-  readonly enrolment: Enrolment
+  readonly request: SignupRequest
   readonly subscriberId: number
-  readonly standing: Kept | null
-  readonly step: Exclude<Step, { kind: 'refuse' }>
+  readonly existing: ExistingSubscription | null
+  readonly decision: Exclude<Decision, { kind: 'refuse' }>
   /** The address bounced long ago, and may be asked once. */
   readonly retry: boolean
 }
-export type Refused = { readonly kind: 'refused'; readonly reason: Refusal }
+export type RefusedSignup = { readonly kind: 'refused'; readonly reason: SignupRefusal }
 
 /** Whether the step makes the subscription active, which it was not. */
-export function becomesActive({ standing, step }: Candidate): boolean {
+export function becomesActive({ existing: standing, decision: step }: SignupCandidate): boolean {
   return step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active'
 }
 
 /** A wish with what is known of its address. `hash` in hex. */
-export type Known = {
-  readonly enrolment: Enrolment
+export type KnownAddress = {
+  readonly request: SignupRequest
   readonly newsletter: Newsletter
   readonly emailKey: string
   readonly hash: string
@@ -65,14 +65,14 @@ export type Known = {
 /** Reads all that a decision needs, makes the subscribers that are missing and locks all of them; in the order given. */
 export async function readCandidates(
   tx: Database,
-  enrolments: readonly Enrolment[],
+  enrolments: readonly SignupRequest[],
   now: Temporal.Instant,
-): Promise<readonly (Candidate | Refused)[]> {
-  const known = await recognise(tx, enrolments, now)
-  const admitted = known.filter((one) => refusalOf(one) === null)
+): Promise<readonly (SignupCandidate | RefusedSignup)[]> {
+  const known = await recognizeAddresses(tx, enrolments, now)
+  const admitted = known.filter((one) => whyRefused(one) === null)
   const decided = await decideAll(tx, admitted, now)
   return known.map((one) => {
-    const reason = refusalOf(one)
+    const reason = whyRefused(one)
     return reason === null
       ? (decided.get(one) ?? { kind: 'refused', reason: 'unsubscribed' })
       : { kind: 'refused', reason }
@@ -80,29 +80,32 @@ export async function readCandidates(
 }
 
 /** Why a wish is refused, whatever stands. */
-export function refusalOf(known: Known): Refusal | null {
-  const { enrolment, newsletter, suppressed, withdrawn } = known
+export function whyRefused(known: KnownAddress): SignupRefusal | null {
+  const { request: enrolment, newsletter, suppressed, withdrawn } = known
   const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
   if (!isTaken) return 'suppressed'
   if (withdrawn?.kind === 'unsubscribed' && isOutdated(known)) return 'unsubscribed'
-  const { frequency } = enrolment.choice
+  const { frequency } = enrolment.schedule
   return frequency === null || newsletter.frequencies.includes(frequency) ? null : 'frequency'
 }
 
-const pairOf = ({ newsletter, hash }: Pick<Known, 'newsletter' | 'hash'>) => ({ newsletterId: newsletter.id, hash })
+const pairOf = ({ newsletter, hash }: Pick<KnownAddress, 'newsletter' | 'hash'>) => ({
+  newsletterId: newsletter.id,
+  hash,
+})
 
 /** Whether an import's proof of consent is older than what its reader has done, or left undone, since. */
-function isOutdated({ enrolment: { by, confirmed }, withdrawn }: Known): boolean {
+function isOutdated({ request: { by, confirmed }, withdrawn }: KnownAddress): boolean {
   if (by !== 'import' || withdrawn === null) return false
   return confirmed?.at == null || Temporal.Instant.compare(confirmed.at, withdrawn.at) <= 0
 }
 
 /** Reads what is known of the addresses, and locks the suppressed ones until the transaction ends. */
-export async function recognise(
+export async function recognizeAddresses(
   tx: Database,
-  enrolments: readonly Enrolment[],
+  enrolments: readonly SignupRequest[],
   now: Temporal.Instant,
-): Promise<readonly Known[]> {
+): Promise<readonly KnownAddress[]> {
   const newsletters = await readNewsletters(tx, [...new Set(enrolments.map((one) => one.newsletterId))])
   const hashKey = await readHashKey(tx)
   const known = enrolments.map((enrolment) => {
@@ -124,9 +127,9 @@ export async function recognise(
 /** Suppressions before topics before subscribers before cohorts: everybody who signs readers up locks in this order. */
 async function decideAll(
   tx: Database,
-  admitted: readonly Known[],
+  admitted: readonly KnownAddress[],
   now: Temporal.Instant,
-): Promise<ReadonlyMap<Known, Candidate>> {
+): Promise<ReadonlyMap<KnownAddress, SignupCandidate>> {
   const topicIds = await readTopicIds(tx, admitted, now)
   const subscriberIds = await admitSubscribers(tx, admitted.map(newSubscriber), now)
   const pairs = admitted.map((one) => ({
@@ -138,9 +141,9 @@ async function decideAll(
     admitted.flatMap((one, index) => {
       const pair = pairs[index]
       if (pair === undefined) return []
-      const { enrolment } = one
+      const { request: enrolment } = one
       const standing = kept.get(pairKey(pair)) ?? null
-      const step = stepOf(one, standing, topicIds(enrolment))
+      const step = decisionFor(one, standing, topicIds(enrolment))
       if (step.kind === 'refuse') return []
       const retry = one.suppressed === 'retriable'
       return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step, retry }] as const]
@@ -149,25 +152,29 @@ async function decideAll(
 }
 
 /** What becomes of a wish beside what stands. */
-export function stepOf(known: Known, standing: Kept | null, topicIds: readonly number[] | null): Step {
-  const { enrolment, newsletter, suppressed } = known
-  const { by, choice, confirmed } = enrolment
+export function decisionFor(
+  known: KnownAddress,
+  standing: ExistingSubscription | null,
+  topicIds: readonly number[] | null,
+): Decision {
+  const { request: enrolment, newsletter, suppressed } = known
+  const { by, schedule: choice, confirmed } = enrolment
   const evidence = confirmed !== null && !isOutdated(known)
   const asked = { by, evidence, choice, topicIds, retry: suppressed === 'retriable' }
   const neverAsked = standing?.neverAsked ?? false
-  return decide({ ...asked, neverAsked }, standing, { home: homeChoice(newsletter), homeHour: newsletter.hour })
+  return decide({ ...asked, neverAsked }, standing, { home: homeSchedule(newsletter), homeHour: newsletter.hour })
 }
 
 /** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */
 async function readTopicIds(
   tx: Database,
-  admitted: readonly Known[],
+  admitted: readonly KnownAddress[],
   now: Temporal.Instant,
-): Promise<(enrolment: Enrolment) => readonly number[] | null> {
-  const namesOf = (all: readonly Known[]) =>
-    all.flatMap(({ enrolment: { newsletterId, topics } }) => (topics ?? []).map((name) => ({ newsletterId, name })))
+): Promise<(enrolment: SignupRequest) => readonly number[] | null> {
+  const namesOf = (all: readonly KnownAddress[]) =>
+    all.flatMap(({ request: { newsletterId, topics } }) => (topics ?? []).map((name) => ({ newsletterId, name })))
   const [asked, told] = [true, false].map((byReader) =>
-    namesOf(admitted.filter(({ enrolment }) => (enrolment.by === 'reader') === byReader)),
+    namesOf(admitted.filter(({ request: enrolment }) => (enrolment.by === 'reader') === byReader)),
   )
   const picked = await findPickable(tx, asked ?? [])
   const ensured = await ensureTopics(tx, told ?? [], now)
@@ -177,7 +184,7 @@ async function readTopicIds(
   }
 }
 
-function newSubscriber({ enrolment, newsletter, emailKey, hash }: Known): NewSubscriber {
+function newSubscriber({ request: enrolment, newsletter, emailKey, hash }: KnownAddress): NewSubscriber {
   const { address, name, locale, format } = enrolment
   return { emailKey, email: address, hash, name, locale: locale ?? newsletter.locale, format: format ?? 'html' }
 }

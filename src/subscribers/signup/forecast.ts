@@ -2,46 +2,49 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { findFirstAllowed } from '../confirmation/opt-in-limits.ts'
-import { type Kept, pairKey, readSubscriptions } from '../subscriptions.ts'
-import { type Enrolment, type Known, recognise, refusalOf, stepOf } from './candidate.ts'
+import { type ExistingSubscription, pairKey, readSubscriptions } from '../subscriptions.ts'
+import { decisionFor, type KnownAddress, recognizeAddresses, type SignupRequest, whyRefused } from './candidate.ts'
 
 /**
  * What `enrol` would do with a wish now: make a subscription active, make one or keep one. `isAsked`: its reader would get
  * a confirmation mail (one, however many of their subscriptions it is about).
  */
-export type Forecast = {
+export type SignupForecast = {
   readonly kind: 'active' | 'pending' | 'known' | 'refused'
   readonly isAsked: boolean
 }
 
 /** Foretells `enrol` for these wishes, in the order given and in a fixed number of statements; changes nothing. */
-export async function forecastEnrolments(
+export async function forecastSignups(
   db: Database,
-  enrolments: readonly Enrolment[],
+  enrolments: readonly SignupRequest[],
   now: Temporal.Instant,
-): Promise<readonly Forecast[]> {
+): Promise<readonly SignupForecast[]> {
   if (enrolments.length === 0) return []
-  const known = await recognise(db, enrolments, now)
+  const known = await recognizeAddresses(db, enrolments, now)
   const standingOf = await readStanding(db, known)
   const spent = await findSpent(db, known, now)
   return known.map((one) => {
     const standing = standingOf(one)
-    const step = refusalOf(one) === null ? stepOf(one, standing, []) : null
+    const step = whyRefused(one) === null ? decisionFor(one, standing, []) : null
     if (step === null || step.kind === 'refuse') return { kind: 'refused', isAsked: false }
-    const isAsked = step.ask && !one.enrolment.withheld && !spent.has(one.hash)
+    const isAsked = step.ask && !one.request.withheld && !spent.has(one.hash)
     if (step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active')
       return { kind: 'active', isAsked }
     return { kind: standing === null ? 'pending' : 'known', isAsked }
   })
 }
 
-async function readStanding(db: Database, known: readonly Known[]): Promise<(one: Known) => Kept | null> {
+async function readStanding(
+  db: Database,
+  known: readonly KnownAddress[],
+): Promise<(one: KnownAddress) => ExistingSubscription | null> {
   const keys = JSON.stringify(known.map((one) => one.emailKey))
   const found = await db.execute<{ id: number; email_key: string }>(sql`
     select id, email_key from subscriber
     where email_key in (select key from jsonb_array_elements_text(${keys}::jsonb) as w (key))`)
   const subscriberIds = new Map(found.rows.map((row) => [row.email_key, row.id]))
-  const pairOf = ({ newsletter, emailKey }: Known) => ({
+  const pairOf = ({ newsletter, emailKey }: KnownAddress) => ({
     newsletterId: newsletter.id,
     subscriberId: subscriberIds.get(emailKey) ?? -1,
   })
@@ -50,7 +53,11 @@ async function readStanding(db: Database, known: readonly Known[]): Promise<(one
 }
 
 /** The hashes of those addresses that no opt-in mail may go to for now. */
-async function findSpent(db: Database, known: readonly Known[], now: Temporal.Instant): Promise<ReadonlySet<string>> {
+async function findSpent(
+  db: Database,
+  known: readonly KnownAddress[],
+  now: Temporal.Instant,
+): Promise<ReadonlySet<string>> {
   const hashes = JSON.stringify(known.map((one) => one.hash))
   const found = await db.execute<{ hash: string; at: string }>(sql`
     select encode(email_hash, 'hex') as hash, at from opt_in

@@ -6,19 +6,19 @@ import { type Newsletter, readNewsletters } from '../../newsletters/newsletters.
 import { findPickable } from '../../newsletters/topics.ts'
 import type { Evidence } from '../consent.ts'
 import { countForm, type FormLimits } from '../form-limits.ts'
-import type { ChoiceParts } from '../preferences/preferences.ts'
+import type { SchedulePatch } from '../preferences/preferences.ts'
 import type { ReaderLocale } from '../subscribers.ts'
-import type { Enrolment } from './candidate.ts'
-import { enrol } from './sign-up.ts'
+import type { SignupRequest } from './candidate.ts'
+import { signUp } from './sign-up.ts'
 
 /** What a reader asks for on a form: newsletters with one choice for all; topics by name, none picks everything. */
-export type SubscriptionRequest = {
+export type FormRequest = {
   readonly newsletterIds: readonly number[]
   readonly email: string
   readonly name: string | null
   /** Of the page they asked on; null takes the newsletter's. */
   readonly locale: ReaderLocale | null
-  readonly choice: ChoiceParts
+  readonly choice: SchedulePatch
   readonly topics: readonly string[]
   readonly evidence: Evidence
 }
@@ -34,7 +34,7 @@ export type WrongField = {
  * `requested` says nothing about the address: it is the answer whether that is new, known, confirmed, left or suppressed, and
  * also where a limit lets no mail go. `isAlarm`: this form is the first that the budget of the hour does not cover.
  */
-export type Requested =
+export type FormAnswer =
   | { readonly kind: 'requested'; readonly isAlarm?: boolean }
   | { readonly kind: 'wrong'; readonly fields: readonly WrongField[] }
 
@@ -48,12 +48,12 @@ const UNLIMITED: FormLimits = { neighbourhood: null, perHour: null }
  *
  * @throws CourantError `subscriber.busy`; never for what was typed.
  */
-export async function requestSubscription(
+export async function requestByForm(
   db: Database,
-  request: SubscriptionRequest,
+  request: FormRequest,
   now: Temporal.Instant,
   limits: FormLimits = UNLIMITED,
-): Promise<Requested> {
+): Promise<FormAnswer> {
   const ids = [...new Set(request.newsletterIds)]
   const newsletters = [...(await readNewsletters(db, ids)).values()]
   const { address, suggestion } = checkAddress(request.email)
@@ -69,11 +69,22 @@ export async function requestSubscription(
   ].filter((field) => field !== null)
   if (wrong.length > 0 || address === null) return { kind: 'wrong', fields: wrong }
   const { locale, choice, topics, evidence: shown } = request
-  const wishes = newsletters.map(({ id: newsletterId }): Enrolment => {
-    return { newsletterId, address, name, locale, format: null, choice, topics, by: 'reader', confirmed: null, shown }
+  const wishes = newsletters.map(({ id: newsletterId }): SignupRequest => {
+    return {
+      newsletterId,
+      address,
+      name,
+      locale,
+      format: null,
+      schedule: choice,
+      topics,
+      by: 'reader',
+      confirmed: null,
+      shown,
+    }
   })
   const { isHeeded, isAlarm } = await countForm(db, { address, ip: shown.ip }, limits, now)
-  if (isHeeded) await enrol(db, wishes, now)
+  if (isHeeded) await signUp(db, wishes, now)
   return isAlarm ? { kind: 'requested', isAlarm } : { kind: 'requested' }
 }
 
@@ -86,7 +97,7 @@ function wrongField(
 }
 
 const offers =
-  ({ frequency }: ChoiceParts) =>
+  ({ frequency }: SchedulePatch) =>
   ({ frequencies }: Newsletter) =>
     frequency === null || frequencies.includes(frequency)
 

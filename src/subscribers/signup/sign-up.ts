@@ -1,11 +1,11 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
-import { type Settled, settle } from './apply.ts'
-import { type Candidate, type Enrolment, type Refused, readCandidates } from './candidate.ts'
+import { ChangedConcurrently, retryOnConflict } from '../../db/retry-transaction.ts'
+import { applyDecisions, type SignupResult } from './apply.ts'
+import { type RefusedSignup, readCandidates, type SignupCandidate, type SignupRequest } from './candidate.ts'
 
 /** What became of a wish to subscribe. */
-export type Enrolled = Settled | Refused
+export type SignupOutcome = SignupResult | RefusedSignup
 
 /**
  * Signs readers up in one transaction and a fixed number of statements, however many they are (a few thousand at most;
@@ -13,20 +13,20 @@ export type Enrolled = Settled | Refused
  *
  * @throws CourantError `subscriber.busy`.
  */
-export async function enrol(
+export async function signUp(
   db: Database,
-  enrolments: readonly Enrolment[],
+  enrolments: readonly SignupRequest[],
   now: Temporal.Instant,
-): Promise<readonly Enrolled[]> {
-  return settleInTransaction(db, async (tx) => {
+): Promise<readonly SignupOutcome[]> {
+  return retryOnConflict(db, async (tx) => {
     const read = await readCandidates(tx, enrolments, now)
-    const candidates = read.filter((one): one is Candidate => one.kind === 'candidate')
-    const settled = await settle(tx, candidates, now)
-    if (settled === null) throw new Overtaken()
-    return read.map((one) => (one.kind === 'refused' ? one : (settled.get(one) ?? unsettled())))
+    const candidates = read.filter((one): one is SignupCandidate => one.kind === 'candidate')
+    const settled = await applyDecisions(tx, candidates, now)
+    if (settled === null) throw new ChangedConcurrently()
+    return read.map((one) => (one.kind === 'refused' ? one : (settled.get(one) ?? changedConcurrently())))
   })
 }
 
-function unsettled(): never {
+function changedConcurrently(): never {
   throw new RangeError('a candidate was not settled')
 }

@@ -1,19 +1,23 @@
 import { type ConsentEvent, inWords } from '../consent.ts'
-import { becomesActive, type Candidate } from './candidate.ts'
+import { becomesActive, type SignupCandidate } from './candidate.ts'
 
 /** The consent record of a decided wish, or none where nothing about consent changes; `asked`: a confirmation was queued. */
-export function evidenceOf(candidate: Candidate, subscriptionId: number, asked: boolean): readonly ConsentEvent[] {
+export function signupEvidence(
+  candidate: SignupCandidate,
+  subscriptionId: number,
+  asked: boolean,
+): readonly ConsentEvent[] {
   const action = actionOf(candidate, asked)
   if (action === null) return []
-  const { by, choice, topics, confirmed, shown } = candidate.enrolment
+  const { by, schedule: choice, topics, confirmed, shown } = candidate.request
   const said = Object.entries({ ...choice, topics, confirmedAt: confirmed?.at }).filter(([, value]) => value != null)
   const proof = becomesActive(candidate) && confirmed !== null ? inWords(confirmed.evidence) : null
   const evidence = proof ?? shown ?? null
   return [{ subscriptionId, action, evidence, details: { by, ...Object.fromEntries(said) } }]
 }
 
-function actionOf(candidate: Candidate, asked: boolean): ConsentEvent['action'] | null {
-  const { enrolment, standing, step } = candidate
+function actionOf(candidate: SignupCandidate, asked: boolean): ConsentEvent['action'] | null {
+  const { request: enrolment, existing: standing, decision: step } = candidate
   if (becomesActive(candidate)) return enrolment.by === 'import' ? 'imported' : 'confirmed'
   if (step.kind === 'keep') return asked ? 'requested' : null
   return asked || standing?.state !== step.to.state ? 'requested' : 'changed'

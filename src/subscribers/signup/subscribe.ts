@@ -3,12 +3,12 @@ import type { Database } from '../../db/client.ts'
 import { CourantError } from '../../errors.ts'
 import { oneLine } from '../../locale/clean-line.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
-import type { Settled } from './apply.ts'
-import type { Enrolment, Refusal } from './candidate.ts'
-import { enrol } from './sign-up.ts'
+import type { SignupResult } from './apply.ts'
+import type { SignupRefusal, SignupRequest } from './candidate.ts'
+import { signUp } from './sign-up.ts'
 
 /** A wish to subscribe with the address as it was typed. */
-export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: string }
+export type SubscribeRequest = Omit<SignupRequest, 'address'> & { readonly email: string }
 
 /**
  * The one door to a subscription, whoever opens it. With proof of consent it is active at once; without, it is pending
@@ -17,7 +17,7 @@ export type SubscribeRequest = Omit<Enrolment, 'address'> & { readonly email: st
  *
  * @throws CourantError `address.invalid`, `subscriber.suppressed`, `subscriber.frequency`, `subscriber.busy`.
  */
-export async function subscribe(db: Database, request: SubscribeRequest, now: Temporal.Instant): Promise<Settled> {
+export async function subscribe(db: Database, request: SubscribeRequest, now: Temporal.Instant): Promise<SignupResult> {
   const { email, name, topics, ...wish } = request
   const checked = checkAddress(email)
   if (checked.address === null)
@@ -30,13 +30,13 @@ export async function subscribe(db: Database, request: SubscribeRequest, now: Te
     name: oneLine(name ?? '') || null,
     topics: topics === null ? null : topics.map(oneLine).filter(Boolean),
   }
-  const [enrolled] = await enrol(db, [{ ...wish, ...clean, address: checked.address }], now)
+  const [enrolled] = await signUp(db, [{ ...wish, ...clean, address: checked.address }], now)
   if (enrolled === undefined) throw new RangeError('one wish has one outcome')
   if (enrolled.kind === 'refused') throw refusalError(enrolled.reason)
   return enrolled
 }
 
-function refusalError(reason: Refusal): CourantError {
+function refusalError(reason: SignupRefusal): CourantError {
   switch (reason) {
     case 'suppressed':
       return new CourantError('subscriber.suppressed', {

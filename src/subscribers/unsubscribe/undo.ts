@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
+import { ChangedConcurrently, retryOnConflict } from '../../db/retry-transaction.ts'
 import { type Evidence, recordConsent } from '../consent.ts'
 import { lockCohortsOf } from '../subscriptions.ts'
 import { type LinkKeys, readLink } from '../tokens.ts'
@@ -35,7 +35,7 @@ export async function undoLeave(
 ): Promise<Leaving | null> {
   const act = await readAct(db, keys, token, now)
   if (act === null) return null
-  await settleInTransaction(db, async (tx) => {
+  await retryOnConflict(db, async (tx) => {
     await lockCohortsOf(tx, act.leaver.subscriberId)
     const restored = await findUndoable(tx, sql<number>`${act.recordId}`, now)
     if (restored.length === 0) return
@@ -93,5 +93,5 @@ async function restore(tx: Database, restored: readonly Undoable[], now: Tempora
     where s.id = w.id and s.state = 'unsubscribed' and s.cohort_id = w."cohortId"
       and s.unsubscribed_at >= ${now.toString()}::timestamptz - interval '1 hour'
     returning s.id`)
-  if (written.rows.length < restored.length) throw new Overtaken()
+  if (written.rows.length < restored.length) throw new ChangedConcurrently()
 }

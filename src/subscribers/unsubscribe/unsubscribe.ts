@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { Overtaken, settleInTransaction } from '../../db/retry-transaction.ts'
+import { ChangedConcurrently, retryOnConflict } from '../../db/retry-transaction.ts'
 import { anyOf } from '../../db/sql.ts'
 import { lockCohortsForShare } from '../../newsletters/schedule/lock-cohorts.ts'
 import { endRequests } from '../confirmation/opt-in-queue.ts'
@@ -38,7 +38,7 @@ export async function leave(
   if (before === null) return null
   const { subscriptionId, subscriberId } = before
   const wanted = all ? sql`s.subscriber_id = ${subscriberId}` : sql`s.id = ${subscriptionId}`
-  const left = await settleInTransaction(db, async (tx) => {
+  const left = await retryOnConflict(db, async (tx) => {
     const ended = await endSubscriptions(tx, sql`${wanted} and s.state <> 'unsubscribed'`, now)
     await recordConsent(
       tx,
@@ -72,7 +72,7 @@ async function endSubscriptions(tx: Database, wanted: SQL, now: Temporal.Instant
     where s.id = was.id and c.id = s.cohort_id
     returning s.id, was.state as was`)
   const missed = await tx.execute(sql`select from subscription s where ${wanted} limit 1`)
-  if (missed.rows.length > 0) throw new Overtaken()
+  if (missed.rows.length > 0) throw new ChangedConcurrently()
   return ended.rows
 }
 

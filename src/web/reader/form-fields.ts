@@ -2,7 +2,7 @@ import type { Frequency } from '../../db/schema/newsletter.ts'
 import { checkAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import { topicKey } from '../../newsletters/topics.ts'
-import { type ChoiceParts, type ChoiceTexts, readChoice } from '../../subscribers/preferences/preferences.ts'
+import { type PreferenceTexts, readPreferences, type SchedulePatch } from '../../subscribers/preferences/preferences.ts'
 import type { Form } from '../middleware/read-form.ts'
 
 /** The form's fields, by the names they are posted under; `topics` stands for `topics[]` as well. */
@@ -25,7 +25,7 @@ export type Asked = {
   /** A likelier address than the one typed. */
   readonly suggestion: string | null
   readonly name: string | null
-  readonly choice: ChoiceParts
+  readonly choice: SchedulePatch
   readonly topics: readonly string[]
 }
 
@@ -88,7 +88,7 @@ export function readAsked(
   topics: readonly string[],
 ): { readonly asked: Asked; readonly wrongs: Wrongs } {
   const checked = checkAddress(typed.email)
-  const { parts } = readChoice(typed)
+  const { parts } = readPreferences(typed)
   const known = new Map(topics.map((name) => [topicKey(name), name]))
   const picked = typed.topics.map((name) => known.get(topicKey(name)) ?? null)
   const wrongs: Record<Field, Wrong | null> = {
@@ -121,6 +121,6 @@ function whyNotAddress(email: string, suggestion: string | null): Wrong {
 }
 
 function whyNotChoice(field: (typeof CHOICE)[number], text: string): Wrong | null {
-  const none: ChoiceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
-  return readChoice({ ...none, [field]: text }).wrong.length === 0 ? null : { sentence: field }
+  const none: PreferenceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
+  return readPreferences({ ...none, [field]: text }).wrong.length === 0 ? null : { sentence: field }
 }

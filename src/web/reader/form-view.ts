@@ -1,7 +1,7 @@
 import { sayWeekday } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { capitalised, sayWhen } from '../../locale/say-when.ts'
-import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
+import { homeSchedule } from '../../newsletters/schedule/home-cohort.ts'
 import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 import { topicKey } from '../../newsletters/topics.ts'
 import { frequenciesOf, type Offer } from './form-choices.ts'
@@ -19,7 +19,7 @@ const SETTINGS: readonly Field[] = ['frequency', 'weekday', 'hour', 'timeZone', 
 
 /** The form before anything was typed: the newsletter's own frequency, hour and zone, or (of several) each its own. */
 export function blankForm({ only }: Offer): Typed {
-  const home = only === null ? null : homeChoice(only)
+  const home = only === null ? null : homeSchedule(only)
   return {
     newsletter: only === null ? [] : [only.slug],
     email: '',
@@ -47,7 +47,7 @@ export function formView(offer: Offer, topics: readonly string[], typed: Typed, 
   const frequencies = only === null ? frequenciesOf(newsletters) : frequenciesOf([only])
   return {
     only: only === null ? null : { slug: only.slug, name: only.name },
-    standard: only === null ? null : sayWhen(homeChoice(only), locale),
+    standard: only === null ? null : sayWhen(homeSchedule(only), locale),
     isOpen: SETTINGS.some((field) => wrongs[field] !== undefined) || differs(typed, blankForm(offer)),
     typed: { email: typed.email, name: typed.name },
     wrong: sayWrongs(wrongs, locale),
@@ -55,7 +55,7 @@ export function formView(offer: Offer, topics: readonly string[], typed: Typed, 
     newsletters: newsletters.map((one) => ({
       slug: one.slug,
       name: one.name,
-      when: capitalised(sayWhen(homeChoice(one), locale), locale),
+      when: capitalised(sayWhen(homeSchedule(one), locale), locale),
       chosen: typed.newsletter.includes(one.slug),
     })),
     frequencies: [

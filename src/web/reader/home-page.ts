@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import { phrase } from '../../locale/locale.ts'
 import { capitalised, sayWhen } from '../../locale/say-when.ts'
 import { listNewsletters } from '../../newsletters/newsletters.ts'
-import { homeChoice } from '../../newsletters/schedule/home-cohort.ts'
+import { homeSchedule } from '../../newsletters/schedule/home-cohort.ts'
 import type { Site, SiteEnv } from '../context.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showPage } from '../pages/show-page.ts'
@@ -23,7 +23,7 @@ export function routeHome(app: Hono<SiteEnv>, site: Site): void {
         newsletters: newsletters.map((newsletter) => ({
           slug: newsletter.slug,
           name: newsletter.name,
-          when: capitalised(sayWhen(homeChoice(newsletter), locale), locale),
+          when: capitalised(sayWhen(homeSchedule(newsletter), locale), locale),
         })),
       },
     })

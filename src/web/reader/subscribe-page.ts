@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import { isLocale, phrase } from '../../locale/locale.ts'
 import { sayList } from '../../locale/say-when.ts'
 import type { FormLimits } from '../../subscribers/form-limits.ts'
-import { requestSubscription, type WrongField } from '../../subscribers/signup/request.ts'
+import { requestByForm, type WrongField } from '../../subscribers/signup/request.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { networkOf } from '../middleware/client-address.ts'
 import { openLimiter } from '../middleware/rate-limit.ts'
@@ -72,7 +72,7 @@ async function take(site: Site, c: SiteContext, form: Form): Promise<Response> {
   const newsletterIds = chosen.map(({ id }) => id)
   const request = { newsletterIds, email: address, name, locale, choice, topics, evidence }
   const sameTime = wait(site.answerAfterMs ?? ANSWER_AFTER_MS)
-  const requesting = requestSubscription(site.db, request, site.clock.now(), limitsOf(site))
+  const requesting = requestByForm(site.db, request, site.clock.now(), limitsOf(site))
   const [requested] = await Promise.all([requesting, sameTime])
   if (requested.kind === 'wrong') return showForm(site, c, language, offer, typed, sentencesFor(requested.fields))
   if (requested.isAlarm === true) site.log.error({ perHour: site.config.subscribeBudget }, 'subscribe.budget_spent')

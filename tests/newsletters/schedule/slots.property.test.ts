@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import type { Frequency } from '../../../src/db/schema/newsletter.ts'
-import { type Choice, nextSlot, startOf } from '../../../src/newsletters/schedule/slots.ts'
+import { nextSlot, type Schedule, startOf } from '../../../src/newsletters/schedule/slots.ts'
 
 const at = (text: string) => Temporal.Instant.from(text)
 
@@ -38,7 +38,7 @@ const anyInstant = fc.oneof(
     .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: -4 * 1440, max: 4 * 1440 }))
     .map(([date, minutes]) => at(`${date}T00:00Z`).add({ minutes })),
 )
-const dateOf = (choice: Choice, instant: Temporal.Instant) =>
+const dateOf = (choice: Schedule, instant: Temporal.Instant) =>
   instant.toZonedDateTimeISO(choice.zone).toPlainDate().toString()
 
 describe('slots', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import type { Frequency } from '../../../src/db/schema/newsletter.ts'
-import { type Choice, nextSlot, startOf } from '../../../src/newsletters/schedule/slots.ts'
+import { nextSlot, type Schedule, startOf } from '../../../src/newsletters/schedule/slots.ts'
 
-const choose = (frequency: Frequency, hour: number | null, zone: string, weekday: number | null = null): Choice => ({
+const choose = (frequency: Frequency, hour: number | null, zone: string, weekday: number | null = null): Schedule => ({
   frequency,
   hour,
   zone,

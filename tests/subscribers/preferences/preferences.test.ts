@@ -1,26 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { canonicalZone } from '../../../src/newsletters/schedule/time-zone.ts'
-import { readChoice } from '../../../src/subscribers/preferences/preferences.ts'
+import { readPreferences } from '../../../src/subscribers/preferences/preferences.ts'
 
 const NOTHING = { frequency: '', weekday: '', hour: '', timeZone: '' }
 
 describe('readChoice', () => {
   test('reads what people write', () => {
-    expect(readChoice({ frequency: 'Weekly', weekday: '3', hour: '07', timeZone: 'europe/berlin' })).toEqual({
+    expect(readPreferences({ frequency: 'Weekly', weekday: '3', hour: '07', timeZone: 'europe/berlin' })).toEqual({
       parts: { frequency: 'weekly', weekday: 3, hour: 7, zone: 'Europe/Berlin' },
       wrong: [],
     })
   })
 
   test('leaves open what is not said', () => {
-    expect(readChoice(NOTHING)).toEqual({
+    expect(readPreferences(NOTHING)).toEqual({
       parts: { frequency: null, weekday: null, hour: null, zone: null },
       wrong: [],
     })
   })
 
   test('names everything that is wrong', () => {
-    const { wrong } = readChoice({ frequency: 'hourly', weekday: '0', hour: '24', timeZone: '+01:00' })
+    const { wrong } = readPreferences({ frequency: 'hourly', weekday: '0', hour: '24', timeZone: '+01:00' })
     expect(wrong).toEqual([
       'The frequency takes one of instant, daily, weekdays, weekly, monthly.',
       'The weekday takes 1 (Monday) to 7 (Sunday).',
@@ -30,7 +30,7 @@ describe('readChoice', () => {
   })
 
   test.each(['8', '-1', '1.5', 'Monday', '1e0', ' 1'])('takes %j for no weekday', (weekday) => {
-    expect(readChoice({ ...NOTHING, weekday }).wrong).toHaveLength(1)
+    expect(readPreferences({ ...NOTHING, weekday }).wrong).toHaveLength(1)
   })
 })
 

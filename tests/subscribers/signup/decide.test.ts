@@ -1,31 +1,36 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Choice } from '../../../src/newsletters/schedule/slots.ts'
+import type { Schedule } from '../../../src/newsletters/schedule/slots.ts'
 import type { SubscriptionState } from '../../../src/subscribers/permission.ts'
-import { type Asked, type Asker, decide, type Offer } from '../../../src/subscribers/signup/decide.ts'
-import type { Standing } from '../../../src/subscribers/subscriptions.ts'
+import {
+  decide,
+  type NewsletterDefaults,
+  type RequestedBy,
+  type SignupFacts,
+} from '../../../src/subscribers/signup/decide.ts'
+import type { DesiredState } from '../../../src/subscribers/subscriptions.ts'
 
-const HOME: Choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
-const OFFER: Offer = { home: HOME, homeHour: 7 }
+const HOME: Schedule = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+const OFFER: NewsletterDefaults = { home: HOME, homeHour: 7 }
 const SAYS_NOTHING = { frequency: null, weekday: null, hour: null, zone: null }
 
-const asked = (by: Asker, evidence: boolean, said: Partial<Asked> = {}): Asked => ({
+const asked = (by: RequestedBy, evidence: boolean, said: Partial<SignupFacts> = {}): SignupFacts => ({
   by,
   evidence,
-  choice: SAYS_NOTHING,
+  schedule: SAYS_NOTHING,
   topicIds: null,
   retry: false,
   ...said,
 })
-const standing = (state: SubscriptionState): Standing => ({ state, choice: HOME, topicIds: [1, 2] })
+const standing = (state: SubscriptionState): DesiredState => ({ state, schedule: HOME, topicIds: [1, 2] })
 
-const outcome = (by: Asker, evidence: boolean, state: SubscriptionState | null) => {
+const outcome = (by: RequestedBy, evidence: boolean, state: SubscriptionState | null) => {
   const step = decide(asked(by, evidence), state === null ? null : standing(state), OFFER)
   return step.kind === 'enter' || step.kind === 'change' ? `${step.kind} ${step.to.state}` : step.kind
 }
 
 describe('decide', () => {
-  test.each<[Asker, boolean, SubscriptionState | null, string]>([
+  test.each<[RequestedBy, boolean, SubscriptionState | null, string]>([
     ['reader', false, null, 'enter pending'],
     ['reader', true, null, 'enter pending'],
     ['administrator', false, null, 'enter pending'],
@@ -60,7 +65,7 @@ describe('decide', () => {
   test('confirmed never goes back, and nobody becomes active without proof', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom<Asker>('reader', 'administrator', 'import'),
+        fc.constantFrom<RequestedBy>('reader', 'administrator', 'import'),
         fc.boolean(),
         fc.constantFrom<SubscriptionState | null>('pending', 'active', 'paused', 'unsubscribed', null),
         fc.record({
@@ -72,7 +77,11 @@ describe('decide', () => {
         fc.constantFrom(null, [], [1, 2], [3]),
         fc.boolean(),
         (by, evidence, state, choice, topicIds, retry) => {
-          const step = decide({ by, evidence, choice, topicIds, retry }, state === null ? null : standing(state), OFFER)
+          const step = decide(
+            { by, evidence, schedule: choice, topicIds, retry },
+            state === null ? null : standing(state),
+            OFFER,
+          )
           const after = step.kind === 'enter' || step.kind === 'change' ? step.to.state : state
           if (state === 'active' || state === 'paused') expect(after).toBe(state)
           else if (after === 'active') expect(evidence && by !== 'reader').toBe(true)
@@ -99,12 +108,12 @@ describe('decide', () => {
     const change = decide(asked('administrator', false, { topicIds: [3] }), standing('active'), OFFER)
     expect(change).toMatchObject({ kind: 'change', to: { state: 'active', choice: HOME, topicIds: [3] } })
 
-    const enter = decide(asked('reader', false, { choice: { ...SAYS_NOTHING, hour: 18 } }), null, OFFER)
+    const enter = decide(asked('reader', false, { schedule: { ...SAYS_NOTHING, hour: 18 } }), null, OFFER)
     expect(enter).toMatchObject({ to: { choice: { ...HOME, hour: 18 }, topicIds: [] } })
   })
 
   test('a form changes neither what waits for confirmation nor what is confirmed: its own link confirms what it wants', () => {
-    const said = asked('reader', false, { choice: { ...SAYS_NOTHING, frequency: 'weekly' } })
+    const said = asked('reader', false, { schedule: { ...SAYS_NOTHING, frequency: 'weekly' } })
 
     expect(decide(said, standing('pending'), OFFER)).toMatchObject({
       kind: 'keep',
@@ -121,15 +130,15 @@ describe('decide', () => {
 
   test('an instant reader has no hour, and gets the newsletter’s when there is one again', () => {
     const toInstant = decide(
-      asked('administrator', false, { choice: { ...SAYS_NOTHING, frequency: 'instant' } }),
+      asked('administrator', false, { schedule: { ...SAYS_NOTHING, frequency: 'instant' } }),
       standing('active'),
       OFFER,
     )
     expect(toInstant).toMatchObject({ to: { choice: { frequency: 'instant', hour: null, weekday: null } } })
 
-    const instant: Standing = { ...standing('active'), choice: { ...HOME, frequency: 'instant', hour: null } }
+    const instant: DesiredState = { ...standing('active'), schedule: { ...HOME, frequency: 'instant', hour: null } }
     const back = decide(
-      asked('administrator', false, { choice: { ...SAYS_NOTHING, frequency: 'daily' } }),
+      asked('administrator', false, { schedule: { ...SAYS_NOTHING, frequency: 'daily' } }),
       instant,
       OFFER,
     )

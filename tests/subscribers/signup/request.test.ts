@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Newsletter } from '../../../src/newsletters/newsletters.ts'
-import type { SubscriptionRequest } from '../../../src/subscribers/signup/request.ts'
+import type { FormRequest } from '../../../src/subscribers/signup/request.ts'
 import { subscribe } from '../../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { actions, choosing, count, EVIDENCE, freshTagblatt, NOON, readRow, wish, ZWEI } from '../fixtures.ts'
@@ -18,7 +18,7 @@ const addTopics = async (newsletter: Newsletter, ...names: string[]) => {
     await db.execute(sql`insert into topic (newsletter_id, key, name, created_at)
       values (${newsletter.id}, ${name.toLowerCase()}, ${name}, ${NOON.toString()})`)
 }
-const wrongOf = async (said: Partial<SubscriptionRequest>) => {
+const wrongOf = async (said: Partial<FormRequest>) => {
   const answer = await ask(db, [tagblatt], NOON, said)
   return answer.kind === 'wrong' ? answer.fields.map(({ field, problem }) => [field, problem]) : []
 }
@@ -160,7 +160,7 @@ describe('a reader who left and asks again', () => {
 })
 
 describe('what is wrong is said beside its field, and nothing is kept', () => {
-  test.each<[string, Partial<SubscriptionRequest>, string, string]>([
+  test.each<[string, Partial<FormRequest>, string, string]>([
     ['no newsletter', { newsletterIds: [] }, 'newsletter', 'missing'],
     ['a newsletter that is not there', { newsletterIds: [1, 99] }, 'newsletter', 'unknown'],
     ['no address', { email: '  ' }, 'email', 'missing'],

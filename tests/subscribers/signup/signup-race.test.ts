@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../../src/db/client.ts'
-import { enrol } from '../../../src/subscribers/signup/sign-up.ts'
+import { signUp } from '../../../src/subscribers/signup/sign-up.ts'
 import { subscribe } from '../../../src/subscribers/signup/subscribe.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import {
@@ -66,7 +66,7 @@ describe('at once', () => {
   test('batches of the same addresses and topics in opposite order all come through', async () => {
     const addresses = Array.from({ length: 60 }, (_, index) => `reader${index}@example.com`)
     const batch = (order: readonly string[]) =>
-      enrol(
+      signUp(
         db,
         order.map((address) => ({ ...wish(tagblatt, address, { ...CONFIRMED, topics: [address] }), address })),
         NOON,
@@ -146,7 +146,7 @@ describe('while the reader leaves', () => {
     const { subscriptionId } = await subscribe(db, wish(tagblatt, 'eva@example.com', CONFIRMED), NOON)
     const row = { ...wish(tagblatt, '', { ...CONFIRMED, topics: ['Sport'], by: 'import' }), address: 'eva@example.com' }
 
-    expect(await during(database, leaves(subscriptionId), () => enrol(db, [row], NOON))).toEqual([
+    expect(await during(database, leaves(subscriptionId), () => signUp(db, [row], NOON))).toEqual([
       { kind: 'refused', reason: 'unsubscribed' },
     ])
     expect(await readRow(db, subscriptionId)).toMatchObject({ state: 'unsubscribed', topics: [] })
