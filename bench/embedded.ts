@@ -92,14 +92,14 @@ function toArticle(value: unknown) {
 }
 
 function reader(at: number) {
-  const choice = { frequency: null, weekday: null, hour: null, zone: null }
+  const schedule = { frequency: null, weekday: null, hour: null, zone: null }
   return {
     newsletterId: newsletter.id,
     address: `reader${at}@example.org`,
     name: null,
     locale: null,
     format: null,
-    choice,
+    schedule,
     topics: null,
     by: 'administrator' as const,
     confirmed: { evidence: 'bench', at: now },

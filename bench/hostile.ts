@@ -10,7 +10,7 @@ import { type ListedSource, listSources } from '../src/articles/sources/list-sou
 import { systemClock } from '../src/clock.ts'
 import { type Database, openDatabase } from '../src/db/client.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
-import { startServing, useDatabase } from '../tests/server/serving.ts'
+import { startServing, useDatabase } from '../tests/server/start-server.ts'
 import { makePayload } from '../tests/support/hostile-payloads.ts'
 import { makeWorld } from '../tests/support/world.ts'
 import type { Probes } from './hostile/prober.ts'

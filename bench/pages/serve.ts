@@ -1,4 +1,4 @@
-import { type Serving, startServing } from '../../tests/server/serving.ts'
+import { type Serving, startServing } from '../../tests/server/start-server.ts'
 
 /** Courant as an operator has it: all roles in one process, or the web in one of its own. */
 export type BenchServer = { readonly url: string; readonly pids: readonly number[]; readonly stop: () => Promise<void> }

@@ -105,7 +105,7 @@ async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, cl
     name: reader.name,
     locale: reader.locale,
     format: null,
-    choice: { frequency: reader.frequency, weekday: reader.weekday, hour: reader.hour, zone: reader.timeZone },
+    schedule: { frequency: reader.frequency, weekday: reader.weekday, hour: reader.hour, zone: reader.timeZone },
     topics: reader.topics,
     by: 'administrator' as const,
     confirmed: { evidence: EVIDENCE, at: clock.now() },

@@ -6,7 +6,7 @@ import { lockCohortsForNoKeyUpdate } from '../newsletters/schedule/lock-cohorts.
 import { nextSlot, type Schedule, startOf } from '../newsletters/schedule/slots.ts'
 
 /** `count` (at most 100,000) new subscriptions of one choice; each choice of a newsletter stands in one placement. */
-type Placement = { readonly newsletterId: number; readonly choice: Schedule; readonly count: number }
+type Placement = { readonly newsletterId: number; readonly schedule: Schedule; readonly count: number }
 
 /** A larger cohort would make a planning transaction too long. */
 const MOST_MEMBERS = 100_000
@@ -48,10 +48,14 @@ export async function placeInCohorts(
  */
 export async function findStarts(
   tx: Database,
-  places: readonly { readonly cohortId: number; readonly choice: Schedule }[],
+  places: readonly { readonly cohortId: number; readonly schedule: Schedule }[],
   now: Temporal.Instant,
 ): Promise<readonly (number | null)[]> {
-  const wanted = places.map(({ cohortId, choice }, n) => ({ n, cohortId, startAt: startOf(choice, now).toString() }))
+  const wanted = places.map(({ cohortId, schedule }, n) => ({
+    n,
+    cohortId,
+    startAt: startOf(schedule, now).toString(),
+  }))
   const found = await tx.execute<{ start: number | null }>(sql`
     select nullif(${seenAt(sql`c.newsletter_id`, sql`w."startAt"`)}, c.seen_entry_id) as start
     from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as w (n integer, "cohortId" bigint, "startAt" timestamptz)
@@ -61,7 +65,7 @@ export async function findStarts(
 }
 
 const wantedRows = (placements: readonly Placement[]) =>
-  placements.map(({ newsletterId, choice, count }, n) => ({ n, newsletterId, ...choice, count }))
+  placements.map(({ newsletterId, schedule, count }, n) => ({ n, newsletterId, ...schedule, count }))
 
 /** A weekday or hour of null compares as 0 and 24: `is not distinct from` could use neither hash nor index. */
 const sameChoice = sql`c.newsletter_id = w."newsletterId" and c.frequency = w.frequency and c.zone = w.zone
@@ -69,8 +73,8 @@ const sameChoice = sql`c.newsletter_id = w."newsletterId" and c.frequency = w.fr
 
 async function addMissing(tx: Database, placements: readonly Placement[], now: Temporal.Instant): Promise<void> {
   const wanted = wantedRows(placements).map((row, index) => {
-    const choice = placements[index]?.choice ?? row
-    return { ...row, startAt: startOf(choice, now).toString(), dueAt: nextSlot(choice, now).toString() }
+    const schedule = placements[index]?.schedule ?? row
+    return { ...row, startAt: startOf(schedule, now).toString(), dueAt: nextSlot(schedule, now).toString() }
   })
   await tx.execute(sql`
     insert into cohort (newsletter_id, frequency, weekday, hour, zone, part, seen_entry_id, next_due_at)

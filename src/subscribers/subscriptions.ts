@@ -101,7 +101,7 @@ async function readKept(tx: Database, from: SQL): Promise<readonly ExistingSubsc
     cohortId: row.cohort_id,
     topicIds: row.topics,
     neverAsked: row.never_asked,
-    choice: { frequency: row.frequency, weekday: row.weekday, hour: row.hour, zone: row.zone },
+    schedule: { frequency: row.frequency, weekday: row.weekday, hour: row.hour, zone: row.zone },
   }))
 }
 

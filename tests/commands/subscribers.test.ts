@@ -17,7 +17,7 @@ describe('courant subscriber', () => {
   test('add says what became of it, in the fields of list', async () => {
     await courant(...ADD_TAGBLATT)
     const words = ['--confirmed', '--evidence', 'card', '--name', 'Eva', '--locale', 'en', '--format', 'plain']
-    const choice = [
+    const schedule = [
       '--frequency',
       'weekly',
       '--weekday',
@@ -29,7 +29,7 @@ describe('courant subscriber', () => {
       '--topics',
       'b,a',
     ]
-    const { results } = await courant('subscriber', 'add', 'eva@example.com', ...words, ...choice)
+    const { results } = await courant('subscriber', 'add', 'eva@example.com', ...words, ...schedule)
 
     const reader = {
       email: 'eva@example.com',
@@ -111,7 +111,7 @@ describe('courant subscriber', () => {
     await expect(courant('subscriber', 'show', 'b@example.com')).rejects.toMatchObject({ code: 'subscriber.unknown' })
   })
 
-  test('show tells state, choice, next digest and what the reader was shown, in JSON and in lines', async () => {
+  test('show tells state, schedule, next digest and what the reader was shown, in JSON and in lines', async () => {
     await courant(...ADD_TAGBLATT)
     await join(db, [await findNewsletter(db, 'tagblatt')], NOON)
     await leaveOne(db, 1, NOON)

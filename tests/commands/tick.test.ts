@@ -4,7 +4,7 @@ import type { CommandContext } from '../../src/commands/shared/command-context.t
 import { registerTick } from '../../src/commands/tick.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/log.ts'
-import { addEva } from '../scheduler/tagblatt.ts'
+import { addEva } from '../scheduler/newsletter-fixtures.ts'
 import { MONDAY } from '../scheduler/times.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'

@@ -3,7 +3,14 @@ import { createServer } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { environmentOf, planWaiting, readStanding, type Serving, startServing, useDatabase } from '../server/serving.ts'
+import {
+  environmentOf,
+  planWaiting,
+  readStanding,
+  type Serving,
+  startServing,
+  useDatabase,
+} from '../server/start-server.ts'
 import { startCommand } from '../support/command.ts'
 import { copyDatabase } from '../support/database.ts'
 import { startFeeds } from '../support/feeds.ts'

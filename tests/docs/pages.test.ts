@@ -20,8 +20,8 @@ function pathsIn(document: Document): readonly string[] {
   const first = /^(src|docs|templates|locales|tests|drizzle|bench|\.ci)\//
   const codes = inlineCodesOf(document).filter((code) => first.test(code) && !/[*<$ ]/.test(code))
   return codes.flatMap((code) => {
-    const [, head = '', choice = '', tail = ''] = /^(.*)\{(.*)\}(.*)$/.exec(code) ?? ['', code]
-    return choice === '' ? [code] : choice.split(',').map((one) => head + one + tail)
+    const [, head = '', schedule = '', tail = ''] = /^(.*)\{(.*)\}(.*)$/.exec(code) ?? ['', code]
+    return schedule === '' ? [code] : schedule.split(',').map((one) => head + one + tail)
   })
 }
 

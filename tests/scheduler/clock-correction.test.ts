@@ -10,7 +10,7 @@ import { planDue } from '../../src/scheduler/plan-due.ts'
 import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
-import { addEntry, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import { addEntry, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './newsletter-fixtures.ts'
 import { at, MONDAY, TUESDAY_SLOT, WEDNESDAY_SLOT } from './times.ts'
 
 const { db } = await freshDatabase()
@@ -26,12 +26,12 @@ async function tickAt(time: string | Temporal.Instant): Promise<void> {
 
 /** A newsletter whose scheduler ran a minute before the clock goes wrong, with one article and a reader. */
 async function open(
-  choice: Partial<Schedule> = {},
+  schedule: Partial<Schedule> = {},
   fields: Record<string, unknown> = {},
   now = '2026-05-05T04:30:00Z',
 ) {
   const tagblatt = await addTagblatt(db, fields)
-  const reader = await addReader(db, tagblatt, 'eva', choice, MONDAY)
+  const reader = await addReader(db, tagblatt, 'eva', schedule, MONDAY)
   const first = await addEntry(db, tagblatt, MONDAY)
   await tickAt(now)
   return { tagblatt, reader, first, received: () => readReceived(db, reader) }
@@ -151,8 +151,8 @@ describe('after the clock ran ahead and came back', () => {
     ['weekly', { frequency: 'weekly', weekday: 2 }, TUESDAY_SLOT],
     ['weekdays', { frequency: 'weekdays' }, TUESDAY_SLOT],
     ['monthly', { frequency: 'monthly' }, '2026-06-01T05:00:00Z'],
-  ] as const)('by years, a %s slot of that hour is sent', async (frequency, choice, slot) => {
-    const { tagblatt, first, received } = await open(choice, {}, at(slot).subtract({ minutes: 30 }).toString())
+  ] as const)('by years, a %s slot of that hour is sent', async (frequency, schedule, slot) => {
+    const { tagblatt, first, received } = await open(schedule, {}, at(slot).subtract({ minutes: 30 }).toString())
     await tickAt(at(slot).add({ hours: 24 * 7 * 200, minutes: 31 }))
     const second = await publish(tagblatt, at(slot).subtract({ minutes: 10 }).toString())
     await tickAt(at(slot).add({ minutes: 10 }))
@@ -210,7 +210,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   const later = ahead.add({ minutes: 30 }).toString()
   await db.execute(sql`update delivery set state = 'deferred', retry_at = ${later}`)
   await db.execute(sql`update batch set due_at = ${later}, deferred = 1`)
-  const choice = { frequency: null, weekday: null, hour: null, zone: null }
+  const schedule = { frequency: null, weekday: null, hour: null, zone: null }
   const wish = {
     newsletterId: tagblatt.id,
     name: null,
@@ -218,7 +218,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
     format: null,
     topics: null,
     confirmed: null,
-    choice,
+    schedule,
   }
   const ask = (email: string, time: Temporal.Instant) => subscribe(db, { ...wish, email, by: 'reader' }, time)
   await ask('neu@leser.example', ahead)

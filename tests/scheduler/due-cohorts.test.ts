@@ -27,10 +27,10 @@ const LATEST: readonly (readonly [string, Frequency, number | null, number | nul
 
 describe('latestSlot', () => {
   test.each(LATEST)('%s', (_, frequency, weekday, hour, zone, now, slot) => {
-    const choice: Schedule = { frequency, weekday, hour, zone }
-    expect(`${latestSlot(choice, at(now))}`).toBe(`${at(slot)}`)
-    const next = nextSlot(choice, at(now))
-    expect(`${latestSlot(choice, next)}`).toBe(`${next}`)
+    const schedule: Schedule = { frequency, weekday, hour, zone }
+    expect(`${latestSlot(schedule, at(now))}`).toBe(`${at(slot)}`)
+    const next = nextSlot(schedule, at(now))
+    expect(`${latestSlot(schedule, next)}`).toBe(`${next}`)
   })
 })
 

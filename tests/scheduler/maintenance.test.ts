@@ -4,10 +4,10 @@ import { expect, test } from 'vitest'
 import { clockFrom, type Temporal } from '../../src/clock.ts'
 import { RETENTION_DAYS } from '../../src/editions/retention/drop-partitions.ts'
 import { runMaintenance } from '../../src/scheduler/maintenance.ts'
-import { endAll, readPartitions, takeIds } from '../editions/parted.ts'
+import { endAll, readPartitions, takeIds } from '../editions/partition-fixtures.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
-import { addEva } from './tagblatt.ts'
+import { addEva } from './newsletter-fixtures.ts'
 import { MONDAY } from './times.ts'
 
 const { db } = await freshDatabase()

@@ -1,7 +1,7 @@
 import { openDatabase } from '../../src/db/client.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
-import { addEntry, addReader, addTagblatt, readReceived, readSlots, WORK } from './tagblatt.ts'
+import { addEntry, addReader, addTagblatt, readReceived, readSlots, WORK } from './newsletter-fixtures.ts'
 import { at } from './times.ts'
 
 /**

@@ -11,7 +11,16 @@ import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { type PlanWork, planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
-import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots, sendAll, WORK } from './tagblatt.ts'
+import {
+  addEntry,
+  addEva,
+  addReader,
+  addTagblatt,
+  readReceived,
+  readSlots,
+  sendAll,
+  WORK,
+} from './newsletter-fixtures.ts'
 import { at, MONDAY, TUESDAY_SLOT, WEDNESDAY_SLOT } from './times.ts'
 
 const { db, truncate, url } = await freshDatabase()

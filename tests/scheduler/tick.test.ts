@@ -12,7 +12,7 @@ import { freshDatabase, freshSinks, openFeeds } from '../support/fresh.ts'
 import { senderTo } from '../support/sender.ts'
 import type { Sink } from '../support/smtp.ts'
 import { countStatements } from '../support/statements.ts'
-import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots } from './tagblatt.ts'
+import { addEntry, addEva, addReader, addTagblatt, readReceived, readSlots } from './newsletter-fixtures.ts'
 import { at, MONDAY, TUESDAY_SLOT } from './times.ts'
 
 const { db, pool, url } = await freshDatabase()
@@ -106,8 +106,8 @@ describe('a tick', () => {
     const { tagblatt } = await addEva(db)
     const { subscribe } = await import('../../src/subscribers/signup/subscribe.ts')
     const wish = { newsletterId: tagblatt.id, name: null, locale: null, format: null, topics: null, confirmed: null }
-    const choice = { frequency: null, weekday: null, hour: null, zone: null }
-    await subscribe(db, { ...wish, email: 'neu@leser.example', schedule: choice, by: 'reader' }, at(TUESDAY_SLOT))
+    const schedule = { frequency: null, weekday: null, hour: null, zone: null }
+    await subscribe(db, { ...wish, email: 'neu@leser.example', schedule: schedule, by: 'reader' }, at(TUESDAY_SLOT))
     const report = await tickAt(TUESDAY_SLOT)
     expect(report).toMatchObject({ notices: 1, sent: 1 })
     expect(smtp.messages.map(({ to }) => to)).toEqual(['neu@leser.example', 'eva@leser.example'])

@@ -5,7 +5,7 @@ import { type ManyHosts, startManyHosts } from '../articles/many-hosts.ts'
 import { copyDatabase } from '../support/database.ts'
 import { countClients } from '../support/pgbouncer.ts'
 import { makeWorld } from '../support/world.ts'
-import { environmentOf, type Serving, startServing, useDatabase } from './serving.ts'
+import { environmentOf, type Serving, startServing, useDatabase } from './start-server.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 

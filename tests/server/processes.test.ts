@@ -7,7 +7,7 @@ import { openJobs } from '../../src/db/jobs.ts'
 import { copyDatabase } from '../support/database.ts'
 import { startSink } from '../support/smtp.ts'
 import { makeWorld } from '../support/world.ts'
-import { environmentOf, readStanding, type Serving, startServing, useDatabase } from './serving.ts'
+import { environmentOf, readStanding, type Serving, startServing, useDatabase } from './start-server.ts'
 
 const onPostgres = process.env.COURANT_TEST_ENGINE === 'postgres'
 /** Three batches. */

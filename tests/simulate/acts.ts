@@ -15,13 +15,13 @@ export type Deed =
   | { readonly kind: 'edit'; readonly pick: number; readonly topics: readonly string[] | null }
   | { readonly kind: 'hide' | 'remove'; readonly pick: number }
   /** A form is filled in; what the mail says is to be confirmed. */
-  | { readonly kind: 'ask'; readonly reader: number; readonly choice: number; readonly topics: readonly string[] }
+  | { readonly kind: 'ask'; readonly reader: number; readonly schedule: number; readonly topics: readonly string[] }
   | { readonly kind: 'confirm'; readonly pick: number }
   /** An administrator has a reader's word, or moves them. */
   | {
       readonly kind: 'enrol' | 'move'
       readonly reader: number
-      readonly choice: number
+      readonly schedule: number
       readonly topics: readonly string[]
     }
   | { readonly kind: 'leave'; readonly pick: number; readonly all: boolean }
@@ -30,7 +30,7 @@ export type Deed =
   | { readonly kind: 'complain'; readonly reader: number }
   | { readonly kind: 'pauseNewsletter' | 'resumeNewsletter'; readonly newsletter: number }
   | { readonly kind: 'pauseEdition' | 'resumeEdition' | 'cancelEdition'; readonly pick: number }
-  | { readonly kind: 'change'; readonly newsletter: number; readonly choice: number; readonly minArticles: number }
+  | { readonly kind: 'change'; readonly newsletter: number; readonly schedule: number; readonly minArticles: number }
   | { readonly kind: 'send'; readonly newsletter: number; readonly to: number | null; readonly key: string | null }
   | { readonly kind: 'setClock'; readonly byMinutes: number }
   | {
@@ -91,7 +91,7 @@ function openingOf(dice: Dice, reader: number): Deed {
   return {
     kind: 'enrol',
     reader,
-    choice: reader === 0 ? 0 : dice.below(1000),
+    schedule: reader === 0 ? 0 : dice.below(1000),
     topics: reader < 2 ? [] : anyTopics(dice),
   }
 }
@@ -151,7 +151,7 @@ function chooseMeanwhile(dice: Dice): Deed {
 
 function chooseDeed(dice: Dice): Deed {
   const kind = dice.weigh(PEOPLE)
-  const [pick, reader, choice] = [dice.below(1000), dice.below(1000), dice.below(1000)]
+  const [pick, reader, schedule] = [dice.below(1000), dice.below(1000), dice.below(1000)]
   const topics = anyTopics(dice)
   switch (kind) {
     case 'publish':
@@ -161,7 +161,7 @@ function chooseDeed(dice: Dice): Deed {
     case 'ask':
     case 'enrol':
     case 'move':
-      return { kind, reader, choice, topics }
+      return { kind, reader, schedule, topics }
     case 'leave':
       return { kind, pick, all: dice.chance(30) }
     case 'undo':
@@ -172,7 +172,7 @@ function chooseDeed(dice: Dice): Deed {
     case 'resumeNewsletter':
       return { kind, newsletter: pick }
     case 'change':
-      return { kind, newsletter: pick, choice, minArticles: 1 + dice.below(3) }
+      return { kind, newsletter: pick, schedule, minArticles: 1 + dice.below(3) }
     case 'send':
       return {
         kind,

@@ -38,7 +38,7 @@ export async function perform(world: World, db: Database, deed: PeopleDeed): Pro
     case 'cancelEdition':
       return cancelEdition(db, editionOf(world, deed.pick), world.clock)
     case 'change': {
-      const { hour, zone } = pickOf(world.scene.choices, deed.choice) ?? { hour: 7, zone: 'Etc/UTC' }
+      const { hour, zone } = pickOf(world.scene.choices, deed.schedule) ?? { hour: 7, zone: 'Etc/UTC' }
       const fields = { zone, minArticles: deed.minArticles, ...(hour === null ? {} : { hour }) }
       return changeNewsletter(db, newsletterOf(world, deed.newsletter).slug, fields, now)
     }

@@ -23,18 +23,18 @@ const newsletterIdsOf = ({ newsletters }: World, reader: number) =>
     : newsletters.slice(reader % newsletters.length).map(({ id }) => id)
 
 /** A form is filled in. */
-export function askOf(world: World, db: Database, { reader, choice, topics }: DeedOf<'ask'>): Promise<unknown> {
+export function askOf(world: World, db: Database, { reader, schedule, topics }: DeedOf<'ask'>): Promise<unknown> {
   const request = {
     newsletterIds: newsletterIdsOf(world, reader),
     email: addressOf(world, reader),
     ...{ name: null, locale: null, topics, evidence: SHOWN },
-    choice: choiceOf(world, choice),
+    schedule: choiceOf(world, schedule),
   }
   return requestByForm(db, request, world.clock.now())
 }
 
-function choiceOf({ scene }: World, choice: number) {
-  const wanted = pickOf(scene.choices, choice)
+function choiceOf({ scene }: World, schedule: number) {
+  const wanted = pickOf(scene.choices, schedule)
   return wanted === undefined ? { frequency: null, weekday: null, hour: null, zone: null } : { ...wanted }
 }
 
@@ -44,7 +44,7 @@ export async function enrolOf(world: World, db: Database, deed: DeedOf<'enrol' |
   for (const newsletterId of newsletterIdsOf(world, deed.reader)) {
     const wish = {
       ...{ newsletterId, email: addressOf(world, deed.reader), name: null, locale: null, format: null },
-      ...{ choice: choiceOf(world, deed.choice), topics: deed.topics, by: 'administrator' as const, confirmed },
+      ...{ schedule: choiceOf(world, deed.schedule), topics: deed.topics, by: 'administrator' as const, confirmed },
     }
     await subscribe(db, wish, world.clock.now())
   }

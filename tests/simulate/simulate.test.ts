@@ -39,8 +39,8 @@ describe('the simulator', () => {
     const order = { seed: 1, days: 1 }
     const deeds: readonly Deed[] = [
       { kind: 'undo' },
-      { kind: 'enrol', reader: 0, choice: 0, topics: [] },
-      { kind: 'ask', reader: 1, choice: 1, topics: [] },
+      { kind: 'enrol', reader: 0, schedule: 0, topics: [] },
+      { kind: 'ask', reader: 1, schedule: 1, topics: [] },
       { kind: 'publish', newsletter: 0, topics: [] },
     ]
     const acts = deeds.map((deed, index): Act => ({ at: 60 * index, deed, trap: null }))

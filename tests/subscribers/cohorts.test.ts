@@ -11,9 +11,9 @@ const DAILY: Schedule = { frequency: 'daily', weekday: null, hour: 7, zone: 'Eur
 const WEEKLY: Schedule = { frequency: 'weekly', weekday: 1, hour: 7, zone: 'Europe/Berlin' }
 const INSTANT: Schedule = { frequency: 'instant', weekday: null, hour: null, zone: 'Europe/Berlin' }
 
-const place = (newsletterId: number, choice: Schedule, count = 1) =>
-  db.transaction((tx) => placeInCohorts(tx, [{ newsletterId, choice, count }], [], NOON))
-const starts = (cohortId: number, choice: Schedule) => findStarts(db, [{ cohortId, choice }], NOON)
+const place = (newsletterId: number, schedule: Schedule, count = 1) =>
+  db.transaction((tx) => placeInCohorts(tx, [{ newsletterId, schedule, count }], [], NOON))
+const starts = (cohortId: number, schedule: Schedule) => findStarts(db, [{ cohortId, schedule }], NOON)
 const cohorts = async () => {
   const found = await db.execute(
     sql`select frequency, weekday, hour, part, members, seen_entry_id as seen from cohort order by id`,
@@ -22,7 +22,7 @@ const cohorts = async () => {
 }
 
 describe('placeInCohorts', () => {
-  test('finds the cohort of a choice, the home cohort too, and counts its members', async () => {
+  test('finds the cohort of a schedule, the home cohort too, and counts its members', async () => {
     const { id } = await addTagblatt(db)
     expect(await place(id, DAILY)).toEqual([1])
     expect(await place(id, DAILY, 5)).toEqual([1])
@@ -45,7 +45,7 @@ describe('placeInCohorts', () => {
 
   test('places many choices in one go, those without weekday or hour too, and keeps their order', async () => {
     const { id } = await addTagblatt(db)
-    const placements = [INSTANT, DAILY, WEEKLY].map((choice) => ({ newsletterId: id, choice, count: 2 }))
+    const placements = [INSTANT, DAILY, WEEKLY].map((schedule) => ({ newsletterId: id, schedule, count: 2 }))
 
     const ids = await db.transaction((tx) => placeInCohorts(tx, placements, [], NOON))
     const again = await db.transaction((tx) => placeInCohorts(tx, placements, [], NOON))

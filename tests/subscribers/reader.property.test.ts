@@ -83,7 +83,7 @@ async function act(world: World, one: Action): Promise<void> {
   switch (one.kind) {
     case 'ask': {
       const chosen = one.of.flatMap((id) => world.newsletters[id - 1] ?? [])
-      await ask(db, chosen, now, { choice: { frequency: null, weekday: null, hour: one.hour, zone: null } })
+      await ask(db, chosen, now, { schedule: { frequency: null, weekday: null, hour: one.hour, zone: null } })
       return
     }
     case 'confirm':
@@ -166,10 +166,10 @@ const isProven = ({ said }: Row) => said === 'confirmed' || said === 'resumed'
 
 /** Where a new reader starts, or where they had got to before. */
 async function start(world: World, row: Row): Promise<void> {
-  const choice = { frequency: 'daily', weekday: null, hour: row.hour, zone: 'Europe/Berlin' } as const
+  const schedule = { frequency: 'daily', weekday: null, hour: row.hour, zone: 'Europe/Berlin' } as const
   const found = await db.execute<{ start: number }>(sql`
     select coalesce(max(id), 0) as start from entry
-    where newsletter_id = ${row.newsletter_id} and created_at <= ${startOf(choice, world.clock.now()).toString()}`)
+    where newsletter_id = ${row.newsletter_id} and created_at <= ${startOf(schedule, world.clock.now()).toString()}`)
   world.seen.set(row.newsletter_id, Math.max(found.rows[0]?.start ?? 0, world.seen.get(row.newsletter_id) ?? 0))
 }
 

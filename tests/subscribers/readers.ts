@@ -21,9 +21,9 @@ export function ask(
   now: Temporal.Instant,
   said: Partial<FormRequest> = {},
 ): Promise<FormAnswer> {
-  const choice = { frequency: null, weekday: null, hour: null, zone: null }
+  const schedule = { frequency: null, weekday: null, hour: null, zone: null }
   const newsletterIds = newsletters.map(({ id }) => id)
-  const all = { newsletterIds, email: EVA, name: null, locale: null, choice, topics: [], evidence: SHOWN, ...said }
+  const all = { newsletterIds, email: EVA, name: null, locale: null, schedule, topics: [], evidence: SHOWN, ...said }
   return requestByForm(db, all, now)
 }
 

@@ -30,9 +30,9 @@ export async function advanceDueTimes(
 ): Promise<void> {
   const after = Temporal.Instant.compare(slot.at, now) > 0 ? slot.at : now
   const dueTimes = new Map<string, string>()
-  const dueAfter = (choice: Schedule) => {
-    const dueAt = dueTimes.get(scheduleKey(choice)) ?? nextSlot(choice, after).toString()
-    dueTimes.set(scheduleKey(choice), dueAt)
+  const dueAfter = (schedule: Schedule) => {
+    const dueAt = dueTimes.get(scheduleKey(schedule)) ?? nextSlot(schedule, after).toString()
+    dueTimes.set(scheduleKey(schedule), dueAt)
     return dueAt
   }
   const moves = cohorts.map((cohort) => ({ id: cohort.id, dueAt: dueAfter(cohort) }))

@@ -19,10 +19,10 @@ export async function makeHomeCohort(
   seenEntryId: number,
   now: Temporal.Instant,
 ): Promise<void> {
-  const choice = homeSchedule(newsletter)
+  const schedule = homeSchedule(newsletter)
   await tx
     .insert(cohort)
-    .values({ newsletterId: newsletter.id, ...choice, home: true, seenEntryId, nextDueAt: nextSlot(choice, now) })
+    .values({ newsletterId: newsletter.id, ...schedule, home: true, seenEntryId, nextDueAt: nextSlot(schedule, now) })
     .onConflictDoUpdate({
       target: [cohort.newsletterId, cohort.frequency, cohort.weekday, cohort.hour, cohort.zone, cohort.part],
       set: { home: true },

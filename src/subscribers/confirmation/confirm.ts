@@ -57,11 +57,11 @@ async function lockReader(tx: Database, asking: Asking, now: Temporal.Instant): 
   await tx.execute(sql`select id from subscriber where id = ${subscriberId} for no key update`)
   const standing = await readOf(tx, subscriberId)
   const moving = standing.flatMap((one) => {
-    const choice = asking.open.includes(one.id) && one.state === 'pending' ? choices[one.id] : undefined
-    return choice === undefined || isSameSchedule(choice, one.schedule) ? [] : [{ one, choice }]
+    const schedule = asking.open.includes(one.id) && one.state === 'pending' ? choices[one.id] : undefined
+    return schedule === undefined || isSameSchedule(schedule, one.schedule) ? [] : [{ one, schedule }]
   })
-  const placements = moving.map(({ one, choice: { topicIds, ...choice } }) => {
-    return { newsletterId: one.newsletterId, choice, count: 1 }
+  const placements = moving.map(({ one, schedule: { topicIds, ...schedule } }) => {
+    return { newsletterId: one.newsletterId, schedule, count: 1 }
   })
   const away = standing.map((one) => one.cohortId)
   const cohortIds = await placeInCohorts(tx, placements, [...new Set(away)], now)
@@ -105,17 +105,17 @@ async function confirmLocked(
 type Requested = {
   readonly one: ExistingSubscription
   readonly cohortId: number
-  readonly choice: Schedule
+  readonly schedule: Schedule
   readonly topicIds: readonly number[]
 }
 
 function requested(one: ExistingSubscription, choices: RequestedChoices, places: Places): Requested {
   const wanted = choices[one.id]
-  if (wanted === undefined) return { one, cohortId: one.cohortId, choice: one.schedule, topicIds: one.topicIds }
-  const { topicIds, ...choice } = wanted
-  const cohortId = isSameSchedule(choice, one.schedule) ? one.cohortId : places.get(one.id)
+  if (wanted === undefined) return { one, cohortId: one.cohortId, schedule: one.schedule, topicIds: one.topicIds }
+  const { topicIds, ...schedule } = wanted
+  const cohortId = isSameSchedule(schedule, one.schedule) ? one.cohortId : places.get(one.id)
   if (cohortId === undefined) throw new ChangedConcurrently()
-  return { one, cohortId, choice, topicIds }
+  return { one, cohortId, schedule, topicIds }
 }
 
 async function activate(tx: Database, pending: readonly Requested[], now: Temporal.Instant): Promise<void> {

@@ -24,7 +24,7 @@ export type ConfirmedNewsletter = {
   readonly subscriptionId: number
   readonly slug: string
   readonly name: string
-  readonly choice: Schedule
+  readonly schedule: Schedule
   readonly topics: readonly string[]
   readonly nextSlotAt: Temporal.Instant
 }
@@ -112,17 +112,17 @@ async function readNamed(
   const found = await db.execute<Row>(sql`
     select s.id, l.slug, l.name, c.frequency, c.weekday, c.hour, c.zone,
       array(select t.name from topic t where t.newsletter_id = l.id and
-        case when w.choice is null then t.id = any(s.topics) else w.choice -> 'topicIds' @> to_jsonb(t.id) end
+        case when w.schedule is null then t.id = any(s.topics) else w.schedule -> 'topicIds' @> to_jsonb(t.id) end
         order by t.name) as topics
     from subscription s join newsletter l on l.id = s.newsletter_id
-    left join lateral (select ${JSON.stringify(choices)}::jsonb -> s.id::text as choice) w on true
+    left join lateral (select ${JSON.stringify(choices)}::jsonb -> s.id::text as schedule) w on true
     cross join lateral (select to_jsonb(c) as standing from cohort c where c.id = s.cohort_id) k
-    cross join lateral jsonb_to_record(coalesce(w.choice, k.standing))
+    cross join lateral jsonb_to_record(coalesce(w.schedule, k.standing))
       as c (frequency text, weekday smallint, hour smallint, zone text)
     where s.id = any(${`{${ids.join(',')}}`}::bigint[])
     order by l.name, s.id`)
   return found.rows.map(({ id, slug, name, topics, frequency, weekday, hour, zone }) => {
-    const choice = { frequency, weekday, hour, zone }
-    return { subscriptionId: id, slug, name, choice, topics, nextSlotAt: nextSlot(choice, now) }
+    const schedule = { frequency, weekday, hour, zone }
+    return { subscriptionId: id, slug, name, schedule, topics, nextSlotAt: nextSlot(schedule, now) }
   })
 }

@@ -12,7 +12,7 @@ import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoic
 type ConfirmationWish = {
   readonly subscriberId: number
   readonly subscriptionId: number
-  readonly wanted: { readonly choice: Schedule; readonly topicIds: readonly number[] } | null
+  readonly wanted: { readonly schedule: Schedule; readonly topicIds: readonly number[] } | null
   readonly isUrgent: boolean
 }
 
@@ -77,7 +77,7 @@ function orderOf({ subscriberId, wishes }: Asking): OptInOrder {
 
 function namedBy(wishes: readonly ConfirmationWish[]): Pick<OptInOrder, 'subscriptionIds' | 'choices'> {
   const choices = wishes.flatMap(({ subscriptionId, wanted }) =>
-    wanted === null ? [] : [[subscriptionId, { ...wanted.choice, topicIds: wanted.topicIds }] as const],
+    wanted === null ? [] : [[subscriptionId, { ...wanted.schedule, topicIds: wanted.topicIds }] as const],
   )
   return { subscriptionIds: wishes.map((wish) => wish.subscriptionId), choices: Object.fromEntries(choices) }
 }
@@ -87,7 +87,7 @@ function says({ ids, choices }: Open, { subscriptionId, wanted }: ConfirmationWi
   const said = choices[subscriptionId]
   if (!ids.includes(subscriptionId)) return false
   if (wanted === null || said === undefined) return wanted === null && said === undefined
-  return isSameSchedule(wanted.choice, said) && wanted.topicIds.join() === said.topicIds.join()
+  return isSameSchedule(wanted.schedule, said) && wanted.topicIds.join() === said.topicIds.join()
 }
 
 async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Promise<ReadonlyMap<number, Open[]>> {

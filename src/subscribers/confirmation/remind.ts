@@ -45,10 +45,10 @@ async function lockForgetful(tx: Database, now: Temporal.Instant) {
   // It repeats the last request for each.
   const found = await tx.execute<OptInOrder>(sql`
     select s.subscriber_id as "subscriberId", array_agg(s.id order by s.id) as "subscriptionIds",
-      coalesce(jsonb_object_agg(s.id, w.choice) filter (where w.choice is not null), '{}') as choices
+      coalesce(jsonb_object_agg(s.id, w.schedule) filter (where w.schedule is not null), '{}') as choices
     from subscription s
     left join lateral (
-      select n.payload -> 'preferences' -> s.id::text as choice from notice n
+      select n.payload -> 'preferences' -> s.id::text as schedule from notice n
       where n.subscriber_id = s.subscriber_id and n.kind = 'confirmation' and n.payload -> 'subscriptionIds' @> to_jsonb(s.id)
       order by n.id desc limit 1
     ) w on true join newsletter l on l.id = s.newsletter_id and l.state <> 'deleted'

@@ -38,7 +38,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
   const state = readState(header.stateColumns, row.cells)
   const newsletter = findMeant(cells.newsletter, shelf)
   const { address, reason } = cleanAddress(visibleOf(cells.email))
-  const choice = readPreferences(cells)
+  const schedule = readPreferences(cells)
   const topics = splitTopics(cells.topics)
   const locale = readLocale(cells.locale)
   const confirmedAt = readTime(cells.confirmedAt, newsletter?.zone ?? 'UTC')
@@ -46,9 +46,9 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
     state.kind === 'unwanted' ? state.reason : null,
     reason === null ? null : `The address is wrong: ${reason}`,
     ...whyNotKept(cells, topics),
-    whyNotNewsletter(cells, newsletter, choice.parts.frequency),
+    whyNotNewsletter(cells, newsletter, schedule.parts.frequency),
     cells.locale !== '' && locale === null ? 'The locale takes de or en.' : null,
-    ...choice.wrong,
+    ...schedule.wrong,
     cells.confirmedAt !== '' && confirmedAt === null ? 'confirmedAt takes a time such as 2025-03-31T12:00:00Z.' : null,
     confirmedAt !== null && Temporal.Instant.compare(confirmedAt, now) > 0 ? 'confirmedAt lies in the future.' : null,
   ].filter((sentence) => sentence !== null)
@@ -62,7 +62,7 @@ export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Tempor
     name: readName(cells) || null,
     locale,
     format: null,
-    choice: choice.parts,
+    schedule: schedule.parts,
     topics: topics.length === 0 ? null : topics,
     by: 'import',
     confirmed: isProven ? { evidence: cells.evidence, at: confirmedAt } : null,

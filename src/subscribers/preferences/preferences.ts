@@ -59,6 +59,6 @@ export function isSameSchedule(one: Schedule, other: Schedule): boolean {
 }
 
 /** A text that is equal for equal choices. */
-export function scheduleKey(choice: Schedule): string {
-  return `${choice.frequency} ${choice.weekday ?? '-'} ${choice.hour ?? '-'} ${choice.zone}`
+export function scheduleKey(schedule: Schedule): string {
+  return `${schedule.frequency} ${schedule.weekday ?? '-'} ${schedule.hour ?? '-'} ${schedule.zone}`
 }

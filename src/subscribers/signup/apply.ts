@@ -40,7 +40,7 @@ export async function applyDecisions(
     wishes.map((one) => ({
       subscriberId: one.subscriberId,
       subscriptionId: idOf(one),
-      wanted: one.decision.preferences,
+      preferences: one.decision.preferences,
       isUrgent: one.request.by === 'administrator',
     })),
     now,
@@ -61,8 +61,8 @@ export async function applyDecisions(
 
 const subscribersOf = (candidates: readonly SignupCandidate[]) => candidates.map((one) => one.subscriberId)
 
-const pairOf = ({ request: enrolment, subscriberId }: SignupCandidate) => ({
-  newsletterId: enrolment.newsletterId,
+const pairOf = ({ request, subscriberId }: SignupCandidate) => ({
+  newsletterId: request.newsletterId,
   subscriberId,
 })
 
@@ -84,7 +84,7 @@ async function place(
   const placements = [...groups.values()].flatMap((group) =>
     group.slice(0, 1).map(({ candidate, to }) => ({
       newsletterId: candidate.request.newsletterId,
-      choice: to.schedule,
+      schedule: to.schedule,
       count: group.length,
     })),
   )
@@ -107,7 +107,7 @@ async function readStarts(
   const cohorts = new Map(
     writings.filter(({ candidate }) => becomesActive(candidate)).map(({ cohortId, to }) => [cohortId, to.schedule]),
   )
-  const places = [...cohorts].map(([cohortId, choice]) => ({ cohortId, choice }))
+  const places = [...cohorts].map(([cohortId, schedule]) => ({ cohortId, schedule }))
   const starts = await findStarts(tx, places, now)
   return new Map(places.map(({ cohortId }, index) => [cohortId, starts[index] ?? null]))
 }
@@ -123,9 +123,9 @@ function enteringOf(writings: readonly Writing[], starts: Starts, now: Temporal.
 
 function changingOf(writings: readonly Writing[], starts: Starts, now: Temporal.Instant) {
   return writings.flatMap((writing) => {
-    const standing = writing.candidate.existing
-    if (standing === null) return []
-    const { id, state: wasState, cohortId: wasCohortId } = standing
+    const existing = writing.candidate.existing
+    if (existing === null) return []
+    const { id, state: wasState, cohortId: wasCohortId } = existing
     return [{ id, wasState, wasCohortId, ...written(writing, starts, now) }]
   })
 }
@@ -144,7 +144,7 @@ function written(writing: Writing, starts: Starts, now: Temporal.Instant) {
 
 /** A form proves nothing about who filled it in: only others change what is kept of a person; the last word holds. */
 function changesOf(candidates: readonly SignupCandidate[]): readonly SubscriberChange[] {
-  const spoken = candidates.filter(({ request: enrolment }) => enrolment.by !== 'reader')
+  const spoken = candidates.filter(({ request }) => request.by !== 'reader')
   const changes = spoken.map(({ subscriberId, request: { name, locale, format } }) => ({
     id: subscriberId,
     name,
@@ -155,9 +155,9 @@ function changesOf(candidates: readonly SignupCandidate[]): readonly SubscriberC
 }
 
 function kindOf(candidate: SignupCandidate, touched: boolean, isAsked: boolean): SignupResult['kind'] {
-  const { request: enrolment, existing: standing, decision: step } = candidate
-  const state = step.kind === 'keep' ? standing?.state : step.to.state
-  if (state === 'pending' && (standing === null || isAsked || enrolment.by !== 'import')) return 'pending'
+  const { request, existing, decision } = candidate
+  const state = decision.kind === 'keep' ? existing?.state : decision.to.state
+  if (state === 'pending' && (existing === null || isAsked || request.by !== 'import')) return 'pending'
   if (becomesActive(candidate)) return 'added'
-  return step.kind !== 'keep' || touched ? 'updated' : 'unchanged'
+  return decision.kind !== 'keep' || touched ? 'updated' : 'unchanged'
 }

@@ -48,8 +48,8 @@ export type SignupCandidate = {
 export type RefusedSignup = { readonly kind: 'refused'; readonly reason: SignupRefusal }
 
 /** Whether the step makes the subscription active, which it was not. */
-export function becomesActive({ existing: standing, decision: step }: SignupCandidate): boolean {
-  return step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active'
+export function becomesActive({ existing, decision }: SignupCandidate): boolean {
+  return decision.kind !== 'keep' && decision.to.state === 'active' && existing?.state !== 'active'
 }
 
 /** A wish with what is known of its address. `hash` in hex. */
@@ -81,11 +81,11 @@ export async function readCandidates(
 
 /** Why a wish is refused, whatever stands. */
 export function whyRefused(known: KnownAddress): SignupRefusal | null {
-  const { request: enrolment, newsletter, suppressed, withdrawn } = known
-  const isTaken = suppressed === null || (suppressed === 'retriable' && enrolment.by === 'reader')
+  const { request, newsletter, suppressed, withdrawn } = known
+  const isTaken = suppressed === null || (suppressed === 'retriable' && request.by === 'reader')
   if (!isTaken) return 'suppressed'
   if (withdrawn?.kind === 'unsubscribed' && isOutdated(known)) return 'unsubscribed'
-  const { frequency } = enrolment.schedule
+  const { frequency } = request.schedule
   return frequency === null || newsletter.frequencies.includes(frequency) ? null : 'frequency'
 }
 
@@ -108,11 +108,11 @@ export async function recognizeAddresses(
 ): Promise<readonly KnownAddress[]> {
   const newsletters = await readNewsletters(tx, [...new Set(enrolments.map((one) => one.newsletterId))])
   const hashKey = await readHashKey(tx)
-  const known = enrolments.map((enrolment) => {
-    const newsletter = newsletters.get(enrolment.newsletterId)
-    if (newsletter === undefined) throw new RangeError(`newsletter ${enrolment.newsletterId} is not there`)
-    const emailKey = addressKey(enrolment.address)
-    return { enrolment, newsletter, emailKey, hash: hashAddress(hashKey, emailKey).toString('hex') }
+  const known = enrolments.map((request) => {
+    const newsletter = newsletters.get(request.newsletterId)
+    if (newsletter === undefined) throw new RangeError(`newsletter ${request.newsletterId} is not there`)
+    const emailKey = addressKey(request.address)
+    return { request, newsletter, emailKey, hash: hashAddress(hashKey, emailKey).toString('hex') }
   })
   const hashes = known.map((one) => one.hash)
   const suppressed = await findSuppressed(tx, hashes, now)
@@ -141,12 +141,14 @@ async function decideAll(
     admitted.flatMap((one, index) => {
       const pair = pairs[index]
       if (pair === undefined) return []
-      const { request: enrolment } = one
-      const standing = kept.get(pairKey(pair)) ?? null
-      const step = decisionFor(one, standing, topicIds(enrolment))
-      if (step.kind === 'refuse') return []
+      const { request } = one
+      const existing = kept.get(pairKey(pair)) ?? null
+      const decision = decisionFor(one, existing, topicIds(request))
+      if (decision.kind === 'refuse') return []
       const retry = one.suppressed === 'retriable'
-      return [[one, { kind: 'candidate', enrolment, subscriberId: pair.subscriberId, standing, step, retry }] as const]
+      return [
+        [one, { kind: 'candidate', request, subscriberId: pair.subscriberId, existing, decision, retry }] as const,
+      ]
     }),
   )
 }
@@ -154,15 +156,15 @@ async function decideAll(
 /** What becomes of a wish beside what stands. */
 export function decisionFor(
   known: KnownAddress,
-  standing: ExistingSubscription | null,
+  existing: ExistingSubscription | null,
   topicIds: readonly number[] | null,
 ): Decision {
-  const { request: enrolment, newsletter, suppressed } = known
-  const { by, schedule: choice, confirmed } = enrolment
+  const { request, newsletter, suppressed } = known
+  const { by, schedule, confirmed } = request
   const evidence = confirmed !== null && !isOutdated(known)
-  const asked = { by, evidence, choice, topicIds, retry: suppressed === 'retriable' }
-  const neverAsked = standing?.neverAsked ?? false
-  return decide({ ...asked, neverAsked }, standing, { home: homeSchedule(newsletter), homeHour: newsletter.hour })
+  const asked = { by, evidence, schedule, topicIds, retry: suppressed === 'retriable' }
+  const neverAsked = existing?.neverAsked ?? false
+  return decide({ ...asked, neverAsked }, existing, { home: homeSchedule(newsletter), homeHour: newsletter.hour })
 }
 
 /** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */
@@ -170,11 +172,11 @@ async function readTopicIds(
   tx: Database,
   admitted: readonly KnownAddress[],
   now: Temporal.Instant,
-): Promise<(enrolment: SignupRequest) => readonly number[] | null> {
+): Promise<(request: SignupRequest) => readonly number[] | null> {
   const namesOf = (all: readonly KnownAddress[]) =>
     all.flatMap(({ request: { newsletterId, topics } }) => (topics ?? []).map((name) => ({ newsletterId, name })))
   const [asked, told] = [true, false].map((byReader) =>
-    namesOf(admitted.filter(({ request: enrolment }) => (enrolment.by === 'reader') === byReader)),
+    namesOf(admitted.filter(({ request }) => (request.by === 'reader') === byReader)),
   )
   const picked = await findPickable(tx, asked ?? [])
   const ensured = await ensureTopics(tx, told ?? [], now)
@@ -184,7 +186,7 @@ async function readTopicIds(
   }
 }
 
-function newSubscriber({ request: enrolment, newsletter, emailKey, hash }: KnownAddress): NewSubscriber {
-  const { address, name, locale, format } = enrolment
+function newSubscriber({ request, newsletter, emailKey, hash }: KnownAddress): NewSubscriber {
+  const { address, name, locale, format } = request
   return { emailKey, email: address, hash, name, locale: locale ?? newsletter.locale, format: format ?? 'html' }
 }

@@ -36,43 +36,45 @@ export type Decision =
       readonly ask: boolean
       readonly preferences: Preferences | null
     }
-  | { readonly kind: 'keep'; readonly ask: boolean; readonly wanted: Preferences | null }
+  | { readonly kind: 'keep'; readonly ask: boolean; readonly preferences: Preferences | null }
 
 /** The one rule of signing up, for every door: confirmed never goes back, and nobody becomes active without proof. */
-export function decide(asked: SignupFacts, standing: DesiredState | null, offer: NewsletterDefaults): Decision {
-  if (standing?.state === 'unsubscribed' && asked.by === 'import') return { kind: 'refuse' }
-  if (asked.by === 'reader') return decideForm(asked, standing, offer)
-  const choice = completeSchedule(asked.schedule, standing?.schedule ?? offer.home, offer.homeHour)
-  const topicIds = asked.topicIds ?? standing?.topicIds ?? []
-  if (standing === null) {
+export function decide(asked: SignupFacts, existing: DesiredState | null, offer: NewsletterDefaults): Decision {
+  if (existing?.state === 'unsubscribed' && asked.by === 'import') return { kind: 'refuse' }
+  if (asked.by === 'reader') return decideForm(asked, existing, offer)
+  const schedule = completeSchedule(asked.schedule, existing?.schedule ?? offer.home, offer.homeHour)
+  const topicIds = asked.topicIds ?? existing?.topicIds ?? []
+  if (existing === null) {
     const state = asked.evidence ? 'active' : 'pending'
-    return { kind: 'enter', to: { state, schedule: choice, topicIds }, ask: state === 'pending', preferences: null }
+    return { kind: 'enter', to: { state, schedule: schedule, topicIds }, ask: state === 'pending', preferences: null }
   }
-  const state = stateAfter(asked, standing.state)
+  const state = stateAfter(asked, existing.state)
   const ask = state === 'pending' && (asked.by !== 'import' || asked.neverAsked === true)
-  const to = { state, choice, topicIds }
-  return isSame(standing, to) ? { kind: 'keep', ask, wanted: null } : { kind: 'change', to, ask, preferences: null }
+  const to = { state, schedule, topicIds }
+  return isSame(existing, to)
+    ? { kind: 'keep', ask, preferences: null }
+    : { kind: 'change', to, ask, preferences: null }
 }
 
 /**
  * A form proves nothing about who filled it in: it changes no choice of what stands, confirmed or not. What it wants is
  * confirmed by the link of its own mail.
  */
-function decideForm(asked: SignupFacts, standing: DesiredState | null, offer: NewsletterDefaults): Decision {
-  if (standing !== null && isConfirmed(standing.state)) return { kind: 'keep', ask: asked.retry, wanted: null }
+function decideForm(asked: SignupFacts, existing: DesiredState | null, offer: NewsletterDefaults): Decision {
+  if (existing !== null && isConfirmed(existing.state)) return { kind: 'keep', ask: asked.retry, preferences: null }
   // What a request says that waits may be another's word; what a reader had who left is their own.
-  const before = standing?.state === 'unsubscribed' ? standing : null
+  const before = existing?.state === 'unsubscribed' ? existing : null
   const to = {
     state: 'pending' as const,
-    choice: completeSchedule(asked.schedule, before?.schedule ?? offer.home, offer.homeHour),
+    schedule: completeSchedule(asked.schedule, before?.schedule ?? offer.home, offer.homeHour),
     topicIds: asked.topicIds ?? before?.topicIds ?? [],
   }
-  if (standing === null) return { kind: 'enter', to, ask: true, preferences: null }
-  const pending = { ...standing, state: to.state }
-  const wanted = isSame(pending, to) ? null : { choice: to.choice, topicIds: to.topicIds }
-  return standing.state === 'pending'
-    ? { kind: 'keep', ask: true, wanted }
-    : { kind: 'change', to: pending, ask: true, preferences: wanted }
+  if (existing === null) return { kind: 'enter', to, ask: true, preferences: null }
+  const pending = { ...existing, state: to.state }
+  const preferences = isSame(pending, to) ? null : { schedule: to.schedule, topicIds: to.topicIds }
+  return existing.state === 'pending'
+    ? { kind: 'keep', ask: true, preferences }
+    : { kind: 'change', to: pending, ask: true, preferences: preferences }
 }
 
 function stateAfter(asked: SignupFacts, state: SubscriptionState): SubscriptionState {

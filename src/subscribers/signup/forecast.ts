@@ -25,13 +25,13 @@ export async function forecastSignups(
   const standingOf = await readStanding(db, known)
   const spent = await findSpent(db, known, now)
   return known.map((one) => {
-    const standing = standingOf(one)
-    const step = whyRefused(one) === null ? decisionFor(one, standing, []) : null
-    if (step === null || step.kind === 'refuse') return { kind: 'refused', isAsked: false }
-    const isAsked = step.ask && !one.request.withheld && !spent.has(one.hash)
-    if (step.kind !== 'keep' && step.to.state === 'active' && standing?.state !== 'active')
+    const existing = standingOf(one)
+    const decision = whyRefused(one) === null ? decisionFor(one, existing, []) : null
+    if (decision === null || decision.kind === 'refuse') return { kind: 'refused', isAsked: false }
+    const isAsked = decision.ask && !one.request.withheld && !spent.has(one.hash)
+    if (decision.kind !== 'keep' && decision.to.state === 'active' && existing?.state !== 'active')
       return { kind: 'active', isAsked }
-    return { kind: standing === null ? 'pending' : 'known', isAsked }
+    return { kind: existing === null ? 'pending' : 'known', isAsked }
   })
 }
 

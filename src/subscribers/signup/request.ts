@@ -18,7 +18,7 @@ export type FormRequest = {
   readonly name: string | null
   /** Of the page they asked on; null takes the newsletter's. */
   readonly locale: ReaderLocale | null
-  readonly choice: SchedulePatch
+  readonly schedule: SchedulePatch
   readonly topics: readonly string[]
   readonly evidence: Evidence
 }
@@ -64,11 +64,11 @@ export async function requestByForm(
     request.email.trim() === '' ? wrongField('email', 'missing') : null,
     request.email.trim() !== '' && address === null ? wrongField('email', 'invalid', suggestion) : null,
     (name ?? '').length > LONGEST_NAME ? wrongField('name', 'tooLong') : null,
-    newsletters.every(offers(request.choice)) ? null : wrongField('frequency', 'notOffered'),
+    newsletters.every(offers(request.schedule)) ? null : wrongField('frequency', 'notOffered'),
     (await areThere(db, newsletters, request.topics)) ? null : wrongField('topics', 'unknown'),
   ].filter((field) => field !== null)
   if (wrong.length > 0 || address === null) return { kind: 'wrong', fields: wrong }
-  const { locale, choice, topics, evidence: shown } = request
+  const { locale, schedule, topics, evidence: shown } = request
   const wishes = newsletters.map(({ id: newsletterId }): SignupRequest => {
     return {
       newsletterId,
@@ -76,7 +76,7 @@ export async function requestByForm(
       name,
       locale,
       format: null,
-      schedule: choice,
+      schedule: schedule,
       topics,
       by: 'reader',
       confirmed: null,
@@ -103,7 +103,7 @@ const offers =
 
 /** Whether each topic is one of at least one of the newsletters, and not hidden there. */
 async function areThere(db: Database, newsletters: readonly Newsletter[], names: readonly string[]): Promise<boolean> {
-  const wanted = newsletters.flatMap(({ id: newsletterId }) => names.map((name) => ({ newsletterId, name })))
-  const idOf = await findPickable(db, wanted)
+  const preferences = newsletters.flatMap(({ id: newsletterId }) => names.map((name) => ({ newsletterId, name })))
+  const idOf = await findPickable(db, preferences)
   return names.every((name) => newsletters.some(({ id }) => idOf(id, name) !== null))
 }

@@ -9,16 +9,16 @@ export function signupEvidence(
 ): readonly ConsentEvent[] {
   const action = actionOf(candidate, asked)
   if (action === null) return []
-  const { by, schedule: choice, topics, confirmed, shown } = candidate.request
-  const said = Object.entries({ ...choice, topics, confirmedAt: confirmed?.at }).filter(([, value]) => value != null)
+  const { by, schedule, topics, confirmed, shown } = candidate.request
+  const said = Object.entries({ ...schedule, topics, confirmedAt: confirmed?.at }).filter(([, value]) => value != null)
   const proof = becomesActive(candidate) && confirmed !== null ? inWords(confirmed.evidence) : null
   const evidence = proof ?? shown ?? null
   return [{ subscriptionId, action, evidence, details: { by, ...Object.fromEntries(said) } }]
 }
 
 function actionOf(candidate: SignupCandidate, asked: boolean): ConsentEvent['action'] | null {
-  const { request: enrolment, existing: standing, decision: step } = candidate
-  if (becomesActive(candidate)) return enrolment.by === 'import' ? 'imported' : 'confirmed'
-  if (step.kind === 'keep') return asked ? 'requested' : null
-  return asked || standing?.state !== step.to.state ? 'requested' : 'changed'
+  const { request, existing, decision } = candidate
+  if (becomesActive(candidate)) return request.by === 'import' ? 'imported' : 'confirmed'
+  if (decision.kind === 'keep') return asked ? 'requested' : null
+  return asked || existing?.state !== decision.to.state ? 'requested' : 'changed'
 }

@@ -56,12 +56,12 @@ async function show(site: Site, c: SiteContext, found: Confirmation): Promise<Re
   })
 }
 
-function viewOf({ name, slug, choice, topics, nextSlotAt }: ConfirmedNewsletter, locale: Locale) {
+function viewOf({ name, slug, schedule, topics, nextSlotAt }: ConfirmedNewsletter, locale: Locale) {
   return {
     name,
     slug,
     topics: topics.length === 0 ? null : sayList(topics, locale),
-    first: choice.frequency === 'instant' ? null : sayMoment(nextSlotAt, choice.zone, locale),
-    when: sayWhen(choice, locale),
+    first: schedule.frequency === 'instant' ? null : sayMoment(nextSlotAt, schedule.zone, locale),
+    when: sayWhen(schedule, locale),
   }
 }

@@ -25,7 +25,7 @@ export type Asked = {
   /** A likelier address than the one typed. */
   readonly suggestion: string | null
   readonly name: string | null
-  readonly choice: SchedulePatch
+  readonly schedule: SchedulePatch
   readonly topics: readonly string[]
 }
 
@@ -108,7 +108,7 @@ export function readAsked(
       address: checked.address ?? '',
       suggestion: checked.suggestion,
       name: typed.name.trim() || null,
-      choice: parts,
+      schedule: parts,
       topics: picked.filter((name) => name !== null),
     },
   }

@@ -67,10 +67,10 @@ async function take(site: Site, c: SiteContext, form: Form): Promise<Response> {
   if (Object.keys(wrongs).length > 0) return showForm(site, c, language, offer, typed, wrongs)
   const { locale } = language
   const own = () => evidenceOf(site, c, shownBy(offer, language), locale)
-  const { address, name, choice, topics } = asked
+  const { address, name, schedule, topics } = asked
   const evidence = isOwnPost(site, c) ? own() : foreignEvidence(site, c)
   const newsletterIds = chosen.map(({ id }) => id)
-  const request = { newsletterIds, email: address, name, locale, choice, topics, evidence }
+  const request = { newsletterIds, email: address, name, locale, schedule, topics, evidence }
   const sameTime = wait(site.answerAfterMs ?? ANSWER_AFTER_MS)
   const requesting = requestByForm(site.db, request, site.clock.now(), limitsOf(site))
   const [requested] = await Promise.all([requesting, sameTime])

@@ -53,10 +53,10 @@ const messageIdOf = async (sink: Sink, at: number) => (await PostalMime.parse(si
 describe('a notice', () => {
   test('says when the digest comes that its own request chose, whatever stands', async () => {
     await ask()
-    const choice = { frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
+    const schedule = { frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
     await db.execute(sql`
       update notice set payload = payload || jsonb_build_object('preferences',
-        jsonb_build_object(payload -> 'subscriptionIds' ->> 0, ${JSON.stringify(choice)}::jsonb))`)
+        jsonb_build_object(payload -> 'subscriptionIds' ->> 0, ${JSON.stringify(schedule)}::jsonb))`)
     const smtp = await sink()
     await sendNotices(db, await senderTo(smtp.url), handClock(NOON))
     const { text = '', html = '' } = await PostalMime.parse(smtp.messages[0]?.raw ?? '')
@@ -86,7 +86,7 @@ describe('a notice', () => {
     expect(readLink(sender.context.linkKeys, 'confirm', token)).toEqual({ id, version: 1 })
   })
 
-  test('names all newsletters that still wait for confirmation, with the choice made for each, and no other', async () => {
+  test('names all newsletters that still wait for confirmation, with the schedule made for each, and no other', async () => {
     const [evening, gone, left] = [
       await makeWorld(db, 'abend'),
       await makeWorld(db, 'fort'),

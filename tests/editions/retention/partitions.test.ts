@@ -9,7 +9,7 @@ import { freshDatabase } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
 import { countStatements } from '../../support/statements.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
-import { readPartitions, restorePartitions, takeIds } from '../parted.ts'
+import { readPartitions, restorePartitions, takeIds } from '../partition-fixtures.ts'
 
 const { db, pool, url, engine } = await freshDatabase()
 const second = await openDatabase(url)

@@ -15,7 +15,7 @@ import { planByHand } from '../../support/planned.ts'
 import { senderTo } from '../../support/sender.ts'
 import { countStatements } from '../../support/statements.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
-import { endAll, readPartitions, restorePartitions, takeIds } from '../parted.ts'
+import { endAll, readPartitions, restorePartitions, takeIds } from '../partition-fixtures.ts'
 
 const { db, pool, url, engine } = await freshDatabase()
 const second = await openDatabase(url)

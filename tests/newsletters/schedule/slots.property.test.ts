@@ -38,19 +38,19 @@ const anyInstant = fc.oneof(
     .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: -4 * 1440, max: 4 * 1440 }))
     .map(([date, minutes]) => at(`${date}T00:00Z`).add({ minutes })),
 )
-const dateOf = (choice: Schedule, instant: Temporal.Instant) =>
-  instant.toZonedDateTimeISO(choice.zone).toPlainDate().toString()
+const dateOf = (schedule: Schedule, instant: Temporal.Instant) =>
+  instant.toZonedDateTimeISO(schedule.zone).toPlainDate().toString()
 
 describe('slots', () => {
   test('strictly increase, with at most one a local date, in every zone and over every change of clocks', () => {
     fc.assert(
-      fc.property(anyChoice, anyInstant, (choice, after) => {
-        const slots = [nextSlot(choice, after)]
-        for (let index = 0; index < 8; index++) slots.push(nextSlot(choice, slots.at(-1) ?? after))
+      fc.property(anyChoice, anyInstant, (schedule, after) => {
+        const slots = [nextSlot(schedule, after)]
+        for (let index = 0; index < 8; index++) slots.push(nextSlot(schedule, slots.at(-1) ?? after))
         const times = slots.map((slot) => slot.epochMilliseconds)
         expect(times).toEqual([...new Set(times)].sort((a, b) => a - b))
         expect(times[0]).toBeGreaterThan(after.epochMilliseconds)
-        const dates = slots.map((slot) => dateOf(choice, slot))
+        const dates = slots.map((slot) => dateOf(schedule, slot))
         expect(new Set(dates).size).toBe(dates.length)
       }),
       { numRuns: 500 },
@@ -59,10 +59,10 @@ describe('slots', () => {
 
   test('do not depend on where one looks from: nothing lies between a start and the first slot', () => {
     fc.assert(
-      fc.property(anyChoice, anyInstant, (choice, now) => {
-        const start = startOf(choice, now)
+      fc.property(anyChoice, anyInstant, (schedule, now) => {
+        const start = startOf(schedule, now)
         expect(start.epochMilliseconds).toBeLessThanOrEqual(now.epochMilliseconds)
-        expect(nextSlot(choice, start).equals(nextSlot(choice, now))).toBe(true)
+        expect(nextSlot(schedule, start).equals(nextSlot(schedule, now))).toBe(true)
       }),
       { numRuns: 500 },
     )
@@ -70,9 +70,9 @@ describe('slots', () => {
 
   test('stand at the hour that was chosen, unless that hour does not exist', () => {
     fc.assert(
-      fc.property(anyChoice, anyInstant, (choice, after) => {
-        const slot = nextSlot(choice, after).toZonedDateTimeISO(choice.zone)
-        if (slot.hour === choice.hour && slot.minute === 0) return
+      fc.property(anyChoice, anyInstant, (schedule, after) => {
+        const slot = nextSlot(schedule, after).toZonedDateTimeISO(schedule.zone)
+        if (slot.hour === schedule.hour && slot.minute === 0) return
         const before = slot.subtract({ nanoseconds: 1 })
         expect(before.offsetNanoseconds).toBeLessThan(slot.offsetNanoseconds)
       }),

@@ -29,7 +29,7 @@ const act = (at: number, deed: Deed, trap: Trap | null = null): Act => ({ at, de
 const tick = (how: Partial<Tick> = {}): Deed => {
   return { kind: 'tick', mishaps: [], halt: null, twin: false, meanwhile: { seconds: 0, deeds: [] }, ...how }
 }
-const enrol = act(60, { kind: 'enrol', reader: 0, choice: 0, topics: [] })
+const enrol = act(60, { kind: 'enrol', reader: 0, schedule: 0, topics: [] })
 const publish = (at: number) => act(at, { kind: 'publish', newsletter: 0, topics: [] })
 const SLOT = 16.1 * HOUR
 /** A first digest, so that there is a link to leave by, and another article. */
@@ -50,7 +50,7 @@ const FOUND: Readonly<Record<string, readonly Act[]>> = {
     ...[...read, act(DAY + SLOT, tick({ meanwhile: leaves }), freezesAfter('from "edition_article"'))],
   ],
   'a worker that stands still after it claimed a confirmation looks again before it sends': [
-    act(100, { kind: 'ask', reader: 1, choice: 0, topics: [] }),
+    act(100, { kind: 'ask', reader: 1, schedule: 0, topics: [] }),
     act(
       200,
       tick({ meanwhile: { seconds: 5, deeds: [{ kind: 'complain', reader: 1 }] } }),

@@ -3,7 +3,7 @@ import { pauseNewsletter, resumeNewsletter } from '../../../src/editions/lifecyc
 import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest, makeSlotRequest } from '../../../src/editions/plan-request.ts'
 import { planDue } from '../../../src/scheduler/plan-due.ts'
-import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../scheduler/tagblatt.ts'
+import { addEntry, addReader, addTagblatt, readReceived, WORK } from '../../scheduler/newsletter-fixtures.ts'
 import { at, MONDAY } from '../../scheduler/times.ts'
 import { handClock } from '../../support/clock.ts'
 import { openTestDatabase } from '../../support/database.ts'

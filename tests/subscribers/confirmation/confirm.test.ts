@@ -31,7 +31,7 @@ describe('the page of a confirmation link', () => {
     const mail = await askAndMail(db, [tagblatt, zwei], NOON, { locale: 'en', topics: ['Sport'] })
     const before = await dump(db)
 
-    const choice = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
+    const schedule = { frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }
     const found = await read(mail)
     expect(found).toEqual({
       noticeId: mail,
@@ -40,8 +40,8 @@ describe('the page of a confirmation link', () => {
       locale: 'en',
       state: 'open',
       newsletters: [
-        { subscriptionId: 1, slug: 'tagblatt', name: 'Tagblatt', choice, topics: [], nextSlotAt: expect.anything() },
-        { subscriptionId: 2, slug: 'zwei', name: 'Zwei', choice, topics: ['Sport'], nextSlotAt: expect.anything() },
+        { subscriptionId: 1, slug: 'tagblatt', name: 'Tagblatt', schedule, topics: [], nextSlotAt: expect.anything() },
+        { subscriptionId: 2, slug: 'zwei', name: 'Zwei', schedule, topics: ['Sport'], nextSlotAt: expect.anything() },
       ],
     })
     expect(found?.newsletters.map(({ nextSlotAt }) => nextSlotAt.toString())).toEqual(
@@ -203,13 +203,13 @@ describe('confirming', () => {
     const at = NOON.add({ hours: 2 })
     const own = await askAndMail(db, [tagblatt], NOON, choosing({ frequency: 'weekly', weekday: 3, hour: 18 }))
     const strange = await askAndMail(db, [tagblatt], at, choosing({ frequency: 'instant' }))
-    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
-    expect((await read(strange, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'instant' })
+    expect((await read(own, at))?.newsletters[0]?.schedule).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
+    expect((await read(strange, at))?.newsletters[0]?.schedule).toMatchObject({ frequency: 'instant' })
 
     await confirmMail(db, own, at)
 
-    expect((await read(own, at))?.newsletters[0]?.choice).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
-    expect(await confirmMail(db, strange, at)).toMatchObject({ newsletters: [{ choice: { frequency: 'weekly' } }] })
+    expect((await read(own, at))?.newsletters[0]?.schedule).toMatchObject({ frequency: 'weekly', weekday: 3, hour: 18 })
+    expect(await confirmMail(db, strange, at)).toMatchObject({ newsletters: [{ schedule: { frequency: 'weekly' } }] })
   })
 
   test('gives a reader the choices of their own request, also where a stranger asked before', async () => {
@@ -221,8 +221,8 @@ describe('confirming', () => {
     const said = { ...choosing({ hour: 18 }), topics: ['Sport'] }
     const own = await askAndMail(db, [tagblatt], at, said)
 
-    const choice = { frequency: 'daily', weekday: null, hour: 18, zone: 'Europe/Berlin' }
-    expect(await confirmMail(db, own, at)).toMatchObject({ newsletters: [{ choice, topics: ['Sport'] }] })
+    const schedule = { frequency: 'daily', weekday: null, hour: 18, zone: 'Europe/Berlin' }
+    expect(await confirmMail(db, own, at)).toMatchObject({ newsletters: [{ schedule, topics: ['Sport'] }] })
   })
 
   test('by an old link does nothing for who has left since', async () => {

@@ -145,8 +145,8 @@ describe('a stranger who sends the form with the address of another again and ag
     const own = (await mails(db)).slice(before)
     expect(own).toHaveLength(1)
     await sendMails(db, at(2880 + 2 * 1440))
-    const choice = { frequency: 'instant' }
-    expect(await confirmMail(db, own[0]?.id ?? 0, at(2880 + 2 * 1440))).toMatchObject({ newsletters: [{ choice }] })
+    const schedule = { frequency: 'instant' }
+    expect(await confirmMail(db, own[0]?.id ?? 0, at(2880 + 2 * 1440))).toMatchObject({ newsletters: [{ schedule }] })
   })
 
   test('does not keep an administrator from asking the owner at once, nor from adding who has given proof', async () => {

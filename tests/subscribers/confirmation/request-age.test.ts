@@ -56,8 +56,8 @@ describe('the reminder of a request', () => {
     await queueReminders(db, hours(50))
     const [reminder] = await reminders()
     await sendMails(db, hours(50))
-    const choice = { frequency: 'weekly', weekday: 3 }
-    expect(await confirmMail(db, reminder?.id ?? 0, hours(51))).toMatchObject({ newsletters: [{ choice }] })
+    const schedule = { frequency: 'weekly', weekday: 3 }
+    expect(await confirmMail(db, reminder?.id ?? 0, hours(51))).toMatchObject({ newsletters: [{ schedule }] })
   })
 
   test('is none for who confirmed, dropped the request, was not mailed yet, or bounced', async () => {

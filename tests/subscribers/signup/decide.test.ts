@@ -76,9 +76,9 @@ describe('decide', () => {
         }),
         fc.constantFrom(null, [], [1, 2], [3]),
         fc.boolean(),
-        (by, evidence, state, choice, topicIds, retry) => {
+        (by, evidence, state, schedule, topicIds, retry) => {
           const step = decide(
-            { by, evidence, schedule: choice, topicIds, retry },
+            { by, evidence, schedule: schedule, topicIds, retry },
             state === null ? null : standing(state),
             OFFER,
           )
@@ -106,10 +106,10 @@ describe('decide', () => {
 
   test('keeps what is not said, and takes the newsletter’s for who is new', () => {
     const change = decide(asked('administrator', false, { topicIds: [3] }), standing('active'), OFFER)
-    expect(change).toMatchObject({ kind: 'change', to: { state: 'active', choice: HOME, topicIds: [3] } })
+    expect(change).toMatchObject({ kind: 'change', to: { state: 'active', schedule: HOME, topicIds: [3] } })
 
     const enter = decide(asked('reader', false, { schedule: { ...SAYS_NOTHING, hour: 18 } }), null, OFFER)
-    expect(enter).toMatchObject({ to: { choice: { ...HOME, hour: 18 }, topicIds: [] } })
+    expect(enter).toMatchObject({ to: { schedule: { ...HOME, hour: 18 }, topicIds: [] } })
   })
 
   test('a form changes neither what waits for confirmation nor what is confirmed: its own link confirms what it wants', () => {
@@ -118,13 +118,13 @@ describe('decide', () => {
     expect(decide(said, standing('pending'), OFFER)).toMatchObject({
       kind: 'keep',
       ask: true,
-      wanted: { choice: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
+      wanted: { schedule: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
     })
     expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
     const left = decide(said, standing('unsubscribed'), OFFER)
     expect(left).toMatchObject({
       to: standing('pending'),
-      wanted: { choice: { frequency: 'weekly' }, topicIds: [1, 2] },
+      wanted: { schedule: { frequency: 'weekly' }, topicIds: [1, 2] },
     })
   })
 
@@ -134,7 +134,7 @@ describe('decide', () => {
       standing('active'),
       OFFER,
     )
-    expect(toInstant).toMatchObject({ to: { choice: { frequency: 'instant', hour: null, weekday: null } } })
+    expect(toInstant).toMatchObject({ to: { schedule: { frequency: 'instant', hour: null, weekday: null } } })
 
     const instant: DesiredState = { ...standing('active'), schedule: { ...HOME, frequency: 'instant', hour: null } }
     const back = decide(
@@ -142,6 +142,6 @@ describe('decide', () => {
       instant,
       OFFER,
     )
-    expect(back).toMatchObject({ to: { choice: HOME } })
+    expect(back).toMatchObject({ to: { schedule: HOME } })
   })
 })

@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(found.rows[0]?.agent).toHaveLength(500)
   })
 
-  test('takes the choice that is made', async () => {
+  test('takes the schedule that is made', async () => {
     await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly', weekday: 5, hour: 18, zone: 'Asia/Kolkata' }))
     const found = await db.execute(sql`
       select c.frequency, c.weekday, c.hour, c.zone from subscription s join cohort c on c.id = s.cohort_id`)
@@ -76,7 +76,7 @@ describe('a request', () => {
     expect(await count(db, 'topic')).toBe(3)
   })
 
-  test('leaves the choice of another that is still pending, and gets a mail of its own where it wants something else', async () => {
+  test('leaves the schedule of another that is still pending, and gets a mail of its own where it wants something else', async () => {
     await ask(db, [tagblatt], NOON)
     await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly' }))
     await ask(db, [tagblatt], NOON, choosing({ frequency: 'weekly' }))

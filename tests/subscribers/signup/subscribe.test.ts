@@ -132,7 +132,7 @@ describe('subscribe, someone known', () => {
     expect(await notices()).toEqual([])
   })
 
-  test('an administrator’s word changes choice, topics and name, and is recorded', async () => {
+  test('an administrator’s word changes schedule, topics and name, and is recorded', async () => {
     const { subscriptionId } = await add(CONFIRMED)
 
     const updated = await add({ ...choosing({ hour: 18 }), topics: ['Sport'], name: 'Eva' })

@@ -177,7 +177,7 @@ describe('taking it back', () => {
     expect(await readRow(db, 1)).toMatchObject({ state: 'active', own: 1, cohort: 2 })
   })
 
-  test('of a reader in a cohort of their own choice stays there', async () => {
+  test('of a reader in a cohort of their own schedule stays there', async () => {
     await ask(db, [drei], NOON, choosing({ frequency: 'weekly' }))
     const row = await readRow(db, 3)
     await leaveAll(db, 3, NOON)

@@ -34,10 +34,10 @@ export async function addReader(
   db: Database,
   newsletter: Newsletter,
   name: string,
-  choice: Partial<Schedule>,
+  schedule: Partial<Schedule>,
   now: Temporal.Instant,
 ): Promise<number> {
-  const [reader = 0] = await addReaders(db, newsletter, { [name]: choice }, now)
+  const [reader = 0] = await addReaders(db, newsletter, { [name]: schedule }, now)
   return reader
 }
 
@@ -48,13 +48,13 @@ export async function addReaders(
   choices: Readonly<Record<string, Partial<Schedule>>>,
   now: Temporal.Instant,
 ): Promise<readonly number[]> {
-  const wishes = Object.entries(choices).map(([name, choice]) => ({
+  const wishes = Object.entries(choices).map(([name, schedule]) => ({
     newsletterId: newsletter.id,
     address: `${name}@leser.example`,
     name: null,
     locale: null,
     format: null,
-    choice: { frequency: null, weekday: null, hour: null, zone: null, ...choice },
+    schedule: { frequency: null, weekday: null, hour: null, zone: null, ...schedule },
     topics: null,
     by: 'administrator' as const,
     confirmed: { evidence: 'a card', at: null },

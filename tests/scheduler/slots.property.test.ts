@@ -9,7 +9,7 @@ import { readLastBeat, recordBeat } from '../../src/scheduler/heartbeat.ts'
 import { planDue } from '../../src/scheduler/plan-due.ts'
 import { handClock } from '../support/clock.ts'
 import { openTestDatabase } from '../support/database.ts'
-import { addEntry, addReaders, addTagblatt, readReceived, sendAll, WORK } from './tagblatt.ts'
+import { addEntry, addReaders, addTagblatt, readReceived, sendAll, WORK } from './newsletter-fixtures.ts'
 import { MONDAY } from './times.ts'
 
 const { db, url, truncate, close } = await openTestDatabase()
