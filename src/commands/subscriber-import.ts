@@ -1,7 +1,9 @@
-import { importSubscribers, refuseNothing } from '../subscribers/import/import.ts'
+import { subscriberOperations } from '../operations/subscribers.ts'
+import { refuseNothing } from '../subscribers/import/import.ts'
 import type { ImportForecast, ImportResult } from '../subscribers/import/passes.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { askFirst, isTerminal } from './shared/prompt.ts'
+import { performOne } from './shared/run.ts'
 
 type ImportOptions = { readonly newsletter?: string; readonly yes?: boolean }
 
@@ -25,8 +27,8 @@ export async function importFile(context: CommandContext, file: string, options:
     onProgress: (read: number, total: number) => bar.update(Math.floor((100 * read) / Math.max(1, total))),
   }
   try {
-    const order = { file, newsletter: options.newsletter ?? null }
-    const result = await context.withDatabase((db) => importSubscribers(db, order, watch, context.clock))
+    const input = { file, newsletter: options.newsletter }
+    const result = await performOne(context, subscriberOperations.import, input, { importing: watch })
     bar.stop()
     context.print(result, sayResult(result))
     if (withheld > 0)

@@ -1,15 +1,13 @@
 import type { Command } from 'commander'
-import { type DeliveryRecord, readDeliveryHistory } from '../editions/reports/history.ts'
+import type { Frequency } from '../db/schema/newsletter.ts'
+import type { DeliveryRecord } from '../editions/reports/history.ts'
 import { formatReason } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
-import { checkAddress } from '../mail/addresses/address.ts'
-import { findNewsletter } from '../newsletters/newsletters.ts'
+import { SUBSCRIBER_FORMATS, SUBSCRIPTION_STATES, subscriberOperations } from '../operations/subscribers.ts'
 import { splitTopics } from '../subscribers/import/row.ts'
-import { type Listed, listSubscriptions, type Reader, readListed, readReader } from '../subscribers/list-subscribers.ts'
-import { readPreferences } from '../subscribers/preferences/preferences.ts'
-import { type SubscribeRequest, subscribe } from '../subscribers/signup/subscribe.ts'
-import { liftSuppression } from '../subscribers/suppressions/lift-suppression.ts'
+import type { Listed, Reader } from '../subscribers/list-subscribers.ts'
 import type { CommandContext } from './shared/command-context.ts'
+import { performBare, performOne, withOperations } from './shared/run.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './shared/values.ts'
 import { importFile } from './subscriber-import.ts'
 
@@ -19,17 +17,15 @@ type AddOptions = {
   readonly evidence?: string
   readonly name?: string
   readonly locale?: (typeof LOCALES)[number]
-  readonly frequency?: string
-  readonly weekday?: string
-  readonly hour?: string
+  readonly frequency?: Frequency
+  readonly weekday?: number
+  readonly hour?: number
   readonly timeZone?: string
   readonly topics?: string
-  readonly format?: (typeof FORMATS)[number]
+  readonly format?: (typeof SUBSCRIBER_FORMATS)[number]
 }
 
-const STATES = ['pending', 'active', 'paused', 'unsubscribed'] as const
 const LOCALES = ['de', 'en'] as const
-const FORMATS = ['html', 'plain'] as const
 const LONGEST_TOPICS = 2_000
 
 /** `courant subscriber add|list|show|lift|import|check-address`. */
@@ -66,33 +62,12 @@ function registerAdd(group: Command, context: CommandContext): void {
       'separated by commas; an empty text picks everything',
       line('--topics', 'orNone', LONGEST_TOPICS),
     )
-    .option('--format <format>', 'html or plain', oneOf('--format', FORMATS))
+    .option('--format <format>', 'html or plain', oneOf('--format', SUBSCRIBER_FORMATS))
     .action(async (email: string, options: AddOptions) => {
-      const wish = readWish(email, options)
-      const added = await context.withDatabase(async (db) => {
-        const { id: newsletterId } = await findNewsletter(db, options.newsletter)
-        const settled = await subscribe(db, { ...wish, newsletterId }, context.clock.now())
-        return { kind: settled.kind, ...(await readListed(db, settled.subscriptionId)) }
-      })
+      const topics = options.topics === undefined ? undefined : splitTopics(options.topics)
+      const added = await performOne(context, subscriberOperations.add, { ...options, email, topics: topics?.slice() })
       context.print(added, `${added.kind}\t${lineOf(added)}`)
     })
-}
-
-function readWish(email: string, options: AddOptions): Omit<SubscribeRequest, 'newsletterId'> {
-  const { frequency = '', weekday = '', hour = '', timeZone = '' } = options
-  const evidence = options.evidence?.trim() || null
-  if ((options.confirmed === true) !== (evidence !== null))
-    throw wrongUsage('--confirmed and --evidence belong together: consent without proof is none.')
-  return {
-    email,
-    name: options.name ?? null,
-    locale: options.locale ?? null,
-    format: options.format ?? null,
-    schedule: readPreferences({ frequency, weekday, hour, timeZone }).parts,
-    topics: options.topics === undefined ? null : splitTopics(options.topics),
-    by: 'administrator',
-    confirmed: evidence === null ? null : { evidence, at: null },
-  }
 }
 
 function registerList(group: Command, context: CommandContext): void {
@@ -100,24 +75,19 @@ function registerList(group: Command, context: CommandContext): void {
     .command('list')
     .description('subscriptions, a line each')
     .option('--newsletter <slug>', 'only of this newsletter', shortName('--newsletter'))
-    .option('--state <state>', STATES.join(', '), oneOf('--state', STATES))
-    .action(async (options: { newsletter?: string; state?: (typeof STATES)[number] }) => {
-      const { state = null } = options
-      await context.withDatabase(async (db) => {
-        const newsletterId = options.newsletter === undefined ? null : (await findNewsletter(db, options.newsletter)).id
-        for await (const one of listSubscriptions(db, { newsletterId, state })) context.printLine(one, lineOf(one))
-      })
-    })
+    .option('--state <state>', SUBSCRIPTION_STATES.join(', '), oneOf('--state', SUBSCRIPTION_STATES))
+    .action((options: { newsletter?: string; state?: (typeof SUBSCRIPTION_STATES)[number] }) =>
+      withOperations(context, async (perform) => {
+        for await (const one of await perform(subscriberOperations.list, options)) context.printLine(one, lineOf(one))
+      }),
+    )
 }
 
 function registerShow(group: Command, context: CommandContext): void {
   aboutReader(group, 'show')
     .description('all that is kept of one reader, with the evidence of consent')
     .action(async (email: string) => {
-      const reader = await context.withDatabase(async (db) => ({
-        ...(await readReader(db, email)),
-        deliveries: await readDeliveryHistory(db, email),
-      }))
+      const reader = await performOne(context, subscriberOperations.show, { email })
       const standing = reader.suppressed === null ? [] : [saySuppressed(reader.suppressed)]
       const subscriptions = reader.subscriptions.map((one) => `${lineOf(one)}\t${one.nextSlotAt ?? ''}`)
       const consent = reader.consent.map((one) => [one.at, one.action, one.newsletter, one.ip, one.evidence].join('\t'))
@@ -139,7 +109,7 @@ function registerLift(group: Command, context: CommandContext): void {
     .description('ask the reader of a suppressed address to confirm anew; nothing else is sent there until they do')
     .requiredOption('--reason <text>', 'why; it is kept with the reader', lines('--reason'))
     .action(async (email: string, { reason }: { reason: string }) => {
-      const done = await context.withDatabase((db) => liftSuppression(db, email, reason, context.clock.now()))
+      const { email: _, ...done } = await performOne(context, subscriberOperations.lift, { email, reason })
       const text = done.lifted
         ? `${email} may be subscribed again (was ${done.suppression}).`
         : `${email} (${done.suppression}) is asked to confirm ${done.asked.join(', ')}. Until then nothing else is sent there.`
@@ -169,11 +139,12 @@ function registerCheck(group: Command, context: CommandContext): void {
     .description('whether an address can be subscribed, and which one may have been meant')
     // An address may begin with a hyphen; commander then takes all that follows for words, --json too.
     .allowUnknownOption()
-    .action((given: string, more: readonly string[]) => {
+    .action(async (given: string, more: readonly string[]) => {
       if (more.some((word) => word !== '--json')) throw wrongUsage('check-address takes one address.')
-      const { valid, reason, suggestion } = checkAddress(given)
+      const checked = await performBare(context, subscriberOperations.checkAddress, { address: given })
+      const { valid, reason, suggestion } = checked
       const meant = suggestion === null ? '' : ` Was ${suggestion} meant?`
-      context.print({ valid, reason, suggestion }, `${valid ? 'valid' : (reason ?? '')}${meant}`)
+      context.print(checked, `${valid ? 'valid' : (reason ?? '')}${meant}`)
     })
 }
 

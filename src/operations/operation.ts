@@ -55,9 +55,9 @@ export type Operation<Schema extends z.ZodType, Output, Context extends BareCont
 }
 
 /** Declares an operation that leaves a line in the audit log: whatever changes something. */
-export function audited<Schema extends z.ZodType, Output>(
-  operation: Operation<Schema, Output> & { readonly audit: Audit<z.output<Schema>, Output> },
-): Operation<Schema, Output> {
+export function audited<Schema extends z.ZodType, Output, Context extends OperationContext = OperationContext>(
+  operation: Operation<Schema, Output, Context> & { readonly audit: Audit<z.output<Schema>, Output> },
+): Operation<Schema, Output, Context> {
   return operation
 }
 

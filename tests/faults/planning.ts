@@ -157,7 +157,7 @@ async function judgeSlots(db: Database): Promise<readonly string[]> {
   return found.rows.map(({ what }) => what)
 }
 
-const rehearsing: Scenario = {
+const dryRunning: Scenario = {
   name: 'saying what a sending would send',
   prepare: async (system) => {
     const { db, clock } = system
@@ -184,4 +184,4 @@ async function dumpPlan(db: Database): Promise<string> {
 }
 
 /** All ways of planning. */
-export const PLANNING: readonly Scenario[] = [planningByHand, planningSlots, rehearsing]
+export const PLANNING: readonly Scenario[] = [planningByHand, planningSlots, dryRunning]

@@ -85,7 +85,7 @@ describe('after the clock ran ahead and came back', () => {
     },
   )
 
-  test('by years for three days, each slot of these days is told, and the last one sent', async () => {
+  test('by years for three days, each slot of these days is reported, and the last one sent', async () => {
     const { tagblatt, first, received } = await open()
     for (const time of ['2031-05-05T05:31:00Z', '2031-05-06T06:00:00Z', '2031-05-07T06:00:00Z']) await tickAt(time)
     const second = await publish(tagblatt, '2026-05-07T12:00:00Z')
@@ -99,7 +99,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await received()).toEqual([[first], [second]])
   })
 
-  test('before the slot, the slot comes when it is due', async () => {
+  test('before the slot, the slot is planned when it is due', async () => {
     const { tagblatt, first, received } = await open()
     await tickAt('2029-05-05T05:31:00Z')
     const second = await publish(tagblatt, '2026-05-05T04:40:00Z')
@@ -110,7 +110,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await received()).toEqual([[first], [second]])
   })
 
-  test('twice, the time in which nobody saw the slots is known all the same', async () => {
+  test('twice, the gap without a scheduler is still known', async () => {
     const { tagblatt, first, received } = await open()
     const jumps = ['2029-05-05T05:31:00Z', '2035-01-01T00:00:00Z', '2028-03-01T00:00:00Z']
     for (const time of jumps) await tickAt(time)
@@ -120,7 +120,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await received()).toEqual([[first], [second]])
   })
 
-  test('a slot that was over and sent before is neither sent nor told again', async () => {
+  test('a slot that was sent before is neither sent nor reported again', async () => {
     const { tagblatt, first, received } = await open()
     await tickAt(TUESDAY_SLOT)
     await tickAt('2026-05-05T05:30:00Z')
@@ -133,7 +133,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await received()).toEqual([[first], [second]])
   })
 
-  test('a slot for which nothing was new before is not told as missed', async () => {
+  test('a slot for which nothing was new before is not reported as missed', async () => {
     const tagblatt = await addTagblatt(db)
     const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
     await tickAt(TUESDAY_SLOT)
@@ -180,7 +180,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await readReceived(db, reader)).toEqual([[first]])
   })
 
-  test('a heartbeat that is still to come, of a scheduler that planned nothing, changes nothing', async () => {
+  test('a heartbeat in the future, of a scheduler that planned nothing, changes nothing', async () => {
     const { first, received } = await open()
     await runMaintenance(db, silent, handClock(at('2029-05-05T05:31:00Z')))
     await tickAt('2026-05-05T04:50:00Z')
@@ -190,7 +190,7 @@ describe('after the clock ran ahead and came back', () => {
     expect(await readLastBeat(db)).toEqual(at(TUESDAY_SLOT))
   })
 
-  test('that of a worker alone is mended by the scheduler whose clock is right', async () => {
+  test('only for a worker, the scheduler whose clock is right corrects it', async () => {
     const { tagblatt, first, received } = await open()
     await planDue(db, WORK, handClock(at('2029-05-05T05:31:00Z')))
     await sendAll(db)
@@ -202,7 +202,7 @@ describe('after the clock ran ahead and came back', () => {
   })
 })
 
-test('after the clock ran ahead by years, what was put off till then is tried at once', async () => {
+test('after the clock ran ahead by years, what was deferred until then is tried at once', async () => {
   const { tagblatt } = await open()
   const ahead = at('2029-05-05T05:31:00Z')
   await runMaintenance(db, silent, handClock(ahead))
@@ -231,7 +231,7 @@ test('after the clock ran ahead by years, what was put off till then is tried at
   expect(waiting.rows).toEqual([{ deliveries: true, batches: true, notices: true, asked: true }])
 })
 
-test('times in which no scheduler ran are remembered, and not for ever', async () => {
+test('gaps without a scheduler are recorded, and not kept for ever', async () => {
   await db.execute(sql`
     insert into heartbeat (name, at)
     select 'gap ' || to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.000Z'), at + interval '1 hour'

@@ -48,7 +48,7 @@ const group = (now: string, ...cohorts: readonly DueCohort[]) =>
   groupDue(cohorts, at(now)).map((slot) => ({ ...slot, at: `${slot.at}`, skipped: slot.skipped.map(String) }))
 
 describe('groupDue', () => {
-  test('puts cohorts of one frequency whose slot is one instant together, earlier slots first', () => {
+  test('groups cohorts of one frequency whose slot is the same instant, earlier slots first', () => {
     const berlin = due(7, BERLIN, '2025-01-15T06:00Z')
     const london = due(6, 'Europe/London', '2025-01-15T06:00Z')
     const kolkata = due(11, 'Asia/Kolkata', '2025-01-15T05:30Z')
@@ -60,7 +60,7 @@ describe('groupDue', () => {
     ])
   })
 
-  test('takes the latest slot of a cohort that is due for days, and names those it skipped once', () => {
+  test('uses the latest slot of a cohort that is overdue by days, and lists each skipped slot once', () => {
     const early = due(7, BERLIN, '2025-01-12T06:00Z')
     const later = due(6, 'Europe/London', '2025-01-14T06:00Z')
     expect(group('2025-01-15T09:00Z', early, later)).toEqual([
@@ -73,20 +73,20 @@ describe('groupDue', () => {
     ])
   })
 
-  test('names one skipped window of instant alerts', () => {
+  test('lists one skipped window of instant alerts', () => {
     const cohort = due(null, BERLIN, '2025-01-12T06:05Z', 'instant')
     expect(group('2025-01-15T09:02Z', cohort)).toMatchObject([
       { at: '2025-01-15T09:00:00Z', skipped: ['2025-01-12T06:05:00Z'] },
     ])
   })
 
-  test('names a month of slots at most after years', () => {
+  test('lists a month of skipped slots at most, after years too', () => {
     const [slot] = group('2035-01-15T09:00Z', due(7, BERLIN, '2025-01-12T06:00Z'))
     expect(slot?.skipped).toHaveLength(31)
     expect(slot?.skipped[0]).toBe('2035-01-14T06:00:00Z')
   })
 
-  test('keeps a due time that a zone’s new rules have moved off its slots', () => {
+  test('keeps a due time that new rules of a time zone have moved away from its slots', () => {
     expect(group('2025-01-15T05:30Z', due(7, BERLIN, '2025-01-15T05:00Z'))).toMatchObject([
       { at: '2025-01-15T05:00:00Z', skipped: [] },
     ])

@@ -12,7 +12,7 @@ import { NOON } from '../support/world.ts'
 const { db, url } = await freshDatabase()
 
 describe('health', () => {
-  test('is good for two minutes after the scheduler’s last beat', async () => {
+  test('is good for two minutes after the scheduler’s last heartbeat', async () => {
     await recordBeat(db, NOON)
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
     expect(await readHealth(db, NOON.add({ seconds: 120 }))).toEqual({ ready: true, reasons: [] })
@@ -22,7 +22,7 @@ describe('health', () => {
     [{ seconds: 121 }, '121 s ago'],
     [{ minutes: 30 }, '30 minutes ago'],
     [{ hours: 50 }, '50 hours ago'],
-  ])('is bad %o after it, says since when, and what to do', async (age, said) => {
+  ])('is bad %o after it, and says since when and what to do', async (age, said) => {
     await recordBeat(db, NOON)
     const { ready, reasons } = await readHealth(db, NOON.add(age))
     expect(ready).toBe(false)
@@ -31,7 +31,7 @@ describe('health', () => {
     expect(reasons[0]).toContain('courant serve --roles scheduler')
   })
 
-  test('is good again with the next beat, also where the clock was set back', async () => {
+  test('is good again with the next heartbeat, also after the clock was set back', async () => {
     await recordBeat(db, NOON)
     await recordBeat(db, NOON.subtract({ hours: 1 }))
     expect((await readHealth(db, NOON.subtract({ minutes: 59 }))).ready).toBe(true)
@@ -57,7 +57,7 @@ describe('health', () => {
     expect(reasons).toEqual([expect.stringContaining('No scheduler has run')])
   })
 
-  test('is bad where the database does not answer, and no exception', async () => {
+  test('is bad where the database does not answer, without an exception', async () => {
     const gone = await openDatabase(url)
     await gone.close()
     const { ready, reasons } = await readHealth(gone.db, NOON)
@@ -65,7 +65,7 @@ describe('health', () => {
     expect(reasons).toEqual([expect.stringContaining('The database does not answer')])
   })
 
-  test('is bad where the database takes no changes, with the reason and not that the scheduler is late', async () => {
+  test('is bad where the database accepts no changes, with that reason instead of a late scheduler', async () => {
     await recordBeat(db, NOON)
     const reading = await openDatabase(url, 1)
     try {
@@ -80,7 +80,7 @@ describe('health', () => {
     expect(await readHealth(db, NOON)).toEqual({ ready: true, reasons: [] })
   })
 
-  test('finds out by a query that needs little room on disk, some blocks, and changes nothing', async () => {
+  test('checks with a query that needs a few blocks on disk and changes nothing', async () => {
     expect(await findWriteFault(db)).toBeNull()
     const plan = await db.transaction(async (tx) => {
       await tx.execute(sql`select ${setLeastMemory}`)
@@ -94,7 +94,7 @@ describe('health', () => {
     expect(plan).toMatch(/"Temp Written Blocks":\s*[1-9],/)
   })
 
-  test('says of a full disk that it is one, by the code of the server', async () => {
+  test('recognises a full disk by the server’s code', async () => {
     const failed = await db
       .execute(sql`do $$ begin raise exception 'could not write' using errcode = '53100'; end $$`)
       .catch((error: unknown) => error)

@@ -23,7 +23,7 @@ async function keepHouseAt(now: Temporal.Instant): Promise<readonly Record<strin
   return lines.map((line) => JSON.parse(line))
 }
 
-test('house-keeping makes room for deliveries to come, drops old ones after 180 days, and says so once', async () => {
+test('maintenance creates partitions ahead, drops old ones after 180 days, and logs it once', async () => {
   const { tagblatt } = await addEva(db)
   await planByHand(db, { newsletterId: tagblatt.id }, clockFrom(MONDAY))
   await endAll(db, MONDAY)

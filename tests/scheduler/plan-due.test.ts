@@ -27,7 +27,7 @@ const dueTimes = async () => {
 }
 
 describe('a slot', () => {
-  test('is planned once its time has come, once, and its cohorts are due again at the next', async () => {
+  test('is planned once when it is due, and its cohorts are due again at the next', async () => {
     const { reader, entry } = await addEva(db)
     expect(await planAt('2026-05-05T04:59:59.999Z')).toEqual({ planned: [], missed: [], waiting: [] })
 
@@ -41,7 +41,7 @@ describe('a slot', () => {
     expect(await readSlots(db)).toEqual([{ frequency: 'daily', slot: TUESDAY_SLOT, state: 'sending', readers: 1 }])
   })
 
-  test('without anything new makes no edition, but moves on', async () => {
+  test('without anything new has no edition, and its cohorts move past it', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
     expect((await planAt(TUESDAY_SLOT)).planned).toEqual([])
@@ -79,7 +79,7 @@ describe('a slot', () => {
     ])
   })
 
-  test('makes the home edition even without readers; a cohort nobody is in only moves along', async () => {
+  test('has a home edition even without readers; other cohorts without readers only move past it', async () => {
     const tagblatt = await addTagblatt(db)
     await addEntry(db, tagblatt, MONDAY)
     await db.execute(sql`
@@ -94,7 +94,7 @@ describe('a slot', () => {
     expect(cohorts.rows).toEqual(Array.from({ length: 3 }, () => ({ seen: 1, later: true })))
   })
 
-  test('with fewer articles than the newsletter wants waits for the next, and nothing is lost', async () => {
+  test('with fewer articles than the newsletter’s least number waits for the next, and nothing is lost', async () => {
     const { tagblatt, reader, entry: first } = await addEva(db, { minArticles: 2 })
     await planAt(TUESDAY_SLOT)
     expect(await readReceived(db, reader)).toEqual([])
@@ -103,7 +103,7 @@ describe('a slot', () => {
     expect(await readReceived(db, reader)).toEqual([[second, first]])
   })
 
-  test('takes readers who are behind their cohort even when nothing is new to the cohort', async () => {
+  test('includes readers who are behind their cohort even when nothing is new to the cohort', async () => {
     const { reader, entry } = await addEva(db)
     await db.execute(sql`update cohort set seen_entry_id = ${entry}`)
     await db.execute(sql`update subscription set seen_entry_id = 0 where id = ${reader}`)
@@ -112,8 +112,8 @@ describe('a slot', () => {
   })
 })
 
-describe('a system that was down', () => {
-  test('for 5 hours over a slot catches up, once', async () => {
+describe('an outage', () => {
+  test('of 5 hours over a slot delays it, and it is planned once', async () => {
     const { reader, entry } = await addEva(db)
     await planAt('2026-05-05T10:00:00Z')
     await planAt('2026-05-05T10:01:00Z')
@@ -122,7 +122,7 @@ describe('a system that was down', () => {
     expect(await dueTimes()).toEqual([WEDNESDAY_SLOT])
   })
 
-  test('for 7 hours has missed the slot, and its articles come with the next', async () => {
+  test('of 7 hours makes the slot missed, and its articles come with the next', async () => {
     const { tagblatt, reader, entry: first } = await addEva(db)
     const { planned, missed } = await planAt('2026-05-05T12:00:00Z')
     expect(planned).toEqual([])
@@ -137,7 +137,7 @@ describe('a system that was down', () => {
     expect(await readReceived(db, reader)).toEqual([[second, first]])
   })
 
-  test('for 3 days has missed each of its slots but the one that is still in time', async () => {
+  test('of 3 days makes each slot missed but the one that is still in time', async () => {
     const tagblatt = await addTagblatt(db)
     const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
     const entries = [await addEntry(db, tagblatt, MONDAY), await addEntry(db, tagblatt, MONDAY.add({ hours: 40 }))]
@@ -147,14 +147,14 @@ describe('a system that was down', () => {
     expect(await readReceived(db, reader)).toEqual([entries.reverse()])
   })
 
-  test('for 3 days without an article has missed nothing', async () => {
+  test('of 3 days without an article makes nothing missed', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
     expect((await planAt('2026-05-08T06:00:00Z')).missed).toEqual([])
     expect(await dueTimes()).toEqual(['2026-05-09T05:00:00Z'])
   })
 
-  test('a newsletter may give its slots more time, or hardly any', async () => {
+  test('may be longer or shorter before a slot is missed, by the newsletter’s grace', async () => {
     const patient = await addTagblatt(db)
     const strict = await addTagblatt(db, { slug: 'eilblatt' })
     await db.execute(sql`update newsletter set grace_hours = case when id = ${patient.id} then 12 else 0 end`)
@@ -169,7 +169,7 @@ describe('a system that was down', () => {
     expect((await planAt('2026-05-06T05:02:00Z')).planned.map(({ newsletter }) => newsletter)).toContain('eilblatt')
   })
 
-  test('for a whole day has missed one window of instant alerts, and alerts once', async () => {
+  test('of a whole day makes one window of instant alerts missed, and alerts once', async () => {
     const tagblatt = await addTagblatt(db)
     const reader = await addReader(db, tagblatt, 'eva', { frequency: 'instant' }, MONDAY)
     await addEntry(db, tagblatt, MONDAY.subtract({ hours: 1 }))
@@ -187,7 +187,7 @@ describe('a system that was down', () => {
 })
 
 describe('a newsletter', () => {
-  test('that is paused is not planned; once it goes on, its slot is caught up in time and else missed', async () => {
+  test('that is paused is not planned; once resumed, its slot is planned within the grace and missed after it', async () => {
     const { tagblatt, reader, entry: first } = await addEva(db)
     await db.execute(sql`update newsletter set state = 'paused'`)
     expect(await planAt(TUESDAY_SLOT)).toEqual({ planned: [], missed: [], waiting: [] })
@@ -203,7 +203,7 @@ describe('a newsletter', () => {
     expect(await readReceived(db, reader)).toEqual([[first], [second]])
   })
 
-  test('without an imprint waits with that reason, and its slot is missed for that reason', async () => {
+  test('without an imprint is blocked with that reason, and its slot is missed for that reason', async () => {
     const { tagblatt } = await addEva(db, { imprint: '' })
     const { planned, waiting } = await planAt(TUESDAY_SLOT)
     expect(planned).toEqual([])
@@ -220,7 +220,7 @@ describe('a newsletter', () => {
     expect(rows.rows).toEqual([{ reason: missed[0]?.reason }])
   })
 
-  test('whose slot is planned by hand a moment before has nothing left for it', async () => {
+  test('planned by hand a moment before its slot has nothing left for it', async () => {
     const { reader, entry } = await addEva(db)
     await db.execute(sql`update cohort set seen_entry_id = ${entry}`)
     expect((await planAt(TUESDAY_SLOT)).planned).toEqual([])
@@ -244,7 +244,7 @@ describe('a reader', () => {
     expect(await readReceived(db, weekly)).toEqual([[evening, morning, before]])
   })
 
-  test('of a slot that was missed before they came does not get what the others still wait for', async () => {
+  test('who signed up after a slot was missed does not get what the others still wait for', async () => {
     const tagblatt = await addTagblatt(db)
     const eva = await addReader(db, tagblatt, 'eva', {}, MONDAY)
     const first = await addEntry(db, tagblatt, MONDAY)

@@ -55,7 +55,7 @@ function dieAfter(transactions: number): Database {
 }
 
 describe('two schedulers', () => {
-  test('planning at once make one edition a slot, and plan each reader once', async () => {
+  test('that plan at the same time create one edition a slot, and plan each reader once', async () => {
     const tagblatt = await addTagblatt(db)
     const readers: number[] = []
     for (const [index, zone] of ['Europe/Berlin', 'Africa/Cairo', 'Europe/Rome', 'Etc/UTC'].entries())
@@ -79,7 +79,7 @@ describe('two schedulers', () => {
 })
 
 describe('a scheduler that is slow', () => {
-  test('finds the cohorts of its slot gone on, and makes no edition for it any more', async () => {
+  test('finds that the cohorts have moved past its slot, and creates no edition for it any more', async () => {
     const tagblatt = await addTagblatt(db)
     const reader = await addReader(db, tagblatt, 'eva', {}, MONDAY)
     const cohorts = await db.execute<{ id: number }>(sql`select id from cohort`)
@@ -101,7 +101,7 @@ describe('a scheduler that is slow', () => {
 })
 
 describe('a planner that dies', () => {
-  test('between two slices is gone on with: the same edition, each reader once', async () => {
+  test('between two slices is replaced by another: the same edition, each reader once', async () => {
     const tagblatt = await addTagblatt(db)
     const readers = await addTwoSlices(tagblatt)
     const first = await addEntry(db, tagblatt, MONDAY)
@@ -127,7 +127,7 @@ describe('a planner that dies', () => {
     expect(await readSlots(db)).toMatchObject([{ state: 'sending' }])
   })
 
-  test('for so long that the slot is over leaves it to those it reached; the others get the next', async () => {
+  test('until the slot is over leaves its edition to the readers that were planned; the others get the next one', async () => {
     const tagblatt = await addTagblatt(db)
     const readers = await addTwoSlices(tagblatt)
     const entry = await addEntry(db, tagblatt, MONDAY)
@@ -141,7 +141,7 @@ describe('a planner that dies', () => {
     for (const reader of readers) expect(await readReceived(db, reader)).toEqual([[entry]])
   })
 
-  test('while sending by hand is noticed after ten minutes', async () => {
+  test('during a manual edition is noticed after ten minutes', async () => {
     const tagblatt = await addTagblatt(db)
     await db.execute(sql`
       insert into edition (public_id, newsletter_id, state, bound_entry_id, nonce, created_at)
@@ -154,14 +154,14 @@ describe('a planner that dies', () => {
   })
 })
 
-describe('a cohort that comes late to its slot', () => {
+describe('a cohort that is added to its slot late', () => {
   const addLate = async (newsletter: Newsletter) => {
     const reader = await addReader(db, newsletter, 'tom', { zone: 'Etc/UTC', hour: 5 }, MONDAY)
     await db.execute(sql`update cohort set next_due_at = ${TUESDAY_SLOT} where zone = 'Etc/UTC'`)
     return reader
   }
 
-  test('is added to the edition, with what that has', async () => {
+  test('gets the articles of the edition that exists', async () => {
     const { tagblatt, entry } = await addEva(db)
     await planAt(TUESDAY_SLOT)
     await sendAll(db)
@@ -173,7 +173,7 @@ describe('a cohort that comes late to its slot', () => {
     expect((await readReceived(db, late)).flat().sort()).toEqual([entry, after])
   })
 
-  test('passes it when the edition was cancelled or missed, and gets its articles with the next', async () => {
+  test('moves past it when the edition was cancelled or missed, and gets its articles with the next', async () => {
     for (const state of ['cancelled', 'missed']) {
       await truncate()
       const tagblatt = await addTagblatt(db)
@@ -188,7 +188,7 @@ describe('a cohort that comes late to its slot', () => {
     }
   })
 
-  test('joins a paused edition without waking it', async () => {
+  test('joins a paused edition, which stays paused', async () => {
     const { tagblatt } = await addEva(db)
     await planAt(TUESDAY_SLOT)
     await db.execute(sql`update edition set state = 'paused'`)
@@ -197,7 +197,7 @@ describe('a cohort that comes late to its slot', () => {
     expect(await readSlots(db)).toMatchObject([{ state: 'paused', readers: 2 }])
   })
 
-  test('loses nothing that its readers have not seen beyond the edition, and gets nothing twice', async () => {
+  test('loses no article that is newer than the edition, and gets none twice', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
     const [one, two] = [await addEntry(db, tagblatt, MONDAY), await addEntry(db, tagblatt, MONDAY)]
@@ -231,7 +231,7 @@ describe('a newsletter that cannot be planned', () => {
     return { stuck, other }
   }
 
-  test('because a worker keeps a batch waits for the next tick, and the others do not', async () => {
+  test('because a worker keeps a batch is tried again with the next tick, and holds up no other', async () => {
     const { stuck } = await addTwo()
     await planAt(TUESDAY_SLOT)
     await db.execute(sql`
@@ -250,7 +250,7 @@ describe('a newsletter that cannot be planned', () => {
     expect((await planAt('2026-05-06T05:01:00Z')).planned.map(({ newsletter }) => newsletter)).toEqual(['tagblatt'])
   })
 
-  test('because a template is wrong waits with its reason, and the others do not', async () => {
+  test('because a template is invalid is reported with the reason, and holds up no other', async () => {
     await addTwo()
     const { templates } = WORK.sender.context
     const htmlFor: typeof templates.digest.htmlFor = (look) => {
@@ -267,7 +267,7 @@ describe('a newsletter that cannot be planned', () => {
     expect(waiting).toMatchObject([{ newsletter: 'tagblatt', reason: 'Line 12 is wrong.' }])
   })
 
-  test('because no relay could take its messages waits with the reason, and the others do not', async () => {
+  test('because no relay could accept its messages is reported with the reason, and holds up no other', async () => {
     const { stuck } = await addTwo()
     await db.execute(sql`update newsletter set from_address = 'grüße@tagblatt.example' where id = ${stuck.id}`)
     const { planned, waiting } = await planAt(TUESDAY_SLOT)
@@ -279,7 +279,7 @@ describe('a newsletter that cannot be planned', () => {
     expect((await planAt('2026-05-05T05:01:00Z')).planned.map(({ newsletter }) => newsletter)).toEqual(['tagblatt'])
   })
 
-  test('because its rows are wrong keeps none of the others from theirs', async () => {
+  test('because its rows are invalid holds up no other', async () => {
     const { stuck } = await addTwo()
     await db.execute(sql`update cohort set zone = 'Mars/Olympus' where newsletter_id = ${stuck.id}`)
     const { planned } = await planAt(TUESDAY_SLOT)

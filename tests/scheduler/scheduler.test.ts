@@ -20,7 +20,7 @@ function passing(totalMs: number): Clock & { readonly over: Promise<void> } {
   return { now: () => NOON, monotonicMs: () => ms, sleep, over }
 }
 
-test('a timetable that stands still, since the machine’s clock was set back, is ticked without', async () => {
+test('the scheduler ticks even when cron waits because the machine’s clock was set back', async () => {
   let wakes = 0
   const jobs = {
     wake: async () => {

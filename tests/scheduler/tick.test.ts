@@ -50,7 +50,7 @@ const rss = (...names: readonly string[]) =>
   )
 
 describe('a tick', () => {
-  test('collects, plans and delivers what is due, and tells it', async () => {
+  test('collects, plans and delivers what is due, and reports it', async () => {
     const tagblatt = await addTagblatt(db)
     await addReader(db, tagblatt, 'eva', {}, MONDAY)
     feeds.set('/eins.xml', rss('a', 'b'))
@@ -85,7 +85,7 @@ describe('a tick', () => {
     expect(String(await readLastBeat(db))).toBe(TUESDAY_SLOT)
   })
 
-  test('that finds nothing is cheap, however many readers and cohorts wait for their time', async () => {
+  test('with nothing due is cheap, however many readers and cohorts there are', async () => {
     const counted = countStatements(pool)
     const countTick = async () => {
       const { statements } = await counted.count((by) => runTick(by, work, clockFrom(MONDAY)))
@@ -113,7 +113,7 @@ describe('a tick', () => {
     expect(smtp.messages.map(({ to }) => to)).toEqual(['neu@leser.example', 'eva@leser.example'])
   })
 
-  test('takes up what a dead worker left', async () => {
+  test('continues what a dead worker left', async () => {
     await addEva(db)
     await tickAt(TUESDAY_SLOT, await workWith('smtp://127.0.0.1:1'))
     await db.execute(sql`update delivery set state = 'sending'`)
@@ -138,7 +138,7 @@ describe('a tick', () => {
     expect(await readSlots(db)).toMatchObject([{ slot: TUESDAY_SLOT, state: 'finished', readers: 6 }])
   })
 
-  test('goes on when one of its parts fails, and names that one', async () => {
+  test('continues when one of its parts fails, and names that part', async () => {
     const { tagblatt } = await addEva(db)
     await addFeed(tagblatt, '/eins.xml')
     const broken: TickWork = {
@@ -151,7 +151,7 @@ describe('a tick', () => {
     expect(report).toMatchObject({ sent: 1, troubles: [{ part: 'collect', reason: 'no network' }] })
   })
 
-  test('does not wait with its digests for a newspaper that does not answer', async () => {
+  test('does not hold up digests for a source that does not answer', async () => {
     const { tagblatt } = await addEva(db)
     const silent = await addFeed(tagblatt, '/stumm.xml')
     feeds.set('/stumm.xml', { kind: 'silent' })
@@ -166,7 +166,7 @@ describe('a tick', () => {
     expect(await ticking).toMatchObject({ sent: 1, collected: { sources: 1, failed: 1 }, troubles: [] })
   })
 
-  test('names a relay that does not answer; its digests go later, once', async () => {
+  test('reports a relay that does not answer; its digests are sent later, once', async () => {
     await addEva(db)
     const report = await tickAt(TUESDAY_SLOT, await workWith('smtp://127.0.0.1:1', 1))
     expect(report).toMatchObject({ sent: 0, deferred: 1, troubles: [{ part: 'deliver' }] })
@@ -198,7 +198,7 @@ describe('sources', () => {
     expect(times).toEqual([1, 1, 2, 2, 2, 2, 2, 3])
   })
 
-  test('of a newsletter that is paused, or of a cohort nobody is in, keep to their own times', async () => {
+  test('of a paused newsletter, or of a cohort without readers, keep to their own times', async () => {
     const tagblatt = await addTagblatt(db, { hour: 20 })
     await db.execute(sql`
       insert into cohort (newsletter_id, frequency, hour, zone, next_due_at)
@@ -212,7 +212,7 @@ describe('sources', () => {
     expect(asked() - before).toBe(1)
   })
 
-  test('that fail keep to their own times, and disturb no digest', async () => {
+  test('that fail keep to their own times, and hold up no digest', async () => {
     const { tagblatt } = await addEva(db)
     await addFeed(tagblatt, '/fehlt.xml')
     expect((await tickAt('2026-05-05T04:46:00Z')).collected).toMatchObject({ failed: 1 })
@@ -220,7 +220,7 @@ describe('sources', () => {
     expect(await tickAt(TUESDAY_SLOT)).toMatchObject({ sent: 1, troubles: [] })
   })
 
-  test('are fetched again after a clock that was wrong by days is right again', async () => {
+  test('are fetched again once a clock that was wrong by days is right', async () => {
     const tagblatt = await addTagblatt(db)
     feeds.set('/nah.xml', rss('a'))
     await addFeed(tagblatt, '/nah.xml')
@@ -244,7 +244,7 @@ describe('a clock that is set back', () => {
     expect(await readReceived(db, reader)).toEqual([[first], [second]])
   })
 
-  test('after it was ten days ahead brings the digests of these days all the same', async () => {
+  test('after it was ten days ahead still brings the digests of these days', async () => {
     const { tagblatt, reader, entry: first } = await addEva(db)
     await tickAt('2026-05-14T06:00:00Z')
     expect((await readSlots(db)).filter(({ state }) => state === 'missed')).toHaveLength(9)

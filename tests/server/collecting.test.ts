@@ -71,7 +71,7 @@ async function countConnections(url: string): Promise<number> {
 }
 
 describe.runIf(onPostgres)('three workers on one PostgreSQL', () => {
-  test('fetch each source once and before any dead host is given up, and break off what is under way when told to end', async () => {
+  test('fetch each source once and before any dead host is given up, and abort what is under way on a stop', async () => {
     const { url, hosts } = await prepare()
     await Promise.all([serve(url, 'worker'), serve(url, 'worker'), serve(url, 'worker')])
     await ask(url, sql`update source set next_fetch_at = now()`)
@@ -90,7 +90,7 @@ describe.runIf(onPostgres)('three workers on one PostgreSQL', () => {
 })
 
 describe.runIf(onPostgres)('a server', () => {
-  test('opens no more connections than its roles are said to take', async () => {
+  test('opens no more connections than documented for its roles', async () => {
     const { url } = await prepare()
     const { pages, shared } = POOL_SIZES
     const server = await serve(url, 'web')
@@ -101,7 +101,7 @@ describe.runIf(onPostgres)('a server', () => {
     expect(count).toBeLessThanOrEqual(pages.connections + shared.connections)
   })
 
-  test('says that it is ready while all connections of its pages are taken, and answers who asks for a page meanwhile', async () => {
+  test('is ready while all connections of its pages are in use, and still answers requests for pages', async () => {
     const { url } = await prepare()
     const server = await serve(url, 'web,scheduler')
     await useDatabase(url, (db) =>

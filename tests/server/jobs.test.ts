@@ -53,11 +53,11 @@ function heldLook() {
 }
 
 describe('wake-ups', () => {
-  test('several that open them at once on a new database all can', async () => {
+  test('can be opened by several processes at once on a new database', async () => {
     await expect(Promise.all([open(), open(), open()])).resolves.toHaveLength(3)
   })
 
-  test('of many while a look runs one stays, and is looked at when the look has ended', async () => {
+  test('while a handler runs are kept as one, which runs when the handler has ended', async () => {
     const [one] = [await open()]
     const held = heldLook()
     await one.work('deliver', held.look)
@@ -74,7 +74,7 @@ describe('wake-ups', () => {
     expect(held.most()).toBe(1)
   })
 
-  test('one process at work leaves the next wake-up to another', async () => {
+  test('that come while one process is busy go to another', async () => {
     const [busy, idle] = [await open(), await open()]
     const [first, second] = [heldLook(), heldLook()]
     await busy.work('plan', first.look)
@@ -88,7 +88,7 @@ describe('wake-ups', () => {
     second.letGo()
   })
 
-  test('what a dead process was at work on keeps nobody from the next', async () => {
+  test('are not held up by what a dead process was working on', async () => {
     await opened[0]?.pool.query(
       "insert into job.job (name, state, started_on, policy) values ('deliver', 'active', now(), 'short')",
     )
@@ -100,7 +100,7 @@ describe('wake-ups', () => {
     held.letGo()
   })
 
-  test('closing waits for the look under way, and a wake-up after it is nothing', async () => {
+  test('are ignored after closing, which waits for the handler under way', async () => {
     const one = await open()
     const held = heldLook()
     await one.work('notice', held.look)
@@ -118,7 +118,7 @@ describe('wake-ups', () => {
     expect(held.runs()).toBe(1)
   })
 
-  test('leave nothing of a session behind: no prepared statement, no lock, no listener', async () => {
+  test('leave nothing behind in a session: no prepared statement, no lock, no listener', async () => {
     const one = await open()
     await one.wake('plan')
     const left = await opened[0]?.pool.query(`select

@@ -26,7 +26,7 @@ afterAll(async () => {
 })
 
 describe.runIf(onPostgres)('two schedulers and three workers on one PostgreSQL', () => {
-  test('make one edition of a late slot, reach each reader once, and survive the death of a worker', async () => {
+  test('create one edition of a late slot, reach each reader once, and survive the death of a worker', async () => {
     const { url } = await copyDatabase()
     const smtp = await startSink()
     const environment = environmentOf(url, `${smtp.url}?connections=${CONNECTIONS}`)

@@ -44,7 +44,7 @@ export function wish(newsletter: Newsletter, email: string, said: Partial<Subscr
 }
 
 /** What a wish says of a choice. */
-export const choosing = (parts: Partial<SubscribeRequest['schedule']>): Pick<SubscribeRequest, 'choice'> => ({
+export const choosing = (parts: Partial<SubscribeRequest['schedule']>): Pick<SubscribeRequest, 'schedule'> => ({
   schedule: { frequency: null, weekday: null, hour: null, zone: null, ...parts },
 })
 

@@ -4,6 +4,7 @@ import { CourantError, InputError } from '../../errors.ts'
 import type { BareContext, Operation } from '../../operations/operation.ts'
 import { perform, readInput } from '../../operations/perform.ts'
 import type { Actor } from '../../operations/rights.ts'
+import type { ImportContext } from '../../operations/subscribers.ts'
 import type { CommandContext } from './command-context.ts'
 
 /** Performs an operation as the person at the command line. */
@@ -12,12 +13,15 @@ export type Perform = <Schema extends z.ZodType, Output>(
   input: z.input<Schema>,
 ) => Promise<Output>
 
+/** What an operation reports on its way, and to whom. */
+type Extra = Partial<Pick<BareContext, 'progress'> & Pick<ImportContext, 'importing'>>
+
 /** Performs one operation. What is wrong with its input is said before the database is opened. */
 export function performOne<Schema extends z.ZodType, Output>(
   context: CommandContext,
   operation: Operation<Schema, Output>,
   input: z.input<Schema>,
-  extra: Partial<BareContext> = {},
+  extra: Extra = {},
 ): Promise<Output> {
   return asUsage(async () => {
     readInput(operation, input)
@@ -29,7 +33,7 @@ export function performOne<Schema extends z.ZodType, Output>(
 export function withOperations<Result>(
   context: CommandContext,
   use: (perform: Perform) => Promise<Result>,
-  extra: Partial<BareContext> = {},
+  extra: Extra = {},
 ): Promise<Result> {
   return context.withDatabase((db) => {
     const operationContext = { ...bareContext(context), ...extra, db }

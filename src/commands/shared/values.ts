@@ -85,12 +85,13 @@ export function address(name: string): Read<string> {
 }
 
 /** A part of a choice as people write it: frequency, weekday, hour or time zone. */
-export function choicePart(name: string, part: keyof PreferenceTexts): Read<string> {
+export function choicePart(name: string, part: keyof PreferenceTexts): Read<string | number> {
   const nothing: PreferenceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
   return (text) => {
-    const why = text === '' ? 'It is empty.' : readPreferences({ ...nothing, [part]: text }).wrong[0]
-    if (why === undefined) return text
-    throw usage(`${name} is wrong. ${why}`)
+    const { parts, wrong } = readPreferences({ ...nothing, [part]: text })
+    const value = part === 'timeZone' ? parts.zone : parts[part]
+    if (value !== null) return value
+    throw usage(`${name} is wrong. ${wrong[0] ?? 'It is empty.'}`)
   }
 }
 

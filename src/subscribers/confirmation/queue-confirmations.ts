@@ -12,7 +12,7 @@ import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoic
 type ConfirmationWish = {
   readonly subscriberId: number
   readonly subscriptionId: number
-  readonly wanted: { readonly schedule: Schedule; readonly topicIds: readonly number[] } | null
+  readonly preferences: { readonly schedule: Schedule; readonly topicIds: readonly number[] } | null
   readonly isUrgent: boolean
 }
 
@@ -76,18 +76,20 @@ function orderOf({ subscriberId, wishes }: Asking): OptInOrder {
 }
 
 function namedBy(wishes: readonly ConfirmationWish[]): Pick<OptInOrder, 'subscriptionIds' | 'choices'> {
-  const choices = wishes.flatMap(({ subscriptionId, wanted }) =>
-    wanted === null ? [] : [[subscriptionId, { ...wanted.schedule, topicIds: wanted.topicIds }] as const],
+  const choices = wishes.flatMap(({ subscriptionId, preferences }) =>
+    preferences === null
+      ? []
+      : [[subscriptionId, { ...preferences.schedule, topicIds: preferences.topicIds }] as const],
   )
   return { subscriptionIds: wishes.map((wish) => wish.subscriptionId), choices: Object.fromEntries(choices) }
 }
 
 /** Whether a mail asks for just this already. */
-function says({ ids, choices }: Open, { subscriptionId, wanted }: ConfirmationWish): boolean {
+function says({ ids, choices }: Open, { subscriptionId, preferences }: ConfirmationWish): boolean {
   const said = choices[subscriptionId]
   if (!ids.includes(subscriptionId)) return false
-  if (wanted === null || said === undefined) return wanted === null && said === undefined
-  return isSameSchedule(wanted.schedule, said) && wanted.topicIds.join() === said.topicIds.join()
+  if (preferences === null || said === undefined) return preferences === null && said === undefined
+  return isSameSchedule(preferences.schedule, said) && preferences.topicIds.join() === said.topicIds.join()
 }
 
 async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Promise<ReadonlyMap<number, Open[]>> {

@@ -93,7 +93,7 @@ async function askAnew(
   const wishes = named.map(({ id, subscriberId }) => ({
     subscriberId,
     subscriptionId: id,
-    wanted: null,
+    preferences: null,
     isUrgent: false,
   }))
   const queued = await queueConfirmations(tx, wishes, now)

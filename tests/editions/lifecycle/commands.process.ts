@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 
 describe('on the command line', { timeout: 120_000 }, () => {
-  test('pause, hide, resume and cancel answer with how it stands, and refuse by the state', async () => {
+  test('pause, hide, resume and cancel print the new state, and fail by the state', async () => {
     const id = String(editionId)
     const counts = { planned: 3, queued: 3 }
     expect(await run('edition', 'pause', id)).toMatchObject({ id: editionId, state: 'paused', counts })
@@ -53,7 +53,7 @@ describe('on the command line', { timeout: 120_000 }, () => {
     })
   })
 
-  test('a paused newsletter is not sent by hand; a rehearsal is', async () => {
+  test('a paused newsletter is not sent by hand, but a dry run works', async () => {
     expect(await run('newsletter', 'pause', 'morgen')).toMatchObject({ state: 'paused', editions: [] })
     expect(await refused('digest', 'send', 'morgen')).toMatchObject({ code: 'newsletter.paused' })
     expect(await run('digest', 'send', 'morgen', '--dry-run')).toMatchObject({ edition: null })
@@ -81,7 +81,7 @@ describe('on the command line', { timeout: 120_000 }, () => {
   })
 })
 
-describe('before something that cannot be undone', () => {
+describe('before a command that cannot be undone', () => {
   const terminal = (answer: string | null) => {
     const input = Object.assign(new PassThrough(), { isTTY: true })
     const output = Object.assign(new PassThrough(), { isTTY: true })
@@ -89,7 +89,7 @@ describe('before something that cannot be undone', () => {
     return { input, output }
   }
 
-  test('a person is asked with the numbers', async () => {
+  test('the prompt on a terminal names the numbers', async () => {
     const affected = () => editionOperations.affected.run({ db } as OperationContext, { edition: editionId })
     expect(sayCancelling(await affected())).toBe('Stop the send? 0 of 3 readers have it; 0 will not get it.')
     await db.execute(sql`update batch set to_seq = 12300, sent = 4120, cancelled = 0`)
@@ -104,7 +104,7 @@ describe('before something that cannot be undone', () => {
     await expect(askFirst('Really?', terminal(answer))).rejects.toMatchObject({ code: 'declined' })
   })
 
-  test('nobody is asked in a pipe', async () => {
+  test('there is no prompt in a pipe', async () => {
     const { input, output } = terminal(null)
     await askFirst('Really?', { input: Object.assign(input, { isTTY: false }), output })
     expect(output.read()).toBeNull()

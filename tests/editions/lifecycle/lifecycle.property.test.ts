@@ -171,7 +171,7 @@ async function read(from: number): Promise<readonly { to: string; at: number; sh
 
 const takes = (reader: number, topic: number) => reader <= 3 || (reader <= 6 ? topic === 1 : topic === 2)
 
-test('after any pausing, resuming, cancelling and hiding during sends the counts add up, and the next plan brings every reader what they lack, nothing twice', {
+test('after any pausing, resuming, cancelling and hiding during sends the counts add up, and the next plan brings every reader what is missing, nothing twice', {
   timeout: 300_000,
 }, async () => {
   await fc.assert(

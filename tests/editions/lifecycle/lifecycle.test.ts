@@ -40,7 +40,7 @@ const readEdition = async (id: number) => {
 const recipients = (smtp: Sink) => smtp.messages.map((message) => message.to).sort()
 
 describe('pausing', () => {
-  test('in the middle of a send finishes what was claimed and claims no more; resumed, the rest follows, nobody twice', async () => {
+  test('in the middle of a send finishes what was claimed and claims no more; resumed, the rest follows, to no reader twice', async () => {
     const { edition } = await planned(120)
     const smtp = await sink()
     smtp.hold()
@@ -63,7 +63,7 @@ describe('pausing', () => {
     expect(await readEdition(edition)).toMatchObject({ state: 'finished', reason: null })
   })
 
-  test('while it is planned lets the plan be written, and sends nothing before it is resumed', async () => {
+  test('during planning lets the plan be written, and sends nothing before it is resumed', async () => {
     const { edition } = await planned(3)
     await db.execute(sql`update edition set state = 'planning', planned_at = null, home = false, variant_count = 0`)
     await pauseEdition(db, edition)
@@ -78,7 +78,7 @@ describe('pausing', () => {
   })
 
   test.each(['finished', 'cancelled', 'missed', 'paused', 'held'])(
-    'one that is %s is refused by that name',
+    'an edition that is %s is an error that names its state',
     async (state) => {
       const { edition } = await planned(1)
       await db.execute(sql`update edition set state = ${state}`)
@@ -90,7 +90,7 @@ describe('pausing', () => {
     },
   )
 
-  test('one that is not there is refused', async () => {
+  test('an unknown edition is an error', async () => {
     const unknown = { code: 'edition.unknown' }
     await expect(pauseEdition(db, 77)).rejects.toMatchObject(unknown)
     await expect(resumeEdition(db, 77, NOON)).rejects.toMatchObject(unknown)
@@ -99,7 +99,7 @@ describe('pausing', () => {
 })
 
 describe('resuming', () => {
-  test('lets a held edition go on after its template was mended', async () => {
+  test('continues a held edition after its template was fixed', async () => {
     const { edition } = await planned(2)
     await db.execute(sql`update edition set state = 'held', reason = 'Template digest does not render.'`)
     await resumeEdition(db, edition, NOON)
@@ -108,7 +108,7 @@ describe('resuming', () => {
     expect(smtp.messages).toHaveLength(2)
   })
 
-  test('one with nothing left to send finishes it', async () => {
+  test('an edition with nothing left to send finishes it', async () => {
     const { edition } = await planned(1)
     await pauseEdition(db, edition)
     await db.execute(sql`update delivery set state = 'sent'`)
@@ -117,11 +117,14 @@ describe('resuming', () => {
     expect(await readEdition(edition)).toMatchObject({ state: 'finished' })
   })
 
-  test.each(['sending', 'finished', 'cancelled', 'missed'])('one that is %s is refused by that name', async (state) => {
-    const { edition } = await planned(1)
-    await db.execute(sql`update edition set state = ${state}`)
-    await expect(resumeEdition(db, edition, NOON)).rejects.toThrow(`is ${state}.`)
-  })
+  test.each(['sending', 'finished', 'cancelled', 'missed'])(
+    'an edition that is %s is an error that names its state',
+    async (state) => {
+      const { edition } = await planned(1)
+      await db.execute(sql`update edition set state = ${state}`)
+      await expect(resumeEdition(db, edition, NOON)).rejects.toThrow(`is ${state}.`)
+    },
+  )
 })
 
 describe('cancelling', () => {
@@ -150,7 +153,7 @@ describe('cancelling', () => {
     expect(smtp.messages).toHaveLength(120)
   })
 
-  test('ends deferred deliveries too, and what a dead worker had claimed', async () => {
+  test('ends deferred deliveries too, and those a dead worker had claimed', async () => {
     const { edition } = await planned(10)
     const dead = await leaseBatch(db, 'dead', null, NOON)
     if (dead === null) throw new Error('nothing was leased')
@@ -175,7 +178,7 @@ describe('cancelling', () => {
     expect(await readEdition(edition)).toMatchObject({ state: 'cancelled' })
   })
 
-  test('gives each reader the lower of their own watermark and where the edition started', async () => {
+  test('gives each reader the lower one of their own watermark and the start of the edition', async () => {
     const world = await makeWorld(db)
     const [first = 0, second = 0] = await world.addArticles(3)
     await world.addReaders(1, { seenEntryId: first })
@@ -189,14 +192,17 @@ describe('cancelling', () => {
     expect(own.rows.map((row) => row.own)).toEqual([first, second, 0])
   })
 
-  test.each(['finished', 'cancelled', 'missed'])('one that is %s is refused by that name', async (state) => {
-    const { edition } = await planned(1)
-    await db.execute(sql`update edition set state = ${state}`)
-    await expect(cancelEdition(db, edition, clock)).rejects.toThrow(`is ${state}.`)
-    expect((await countDeliveries(db, edition)).queued).toBe(1)
-  })
+  test.each(['finished', 'cancelled', 'missed'])(
+    'an edition that is %s is an error that names its state',
+    async (state) => {
+      const { edition } = await planned(1)
+      await db.execute(sql`update edition set state = ${state}`)
+      await expect(cancelEdition(db, edition, clock)).rejects.toThrow(`is ${state}.`)
+      expect((await countDeliveries(db, edition)).queued).toBe(1)
+    },
+  )
 
-  test('a planner that comes after it adds nobody to it', async () => {
+  test('a planner that runs after it adds no reader to it', async () => {
     const world = await makeWorld(db)
     await world.addReaders(2)
     await world.addArticles(1)
@@ -220,7 +226,7 @@ describe('the archive after a cancelled home edition', () => {
     return rows.rows[0]?.ids
   }
 
-  test('that nobody has: its articles are in the next home edition, and no reader gets anything twice for it', async () => {
+  test('that no reader received: its articles are in the next home edition, and no reader gets anything twice', async () => {
     const world = await makeWorld(db)
     const sport = await world.addTopic('Sport')
     const [old = 0] = await world.addArticles(1)
@@ -246,7 +252,7 @@ describe('the archive after a cancelled home edition', () => {
     expect(old).toBeGreaterThan(0)
   })
 
-  test('that nobody has: who came after it was planned does not get what was before them', async () => {
+  test('that no reader received: a reader who signed up after it was planned does not get earlier articles', async () => {
     const { world, edition } = await planned(1)
     const [newcomer] = await world.addReaders(1)
     await cancelEdition(db, edition, clock)
@@ -258,7 +264,7 @@ describe('the archive after a cancelled home edition', () => {
     expect(rows.rows).toEqual([{ entries: late }])
   })
 
-  test('that somebody has: it stays in the archive, and the next home edition goes on from it', async () => {
+  test('that a reader received: it stays in the archive, and the next home edition follows it', async () => {
     const { world, edition } = await planned(2)
     const smtp = await sink({ reply: ({ to }) => (to.startsWith('leser1@') ? null : '451 4.3.0 busy') })
     await send(smtp, edition)
@@ -269,7 +275,7 @@ describe('the archive after a cancelled home edition', () => {
     expect(await homeEntries(next)).toEqual(late)
   })
 
-  test('that a later one took off from: it stays, since its articles would come twice', async () => {
+  test('that a later edition follows: it stays, since its articles would come twice', async () => {
     const { world, edition } = await planned(2)
     await world.addArticles(1)
     const later = await plan(world)
@@ -280,8 +286,8 @@ describe('the archive after a cancelled home edition', () => {
   })
 })
 
-describe('planning, hiding, pausing and cancelling at once', () => {
-  test('lose nobody and count everybody', async () => {
+describe('planning, hiding, pausing and cancelling at the same time', () => {
+  test('lose no reader and count every reader', async () => {
     const world = await makeWorld(db)
     await world.addReaders(40)
     await world.addReaders(20, { cohortId: await world.addCohort('Asia/Tokyo', 7) })

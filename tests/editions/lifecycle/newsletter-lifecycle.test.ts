@@ -37,7 +37,7 @@ const subscriptions = async () =>
   ).rows
 
 describe('pausing a newsletter', () => {
-  test('pauses what is being sent of it and of no other', async () => {
+  test('pauses its editions that are being sent, and those of no other newsletter', async () => {
     const { edition } = await planned()
     await planned('abend')
     const { newsletter, editions: ids } = await pauseNewsletter(db, 'morgen')
@@ -50,7 +50,7 @@ describe('pausing a newsletter', () => {
     await expect(resumeEdition(db, edition, NOON)).rejects.toMatchObject({ code: 'newsletter.paused' })
   })
 
-  test('resumed, it sends what was paused with it, and not what was paused before or is held', async () => {
+  test('resumed, it sends the editions paused with it, and not those paused before or held', async () => {
     const { world, edition } = await planned()
     await pauseEdition(db, edition)
     await world.addReaders(1)
@@ -63,7 +63,7 @@ describe('pausing a newsletter', () => {
     expect((await editions()).map(({ state }) => state)).toEqual(['paused', 'sending', 'held'])
   })
 
-  test('resumed, its cohorts are due at their next slot: what passed meanwhile is neither caught up nor missed', async () => {
+  test('resumed, its cohorts are due at their next slot: slots that passed are neither made up for nor missed', async () => {
     const { world } = await planned()
     await world.addCohort('Asia/Tokyo', 7)
     await db.execute(sql`update cohort set next_due_at = ${NOON.subtract({ hours: 72 }).toString()}`)
@@ -77,7 +77,7 @@ describe('pausing a newsletter', () => {
     expect(await editions()).toHaveLength(1)
   })
 
-  test('that is paused, active or not there is refused by that name', async () => {
+  test('in the same state already, or an unknown one, is an error that says so', async () => {
     await planned()
     await expect(resumeNewsletter(db, 'morgen', NOON)).rejects.toThrow('is active already')
     await pauseNewsletter(db, 'morgen')
@@ -87,7 +87,7 @@ describe('pausing a newsletter', () => {
 })
 
 describe('deleting a newsletter', () => {
-  test('cancels what is being sent, lets its readers leave with evidence, and leaves other newsletters alone', async () => {
+  test('cancels what is being sent, unsubscribes its readers with evidence, and leaves other newsletters alone', async () => {
     const { world, edition } = await planned()
     await world.addReaders(2, { state: 'pending' })
     await world.addReaders(1, { state: 'unsubscribed' })
@@ -117,7 +117,7 @@ describe('deleting a newsletter', () => {
     ])
   })
 
-  test('takes it out of every list, and frees its slug', async () => {
+  test('removes it from every list, and frees its slug', async () => {
     const { world } = await planned()
     await deleteNewsletter(db, 'morgen', clock)
     expect(await listNewsletters(db)).toEqual([])
@@ -129,7 +129,7 @@ describe('deleting a newsletter', () => {
     expect(again.newsletterId).not.toBe(world.newsletterId)
   })
 
-  test('that is paused works, and one cut short can be deleted again', async () => {
+  test('works on a paused one, and can be repeated after an interruption', async () => {
     const { edition } = await planned()
     await pauseNewsletter(db, 'morgen')
     await db.execute(sql`update batch set lease_until = ${NOON.add({ seconds: 10 }).toString()}`)

@@ -35,7 +35,7 @@ const variants = async (edition: number) => {
 }
 
 describe('hiding an article that is planned', () => {
-  test('those not reached get a selection made anew without it', async () => {
+  test('gives readers of unsent deliveries a selection without it', async () => {
     const world = await makeWorld(db)
     await world.addReaders(3)
     const [one = 0, two = 0, three = 0] = await world.addArticles(3)
@@ -57,7 +57,7 @@ describe('hiding an article that is planned', () => {
     ])
   })
 
-  test('the new selection is named as planning would name it, so that a later plan joins it', async () => {
+  test('makes the same variant as planning would, so that a later plan uses it', async () => {
     const world = await makeWorld(db)
     const other = await world.addCohort('Asia/Tokyo', 7)
     await world.addReaders(1)
@@ -72,7 +72,7 @@ describe('hiding an article that is planned', () => {
     expect(made?.hash).toBe(planned.rows[0]?.hash)
   })
 
-  test('selections that come out the same become one', async () => {
+  test('merges selections that become the same', async () => {
     const world = await makeWorld(db)
     const sport = await world.addTopic('Sport')
     const culture = await world.addTopic('Kultur')
@@ -91,7 +91,7 @@ describe('hiding an article that is planned', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ planned: 6, queued: 4, skipped: 2 })
   })
 
-  test('who had nothing else is skipped with the reason, and counted; deferred ones too', async () => {
+  test('skips and counts deliveries without another article, deferred ones too, with the reason', async () => {
     const world = await makeWorld(db)
     await world.addReaders(2)
     await world.addArticles(1)
@@ -119,7 +119,7 @@ describe('hiding an article that is planned', () => {
     expect(await editionRow(edition)).toMatchObject({ state: 'finished' })
   })
 
-  test('in the middle of a send: who has it has it, nobody else gets it, nobody gets anything twice', async () => {
+  test('in the middle of a send: no further reader gets it, and no reader gets anything twice', async () => {
     const world = await makeWorld(db)
     await world.addReaders(120)
     await world.addArticles(2)
@@ -143,7 +143,7 @@ describe('hiding an article that is planned', () => {
     expect(await variants(await plan(world))).toMatchObject([{ entries: later, readers: 120 }])
   })
 
-  test('works in a paused and in a held edition, which stay so', async () => {
+  test('works in paused and held editions, which stay paused and held', async () => {
     for (const state of ['paused', 'held']) {
       await truncate()
       const world = await makeWorld(db)
@@ -161,7 +161,7 @@ describe('hiding an article that is planned', () => {
     }
   })
 
-  test('waits for a worker a minute at most, and goes on when it is repeated', async () => {
+  test('waits for a worker a minute at most, and continues when it is repeated', async () => {
     const world = await makeWorld(db)
     await world.addReaders(3)
     await world.addArticles(2)
@@ -178,7 +178,7 @@ describe('hiding an article that is planned', () => {
 })
 
 describe('hiding an article that was sent', () => {
-  test('takes it out of what the archive shows, and readers keep it', async () => {
+  test('removes it from the archive', async () => {
     const world = await makeWorld(db)
     await world.addReaders(2)
     await world.addArticles(2)

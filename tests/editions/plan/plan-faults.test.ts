@@ -30,7 +30,7 @@ async function makeDue() {
 
 const watermark = async () => (await db.execute(sql`select seen_entry_id from cohort`)).rows
 
-test('a slot that is recorded as missed while it is planned takes no delivery and no watermark', async () => {
+test('a slot that is recorded as missed while it is planned gets no delivery and moves no watermark', async () => {
   const { world, slot, order } = await makeDue()
   const insertMissed = `insert into edition (public_id, newsletter_id, frequency, slot_at, state, bound_entry_id, nonce, created_at)
     values ('missed', ${world.newsletterId}, 'daily', '${SLOT}', 'missed', 0, '', '${SLOT}')`
@@ -56,8 +56,8 @@ test('a slot that is recorded as missed while it is planned takes no delivery an
   expect(await watermark()).toEqual([{ seen_entry_id: 0 }])
 })
 
-describe('a plan whose commit is answered by a lost connection', () => {
-  test.each(['by hand', 'for a slot'])('is gone on with and not made a second time: %s', async (kind) => {
+describe('a plan whose connection is lost at the commit', () => {
+  test.each(['by hand', 'for a slot'])('continues and is not made a second time: %s', async (kind) => {
     const { world, order } = await makeDue()
     let lost = 0
     const failing = hookStatements(pool, async (text, run) => {
@@ -77,7 +77,7 @@ describe('a plan whose commit is answered by a lost connection', () => {
   })
 })
 
-test('who waits for a recall writes each batch once, not at every look', async () => {
+test('a planner that waits for a recall writes each batch once, not at every poll', async () => {
   const { world } = await makeDue()
   await planByHand(db, world)
   await leaseBatch(db, 'slow', null, NOON)
@@ -91,7 +91,7 @@ test('who waits for a recall writes each batch once, not at every look', async (
   expect(await written()).not.toEqual(first)
 })
 
-test('a delivery is given up 48 hours after its slot, however late its edition was made', async () => {
+test('a delivery is given up 48 hours after its slot, however late its edition was created', async () => {
   const { order } = await makeDue()
   const madeAt = SLOT.add({ hours: 5 })
   const { edition } = await planEdition(db, order, handClock(madeAt))

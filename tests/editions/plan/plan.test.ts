@@ -35,7 +35,7 @@ describe('planning by hand', () => {
     expect(await deliveries()).toHaveLength(2)
   })
 
-  test('gives one more article alone to those who have the rest', async () => {
+  test('gives only the new article to readers who have the others', async () => {
     const world = await makeWorld(db)
     await world.addReaders(1)
     await world.addArticles(3)
@@ -46,7 +46,7 @@ describe('planning by hand', () => {
     expect((await deliveries()).at(-1)?.entries).toEqual([late])
   })
 
-  test('shares one variant among readers whose selection comes out the same', async () => {
+  test('uses one variant for readers with the same selection', async () => {
     const world = await makeWorld(db)
     const economy = await world.addTopic('Wirtschaft')
     const sport = await world.addTopic('Sport')
@@ -63,7 +63,7 @@ describe('planning by hand', () => {
     expect(variants.rows).toHaveLength(2)
   })
 
-  test('leaves out who may not be mailed, and keeps what they have not seen', async () => {
+  test('leaves out readers who may not be mailed, and keeps what they have not seen', async () => {
     const world = await makeWorld(db)
     await world.addArticles(1)
     await world.addReaders(1, { state: 'pending' })
@@ -127,7 +127,7 @@ describe('planning by hand', () => {
     ])
   })
 
-  test('the same key names the same edition; a planner that died is gone on with', async () => {
+  test('the same key means the same edition, and a plan whose planner died continues', async () => {
     const world = await makeWorld(db)
     await world.addArticles(2)
     await world.addReaders(2)
@@ -158,7 +158,7 @@ describe('planning by hand', () => {
     expect(rows.every((row) => row.entries.length === 2)).toBe(true)
   })
 
-  test('an edition for one reader moves that reader alone', async () => {
+  test('an edition for one reader moves only the watermark of that reader', async () => {
     const world = await makeWorld(db)
     const [one] = await world.addReaders(2)
     await world.addArticles(1)
@@ -170,7 +170,7 @@ describe('planning by hand', () => {
     expect(own.rows).toEqual([{ own: 0 }])
   })
 
-  test('a rehearsal counts what the plan would write, and keeps nothing', async () => {
+  test('a dry run counts what the plan would write, and keeps nothing', async () => {
     const world = await makeWorld(db)
     await world.addReaders(3)
     await world.addArticles(2)
@@ -180,7 +180,7 @@ describe('planning by hand', () => {
     expect((await planEdition(db, order, clock)).created).toBe(true)
   })
 
-  test('two planners of one key make one edition with each reader once', async () => {
+  test('two planners with one key create one edition with each reader once', async () => {
     const world = await makeWorld(db)
     await world.addReaders(5)
     await world.addArticles(2)

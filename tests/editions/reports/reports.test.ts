@@ -29,8 +29,8 @@ async function sendInPart(): Promise<void> {
   await send(db, sender, edition)
 }
 
-describe('why an edition stands as it does', () => {
-  test('is said by reasons, the most frequent first, in a relay’s words, with when it goes on', async () => {
+describe('the reasons of an edition', () => {
+  test('come most frequent first, with the relay’s reply and the time of the next attempt', async () => {
     await sendInPart()
     const { results, texts } = await courant('edition', 'show', String(edition))
     const failed = { state: 'failed', reason: 'the mailbox does not exist', deliveries: 2, ambiguous: 0, reply: GONE }
@@ -47,7 +47,7 @@ describe('why an edition stands as it does', () => {
     expect(texts[0]).toMatch(/^next due 2026-.*Z$/m)
   })
 
-  test('names those that may have arrived', async () => {
+  test('count deliveries that were possibly sent', async () => {
     const { sender } = await meet({ answers: { content: [vanish] } })
     await send(db, sender, edition)
     const [reason] = await listReasons(db, edition)
@@ -57,7 +57,7 @@ describe('why an edition stands as it does', () => {
     expect(texts[0]).toContain(`${reason?.ambiguous} of them may have arrived`)
   })
 
-  test('is nothing of an edition that went well, nor of another one', async () => {
+  test('are none for an edition that was sent, nor those of another edition', async () => {
     await sendInPart()
     const world = await makeWorld(db, 'abend')
     await world.addReaders(2)
@@ -69,7 +69,7 @@ describe('why an edition stands as it does', () => {
     expect(texts[0]).not.toContain('next due')
   })
 
-  test('does not say that a paused one goes on by itself', async () => {
+  test('do not announce a next attempt while it is paused', async () => {
     await sendInPart()
     const { results } = await courant('edition', 'pause', String(edition))
     expect(results).toMatchObject([
@@ -78,13 +78,13 @@ describe('why an edition stands as it does', () => {
   })
 })
 
-describe('what a reader was to get', () => {
+describe('the delivery history of a reader', () => {
   const deliveriesTo = async (email: string) => {
     const { results, texts } = await courant('subscriber', 'show', email)
     return { deliveries: (results[0] as { deliveries: unknown }).deliveries, text: texts[0] }
   }
 
-  test('is shown with what became of it and why', async () => {
+  test('shows the state of each delivery and its reason', async () => {
     await sendInPart()
     const sent = { edition, newsletter: 'morgen', state: 'sent', reason: null, attempts: 1, finalAt: NOON.toString() }
     const failed = { state: 'failed', reason: 'the mailbox does not exist', reply: GONE, retryAt: null }
@@ -96,7 +96,7 @@ describe('what a reader was to get', () => {
     expect(text).toMatch(new RegExp(`^2026-\\S*Z\tedition ${edition}\tmorgen\tdeferred\t.*\\(${BUSY}\\)$`, 'm'))
   })
 
-  test('begins with the newest of twenty', async () => {
+  test('shows the latest twenty, newest first', async () => {
     await db.execute(sql`
       insert into edition (public_id, newsletter_id, state, home, bound_entry_id, nonce, created_at)
       select 'p' || n, newsletter_id, 'finished', false, bound_entry_id, nonce, created_at

@@ -29,8 +29,8 @@ async function countIn(partition: string): Promise<number> {
   return rows.rows[0]?.n ?? 0
 }
 
-describe('partitions made ahead', () => {
-  test('are there for a thousand ids more than were taken', async () => {
+describe('creating partitions ahead', () => {
+  test('covers a thousand ids more than were used', async () => {
     await takeIds(db, 999)
     await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1'])
@@ -39,13 +39,13 @@ describe('partitions made ahead', () => {
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
   })
 
-  test('leave out ranges whose ids were all taken by what is no sending', async () => {
+  test('leaves out ranges whose ids were all used without deliveries', async () => {
     await takeIds(db, 5123)
     await createPartitionsAhead(db)
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_5', 'delivery_6'])
   })
 
-  test('are in every respect what the database itself makes of a partition', async () => {
+  test('creates partitions exactly as PostgreSQL itself does', async () => {
     await takeIds(db, 1000)
     await createPartitionsAhead(db)
     await db.execute(
@@ -66,18 +66,18 @@ describe('partitions made ahead', () => {
     expect(built.rows[0]).toEqual(built.rows[1])
   })
 
-  test('are made once by schedulers that tick at once', async () => {
+  test('creates each once when schedulers tick at the same time', async () => {
     await takeIds(db, 3000)
     await Promise.all([db, second.db, db, second.db].map((one) => createPartitionsAhead(one)))
     expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_3', 'delivery_4'])
   })
 
-  test('cost one statement when they are there', async () => {
+  test('takes one statement when they exist', async () => {
     const { statements } = await countStatements(pool).count((by) => createPartitionsAhead(by))
     expect(statements).toHaveLength(1)
   })
 
-  test('are awaited by nobody who sends or plans meanwhile, and await none of them', async () => {
+  test('neither waits for sending and planning nor makes them wait', async () => {
     if (engine !== 'postgres') return // One session: nothing happens meanwhile.
     await makeReady('morgen').then((world) => planByHand(db, world))
     await takeIds(db, 1000)
@@ -88,7 +88,7 @@ describe('partitions made ahead', () => {
     })
   })
 
-  test('are left to the next tick while another change of the table is under way', async () => {
+  test('is left to the next tick while another change of the table is under way', async () => {
     if (engine !== 'postgres') return
     await takeIds(db, 1000)
     await second.db.transaction(async (other) => {
@@ -101,15 +101,15 @@ describe('partitions made ahead', () => {
   })
 })
 
-describe('planning over a boundary', () => {
-  test('needs no house-keeping', async () => {
+describe('planning beyond the last partition', () => {
+  test('creates the partition without maintenance', async () => {
     const world = await makeReady('morgen')
     await takeIds(db, 1999)
     expect(await planByHand(db, world)).toBe(2000)
     expect(await countIn('delivery_2')).toBe(3)
   })
 
-  test('makes its partition once where several planners come to it together', async () => {
+  test('creates the partition once when several planners need it at the same time', async () => {
     const worlds = [await makeReady('eins'), await makeReady('zwei'), await makeReady('drei')]
     await takeIds(db, 4999)
     const editions = await Promise.all(worlds.map((world, n) => planByHand(n === 1 ? second.db : db, world)))
@@ -117,7 +117,7 @@ describe('planning over a boundary', () => {
     expect(await countIn('delivery_5')).toBe(9)
   })
 
-  test('goes along with house-keeping that makes the same', async () => {
+  test('works while maintenance creates the same partition', async () => {
     const world = await makeReady('morgen')
     await takeIds(db, 2999)
     const [edition] = await Promise.all([planByHand(db, world), createPartitionsAhead(second.db)])
@@ -126,7 +126,7 @@ describe('planning over a boundary', () => {
     expect(await readPartitions(db)).toEqual(expect.arrayContaining(['delivery_3', 'delivery_4']))
   })
 
-  test('is rehearsed like any other; the rehearsal keeps no partition', async () => {
+  test('has a dry run like any other, which keeps no partition', async () => {
     const world = await makeReady('morgen')
     await takeIds(db, 1999)
     const order = makeManualRequest(world.newsletterId, null, null)

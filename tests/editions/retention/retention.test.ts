@@ -81,7 +81,7 @@ describe('a partition', () => {
     expect(await countStoredDeliveries()).toBe(4)
   })
 
-  test('that is kept keeps no younger one from being dropped', async () => {
+  test('that is kept does not keep later ones', async () => {
     const world = await sendFirst()
     await world.addArticles(1)
     expect(await planByHand(db, world)).toBe(1001)
@@ -92,7 +92,7 @@ describe('a partition', () => {
     expect(await countStoredDeliveries()).toBe(4)
   })
 
-  test('is kept for an edition that is committed while it is being dropped, with an id taken long before', async () => {
+  test('is kept for an edition that is committed while it is being dropped, with an id from long before', async () => {
     if (engine !== 'postgres') return // One session: nothing happens meanwhile.
     const world = await sendFirst()
     await world.addArticles(1)
@@ -108,14 +108,14 @@ describe('a partition', () => {
     expect(await countStoredDeliveries()).toBe(8)
   })
 
-  test('is dropped once by schedulers that tick at once', async () => {
+  test('is dropped once when schedulers tick at the same time', async () => {
     await sendFirst()
     const dropped = await Promise.all([db, second.db, db, second.db].map((one) => dropOldPartition(one, LATER)))
     expect(dropped.filter((one) => one !== null)).toEqual(['delivery_0'])
     expect(await readPartitions(db)).toEqual(['delivery_1', 'delivery_2'])
   })
 
-  test('that is not to be dropped costs one statement', async () => {
+  test('that is not dropped takes one statement', async () => {
     await sendFirst()
     const { statements } = await countStatements(pool).count((by) => dropOldPartition(by, NOON))
     expect(statements).toHaveLength(1)
@@ -123,7 +123,7 @@ describe('a partition', () => {
 })
 
 describe('an edition whose deliveries were dropped', () => {
-  test('still shows its sums, its articles and its place in the archive', async () => {
+  test('still shows its counts, its articles and its place in the archive', async () => {
     await sendFirst()
     const courant = courantOn({ db, config, clock: clockFrom(LATER) })
     const [shown, listed] = [await courant('edition', 'show', '1'), await courant('edition', 'list')]
@@ -142,7 +142,7 @@ describe('an edition whose deliveries were dropped', () => {
     expect((await archive()).rows).toEqual(archived)
   })
 
-  test('loses an article that is removed, like any other', async () => {
+  test('loses an article that is removed, like any other edition', async () => {
     await sendFirst()
     await dropOldPartition(db, LATER)
     await withdrawArticles(db, [1], 'hidden', clockFrom(LATER))
@@ -151,7 +151,7 @@ describe('an edition whose deliveries were dropped', () => {
     expect(await countDeliveries(db, 1)).toMatchObject({ sent: 4 })
   })
 
-  test('can be cancelled no more than before, and nothing of it comes again', async () => {
+  test('still cannot be cancelled, and nothing of it is sent again', async () => {
     const world = await sendFirst()
     await dropOldPartition(db, LATER)
     await expect(cancelEdition(db, 1, clockFrom(LATER))).rejects.toMatchObject({ code: 'edition.state' })
@@ -165,8 +165,8 @@ describe('an edition whose deliveries were dropped', () => {
   })
 })
 
-describe('sending meanwhile', () => {
-  test('goes on while partitions are made and dropped', async () => {
+describe('sending at the same time', () => {
+  test('continues while partitions are created and dropped', async () => {
     const world = await sendFirst()
     await world.addReaders(40)
     await world.addArticles(1)
@@ -182,7 +182,7 @@ describe('sending meanwhile', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ planned: 44, sent: 44 })
   })
 
-  test('is never held up: a partition that cannot be had at once is left to the next tick', async () => {
+  test('is never held up: a partition that cannot be locked at once is left to the next tick', async () => {
     if (engine !== 'postgres') return // One session: nothing happens meanwhile.
     await sendFirst()
     await db.transaction(async (sending) => {

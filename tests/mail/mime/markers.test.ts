@@ -16,7 +16,12 @@ describe('markers', () => {
   it('cut a text into fixed pieces and slots, in order', () => {
     const markers = makeMarkers(['name', 'leave'])
     const text = `${markers.name}, hello ${markers.leave}${markers.name}`
-    expect(cutAtMarkers(text, markers)).toEqual([{ placeholder: 'name' }, ', hello ', { placeholder: 'leave' }, { placeholder: 'name' }])
+    expect(cutAtMarkers(text, markers)).toEqual([
+      { placeholder: 'name' },
+      ', hello ',
+      { placeholder: 'leave' },
+      { placeholder: 'name' },
+    ])
   })
 
   it('leave a text without them whole', () => {

@@ -118,13 +118,13 @@ describe('decide', () => {
     expect(decide(said, standing('pending'), OFFER)).toMatchObject({
       kind: 'keep',
       ask: true,
-      wanted: { schedule: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
+      preferences: { schedule: { frequency: 'weekly', weekday: 1, hour: 7 }, topicIds: [] },
     })
-    expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, wanted: null })
+    expect(decide(said, standing('active'), OFFER)).toEqual({ kind: 'keep', ask: false, preferences: null })
     const left = decide(said, standing('unsubscribed'), OFFER)
     expect(left).toMatchObject({
       to: standing('pending'),
-      wanted: { schedule: { frequency: 'weekly' }, topicIds: [1, 2] },
+      preferences: { schedule: { frequency: 'weekly' }, topicIds: [1, 2] },
     })
   })
 

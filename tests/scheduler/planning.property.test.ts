@@ -73,7 +73,7 @@ async function settle(from: Temporal.Instant): Promise<void> {
   }
 }
 
-test('each article reaches each reader exactly once, however the clock jumps and whoever else plans', async () => {
+test('each article reaches each reader exactly once, however the clock jumps and however many schedulers plan', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 4, maxLength: 14 }), async (steps) => {
       await truncate()

@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import { checkAddress } from '../mail/addresses/address.ts'
+import { findNewsletter } from '../newsletters/newsletters.ts'
+import { newsletterChange } from '../newsletters/settings.ts'
+import type { ImportWatch } from '../subscribers/import/import.ts'
+import type { SchedulePatch } from '../subscribers/preferences/preferences.ts'
+import { address, oneLineOf, onlyOrSlug, slug, textOf } from './fields.ts'
+import { audited, type BareContext, type OperationContext, unaudited } from './operation.ts'
+
+export const SUBSCRIPTION_STATES = ['pending', 'active', 'paused', 'unsubscribed'] as const
+export const SUBSCRIBER_FORMATS = ['html', 'plain'] as const
+const LONGEST_NAME = 500
+const LONGEST_TEXT = 5_000
+const LONGEST_PATH = 4_000
+const MOST_TOPICS = 200
+
+const { frequency, hour, zone, locale } = newsletterChange.shape
+
+const newSubscription = z
+  .object({
+    email: z.string(),
+    newsletter: onlyOrSlug,
+    /** The reader has agreed; needs evidence. */
+    confirmed: z.boolean().default(false),
+    /** When, where and how they agreed. */
+    evidence: textOf(LONGEST_TEXT).trim().optional(),
+    name: z.string().max(LONGEST_NAME, `takes at most ${LONGEST_NAME} characters`).optional(),
+    locale,
+    format: z.enum(SUBSCRIBER_FORMATS).optional(),
+    frequency,
+    weekday: z.int().min(1).max(7).optional(),
+    hour,
+    timeZone: zone,
+    /** None picks everything. */
+    topics: z.array(z.string()).max(MOST_TOPICS, `takes at most ${MOST_TOPICS} topics`).optional(),
+  })
+  .refine(({ confirmed, evidence = '' }) => confirmed === (evidence !== ''), {
+    path: ['confirmed'],
+    error: 'and evidence belong together: consent without proof is none',
+  })
+
+/** Subscribers and their subscriptions. */
+export const subscriberOperations = {
+  /** Subscribes a reader, or changes what is given; without `confirmed` they are asked to confirm. */
+  add: audited({
+    name: 'subscriber.add',
+    right: 'subscribers.write',
+    input: newSubscription,
+    isRepeatable: true,
+    run: async ({ db, clock }, { newsletter, evidence = '', email, name, locale, format, topics, ...input }) => {
+      const [{ subscribe }, { readListed }] = await Promise.all([
+        import('../subscribers/signup/subscribe.ts'),
+        import('../subscribers/list-subscribers.ts'),
+      ])
+      const { id: newsletterId } = await findNewsletter(db, newsletter)
+      const { frequency = null, weekday = null, hour = null, timeZone = null } = input
+      const schedule: SchedulePatch = { frequency, weekday, hour, zone: timeZone }
+      const request = {
+        ...{ newsletterId, email, schedule, name: name ?? null, locale: locale ?? null, format: format ?? null },
+        ...{ topics: topics ?? null, by: 'administrator' as const },
+        confirmed: evidence === '' ? null : { evidence, at: null },
+      }
+      const settled = await subscribe(db, request, clock.now())
+      return { kind: settled.kind, ...(await readListed(db, settled.subscriptionId)) }
+    },
+    audit: {
+      after: ({ kind, newsletter }, { confirmed }) => ({ subject: newsletter, details: { kind, confirmed } }),
+    },
+  }),
+
+  /** All subscriptions, read page by page. */
+  list: unaudited({
+    name: 'subscriber.list',
+    right: 'subscribers.read',
+    input: z.object({ newsletter: slug.optional(), state: z.enum(SUBSCRIPTION_STATES).optional() }),
+    run: async ({ db }, { newsletter, state = null }) => {
+      const { listSubscriptions } = await import('../subscribers/list-subscribers.ts')
+      const newsletterId = newsletter === undefined ? null : (await findNewsletter(db, newsletter)).id
+      return listSubscriptions(db, { newsletterId, state })
+    },
+  }),
+
+  /** All that is kept of one reader, with the evidence of consent and the newest deliveries. */
+  show: unaudited({
+    name: 'subscriber.show',
+    right: 'subscribers.read',
+    input: z.object({ email: address }),
+    run: async ({ db }, { email }) => {
+      const [{ readReader }, { readDeliveryHistory }] = await Promise.all([
+        import('../subscribers/list-subscribers.ts'),
+        import('../editions/reports/history.ts'),
+      ])
+      return { ...(await readReader(db, email)), deliveries: await readDeliveryHistory(db, email) }
+    },
+  }),
+
+  /** Asks the reader of a suppressed address to confirm anew; nothing else is sent there until they do. */
+  lift: audited({
+    name: 'subscriber.lift',
+    right: 'subscribers.write',
+    input: z.object({ email: address, reason: textOf(LONGEST_TEXT) }),
+    run: async ({ db, clock }, { email, reason }) => {
+      const { liftSuppression } = await import('../subscribers/suppressions/lift-suppression.ts')
+      return { email, ...(await liftSuppression(db, email, reason, clock.now())) }
+    },
+    audit: {
+      after: ({ suppression, lifted, asked }) => ({ subject: null, details: { suppression, lifted, asked } }),
+    },
+  }),
+
+  /**
+   * Imports subscribers from a CSV file. A chunk of rows is a transaction, so it is audited before. `importing` says what will
+   * happen before it does, and may decide then whether confirmation mails go out; without it `mails` does.
+   */
+  import: audited({
+    name: 'subscriber.import',
+    right: 'subscribers.write',
+    input: z.object({
+      file: oneLineOf(LONGEST_PATH),
+      newsletter: onlyOrSlug,
+      mails: z.enum(['send', 'withhold']).default('withhold'),
+    }),
+    run: async (context: ImportContext, { file, newsletter = null, mails }) => {
+      const { importSubscribers } = await import('../subscribers/import/import.ts')
+      const watch = { onRead: () => {}, accept: async () => mails, onProgress: () => {}, ...context.importing }
+      return importSubscribers(context.db, { file, newsletter }, watch, context.clock)
+    },
+    audit: { before: ({ newsletter = null }) => ({ subject: newsletter }) },
+  }),
+
+  /** Whether an address can be subscribed, and which one may have been meant. */
+  checkAddress: unaudited({
+    name: 'subscriber.check-address',
+    right: 'subscribers.read',
+    input: z.object({ address: z.string() }),
+    run: async (_: BareContext, { address: given }) => {
+      const { valid, reason, suggestion } = checkAddress(given)
+      return { valid, reason, suggestion }
+    },
+  }),
+}
+
+/** What an import reports on its way. */
+export type ImportContext = OperationContext & { readonly importing?: Partial<ImportWatch> }

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { instant, textOf } from './fields.ts'
+import { audited, unaudited } from './operation.ts'
+
+export const SUPPRESSION_REASONS = ['bounced', 'complained', 'manual', 'erased'] as const
+const LONGEST_REASON = 5_000
+
+const span = z.object({ since: instant, until: instant })
+
+/** Suppressions: the addresses nothing goes to. */
+export const suppressionOperations = {
+  /** The oldest first, read page by page. */
+  list: unaudited({
+    name: 'suppression.list',
+    right: 'subscribers.read',
+    input: span.partial().extend({ reason: z.enum(SUPPRESSION_REASONS).optional() }),
+    run: async ({ db }, { since = null, until = null, reason = null }) => {
+      const { listSuppressions } = await import('../subscribers/suppressions/lift-between.ts')
+      return listSuppressions(db, { since, until }, reason)
+    },
+  }),
+
+  /** How many suppressions lifting a span of time would end: the number before the button. */
+  affected: unaudited({
+    name: 'suppression.affected',
+    right: 'subscribers.read',
+    input: span,
+    run: async ({ db }, input) => {
+      const { countSpan } = await import('../subscribers/suppressions/lift-between.ts')
+      return { found: await countSpan(db, input) }
+    },
+  }),
+
+  /** Takes back what relays' rejections suppressed in a span of time. A thousand are one transaction, so it is audited before. */
+  lift: audited({
+    name: 'suppression.lift',
+    right: 'suppressions.lift',
+    input: span.extend({ reason: textOf(LONGEST_REASON) }),
+    run: async ({ db, clock }, { reason, ...between }) => {
+      const { liftSpan } = await import('../subscribers/suppressions/lift-between.ts')
+      return { lifted: await liftSpan(db, between, reason, clock.now()) }
+    },
+    audit: {
+      before: ({ since, until }) => ({ subject: null, details: { since: since.toString(), until: until.toString() } }),
+    },
+  }),
+}
