@@ -1,5 +1,5 @@
 import { subscriberOperations } from '../operations/subscribers.ts'
-import { refuseNothing } from '../subscribers/import/import.ts'
+import { requireRows } from '../subscribers/import/import.ts'
 import type { ImportForecast, ImportResult } from '../subscribers/import/passes.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { askFirst, isTerminal } from './shared/prompt.ts'
@@ -33,7 +33,7 @@ export async function importFile(context: CommandContext, file: string, options:
     context.print(result, sayResult(result))
     if (withheld > 0)
       context.warn(`${sayReaders(withheld)} not been asked to confirm yet: add --yes to send these mails.`)
-    refuseNothing(result)
+    requireRows(result)
   } finally {
     bar.stop()
   }

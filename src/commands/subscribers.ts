@@ -5,7 +5,7 @@ import { formatReason } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
 import { SUBSCRIBER_FORMATS, SUBSCRIPTION_STATES, subscriberOperations } from '../operations/subscribers.ts'
 import { splitTopics } from '../subscribers/import/row.ts'
-import type { Listed, Reader } from '../subscribers/list-subscribers.ts'
+import type { ListedSubscription, SubscriberDetails } from '../subscribers/list-subscribers.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { performBare, performOne, withOperations } from './shared/run.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './shared/values.ts'
@@ -100,7 +100,7 @@ function registerShow(group: Command, context: CommandContext): void {
 const aboutReader = (group: Command, name: string): Command =>
   group.command(name).argument('<email>', 'their address', address('<email>'))
 
-function saySuppressed({ reason, askedAt }: NonNullable<Reader['suppressed']>): string {
+function saySuppressed({ reason, askedAt }: NonNullable<SubscriberDetails['suppressed']>): string {
   return `suppressed: ${reason}${askedAt === null ? '' : `, asked to confirm ${askedAt}`}`
 }
 
@@ -148,7 +148,7 @@ function registerCheck(group: Command, context: CommandContext): void {
     })
 }
 
-function lineOf(one: Listed): string {
+function lineOf(one: ListedSubscription): string {
   const time = [one.frequency, one.weekday, one.hour, one.timeZone].filter((part) => part !== null).join(' ')
   return [one.email, one.newsletter, one.state, time, one.topics.join(', ')].join('\t')
 }

@@ -86,7 +86,7 @@ export const subscriberOperations = {
     right: 'subscribers.read',
     input: z.object({ email: address }),
     run: async ({ db }, { email }) => {
-      const [{ readReader }, { readDeliveryHistory }] = await Promise.all([
+      const [{ readSubscriber: readReader }, { readDeliveryHistory }] = await Promise.all([
         import('../subscribers/list-subscribers.ts'),
         import('../editions/reports/history.ts'),
       ])

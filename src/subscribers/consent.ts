@@ -26,7 +26,7 @@ export type ConsentEvent = {
 const LONGEST_USER_AGENT = 500
 
 /** Evidence of which only the words are known: an administrator's, an importer's. */
-export const inWords = (shown: string): Evidence => ({ shown, textVersion: null, ip: null, userAgent: null })
+export const describeConsent = (shown: string): Evidence => ({ shown, textVersion: null, ip: null, userAgent: null })
 
 /** The installation's key for hashes of addresses; it never changes. */
 export async function readHashKey(db: Database): Promise<KeyObject> {

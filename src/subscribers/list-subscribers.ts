@@ -9,13 +9,13 @@ import { hashAddress, readHashKey } from './consent.ts'
 import type { SubscriptionState } from './permission.ts'
 
 /** One subscription as people see it: its reader, its choice by names, its state. */
-export type Listed = Awaited<ReturnType<typeof readPage>>[number]['listed']
+export type ListedSubscription = Awaited<ReturnType<typeof readPage>>[number]['listed']
 
 /** Which subscriptions; null for all. */
 type ListFilter = { readonly newsletterId: number | null; readonly state: SubscriptionState | null }
 
 /** All that is kept of one reader. */
-export type Reader = {
+export type SubscriberDetails = {
   readonly email: string
   readonly name: string | null
   readonly locale: string
@@ -27,7 +27,7 @@ export type Reader = {
     readonly at: Temporal.Instant
     readonly askedAt: Temporal.Instant | null
   } | null
-  readonly subscriptions: readonly Listed[]
+  readonly subscriptions: readonly ListedSubscription[]
   readonly consent: readonly ConsentLine[]
 }
 
@@ -46,7 +46,10 @@ type ConsentLine = {
 const PAGE_ROWS = 1_000
 
 /** All subscriptions in the order they were made, read page by page, so that a list of any length needs no memory. */
-export async function* listSubscriptions(db: Database, filter: ListFilter): AsyncGenerator<Listed, undefined> {
+export async function* listSubscriptions(
+  db: Database,
+  filter: ListFilter,
+): AsyncGenerator<ListedSubscription, undefined> {
   const wanted = and(
     filter.newsletterId === null ? undefined : eq(subscription.newsletterId, filter.newsletterId),
     filter.state === null ? undefined : eq(subscription.state, filter.state),
@@ -60,14 +63,14 @@ export async function* listSubscriptions(db: Database, filter: ListFilter): Asyn
 }
 
 /** One subscription. */
-export async function readListed(db: Database, subscriptionId: number): Promise<Listed> {
+export async function readListed(db: Database, subscriptionId: number): Promise<ListedSubscription> {
   const [row] = await readPage(db, eq(subscription.id, subscriptionId))
   if (row === undefined) throw new RangeError(`subscription ${subscriptionId} is not there`)
   return row.listed
 }
 
 /** One reader with subscriptions, suppression and evidence. @throws CourantError `subscriber.unknown`. */
-export async function readReader(db: Database, email: string): Promise<Reader> {
+export async function readSubscriber(db: Database, email: string): Promise<SubscriberDetails> {
   const emailKey = addressKey(email)
   const hash = hashAddress(await readHashKey(db), emailKey)
   const [suppressed] = await db

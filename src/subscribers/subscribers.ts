@@ -29,7 +29,7 @@ export type SubscriberChange = {
  * Makes the subscribers that are missing and locks all of them until the transaction ends, so that whoever signs up the
  * same address meanwhile waits and then sees what was written. Returns their ids by address key.
  */
-export async function admitSubscribers(
+export async function ensureSubscribers(
   tx: Database,
   people: readonly NewSubscriber[],
   now: Temporal.Instant,

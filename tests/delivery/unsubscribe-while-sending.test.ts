@@ -2,8 +2,8 @@ import { beforeEach, expect, test } from 'vitest'
 import { sendEdition } from '../../src/delivery/worker.ts'
 import { countDeliveries } from '../../src/editions/reports/counts.ts'
 import { signLink } from '../../src/subscribers/tokens.ts'
-import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
-import { leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import { undoUnsubscribe } from '../../src/subscribers/unsubscribe/undo.ts'
+import { unsubscribe } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase, freshSinks } from '../support/fresh.ts'
 import { planByHand } from '../support/planned.ts'
@@ -48,7 +48,7 @@ test('who leaves during a send and was not yet reached gets nothing; the others 
   const leavers = readers.slice(60, 70)
   const { counts } = await sendWhile(async () => {
     for (const id of leavers)
-      await leave(db, linkKeys, tokenOf(id, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
+      await unsubscribe(db, linkKeys, tokenOf(id, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
   })
   expect(counts).toMatchObject({ planned: READERS, sent: READERS - leavers.length, skipped: leavers.length, failed: 0 })
   const reached = new Set(smtp.messages.map(({ to }) => to))
@@ -60,11 +60,11 @@ test('who left during a send and undoes it gets the same articles with the next 
   const leaver = readers[READERS - 1] ?? 0
   let undoToken: string | null = null
   const { sender } = await sendWhile(async () => {
-    const left = await leave(db, linkKeys, tokenOf(leaver, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
+    const left = await unsubscribe(db, linkKeys, tokenOf(leaver, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
     undoToken = left?.undoToken ?? null
   })
   const before = smtp.messages.length
-  await undoLeave(db, linkKeys, undoToken ?? '', EVIDENCE, clock.now())
+  await undoUnsubscribe(db, linkKeys, undoToken ?? '', EVIDENCE, clock.now())
   for (let again = 0; again < 2; again++) {
     const editionId = await planByHand(db, world, clock)
     if (editionId !== 0) await sendEdition(db, sender, editionId, clock)

@@ -4,8 +4,8 @@ import { confirm } from '../../src/subscribers/confirmation/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
 import { requestByForm } from '../../src/subscribers/signup/request.ts'
 import { subscribe } from '../../src/subscribers/signup/subscribe.ts'
-import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
-import { leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import { undoUnsubscribe } from '../../src/subscribers/unsubscribe/undo.ts'
+import { unsubscribe } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import type { Deed } from './acts.ts'
 import { pickOf, type World } from './world.ts'
 
@@ -63,12 +63,12 @@ export async function leaveOf(world: World, db: Database, { pick, all }: DeedOf<
   const tokens = world.read.flatMap((one) => (one.kind === 'digest' && one.leaveToken !== null ? [one.leaveToken] : []))
   const token = pickOf(tokens.slice(-12), pick)
   if (token === undefined) return
-  world.lastLeft = await leave(db, world.properties.keys, token, { all }, SHOWN, world.clock.now())
+  world.lastLeft = await unsubscribe(db, world.properties.keys, token, { all }, SHOWN, world.clock.now())
 }
 
 export async function undoOf(world: World, db: Database): Promise<void> {
   const token = world.lastLeft?.undoToken ?? null
-  if (token !== null) await undoLeave(db, world.properties.keys, token, SHOWN, world.clock.now())
+  if (token !== null) await undoUnsubscribe(db, world.properties.keys, token, SHOWN, world.clock.now())
 }
 
 /**

@@ -6,8 +6,8 @@ import { confirm } from '../../src/subscribers/confirmation/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
 import { type FormAnswer, type FormRequest, requestByForm } from '../../src/subscribers/signup/request.ts'
 import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
-import { undoLeave } from '../../src/subscribers/unsubscribe/undo.ts'
-import { type Leaving, leave } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import { undoUnsubscribe } from '../../src/subscribers/unsubscribe/undo.ts'
+import { type Leaving, unsubscribe } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { NOON } from './fixtures.ts'
 
 export const KEYS = openLinkKeys(['a secret that is long enough to sign'])
@@ -69,13 +69,13 @@ export const unsubscribeToken = (id: number, version = 1) => signLink(KEYS, 'uns
 export const confirmMail = (db: Database, noticeId: number, now: Temporal.Instant) =>
   confirm(db, KEYS, confirmToken(noticeId), SHOWN, now)
 export const leaveOne = (db: Database, id: number, now: Temporal.Instant) =>
-  leave(db, KEYS, unsubscribeToken(id), { all: false }, SHOWN, now)
+  unsubscribe(db, KEYS, unsubscribeToken(id), { all: false }, SHOWN, now)
 export const leaveAll = (db: Database, id: number, now: Temporal.Instant) =>
-  leave(db, KEYS, unsubscribeToken(id), { all: true }, SHOWN, now)
+  unsubscribe(db, KEYS, unsubscribeToken(id), { all: true }, SHOWN, now)
 
 /** Takes back what was just left, by the token its page shows. */
 export const undo = (db: Database, left: Leaving | null, now: Temporal.Instant) =>
-  undoLeave(db, KEYS, left?.undoToken ?? '', SHOWN, now)
+  undoUnsubscribe(db, KEYS, left?.undoToken ?? '', SHOWN, now)
 
 /** Asks for, mails and confirms; the subscriptions are active afterwards. */
 export async function join(db: Database, newsletters: readonly Newsletter[], now: Temporal.Instant): Promise<void> {

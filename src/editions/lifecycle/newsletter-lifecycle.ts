@@ -5,7 +5,7 @@ import { openStates, unsentCount } from '../../db/sql.ts'
 import { findNewsletter, moveNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
 import { lockCohortsForNoKeyUpdate } from '../../newsletters/schedule/lock-cohorts.ts'
 import { skipSlots } from '../../newsletters/schedule/skip-slots.ts'
-import { closeNewsletter, leaveReaders } from '../../subscribers/unsubscribe/close-newsletter.ts'
+import { closeNewsletter, unsubscribeAll } from '../../subscribers/unsubscribe/close-newsletter.ts'
 import { cancelEdition } from './cancel.ts'
 import { pauseEditions, resumeEditions } from './pause-resume.ts'
 
@@ -75,7 +75,7 @@ export async function deleteNewsletter(
     select id from edition where newsletter_id = ${found.id} and state in ${openStates} order by id`)
   const editions = open.rows.map(({ id }) => id)
   for (const id of editions) await cancelEdition(db, id, clock)
-  const left = await leaveReaders(db, found.id, clock.now())
+  const left = await unsubscribeAll(db, found.id, clock.now())
   const { newsletter, late } = await closeNewsletter(db, found.id, clock.now())
   return { newsletter, editions, readers: left + late }
 }

@@ -11,13 +11,13 @@ import { findSuppressed, liftConfirmed } from '../suppression.ts'
 import type { LinkKeys } from '../tokens.ts'
 import { forgetWithdrawals } from '../withdrawal.ts'
 import {
-  type Asking,
   type Confirmation,
+  type ConfirmationRequest,
   type ConfirmedNewsletter,
-  readAsking,
   readConfirmation,
+  readConfirmationRequest,
 } from './confirmation.ts'
-import { endRequests, forgetOptIns, type RequestedChoices } from './opt-in-queue.ts'
+import { endRequests, forgetOptIns, type RequestedPreferences } from './opt-in-queue.ts'
 
 export { type Confirmation, type ConfirmedNewsletter, readConfirmation }
 
@@ -36,7 +36,7 @@ export async function confirm(
   now: Temporal.Instant,
 ): Promise<Confirmation | null> {
   await retryOnConflict(db, async (tx) => {
-    const asking = await readAsking(tx, keys, token, now)
+    const asking = await readConfirmationRequest(tx, keys, token, now)
     if (asking === null || asking.open.length === 0) return
     const places = await lockReader(tx, asking, now)
     await confirmLocked(tx, keys, token, places, evidence, now)
@@ -51,8 +51,8 @@ type Places = ReadonlyMap<number, number>
  * Suppression, subscriber, cohorts, subscriptions: the order of everybody. With their cohorts held, nobody is being planned.
  * Returns where the requests' choices lead.
  */
-async function lockReader(tx: Database, asking: Asking, now: Temporal.Instant): Promise<Places> {
-  const { subscriberId, emailHash, choices } = asking
+async function lockReader(tx: Database, asking: ConfirmationRequest, now: Temporal.Instant): Promise<Places> {
+  const { subscriberId, emailHash, preferences: choices } = asking
   await findSuppressed(tx, [emailHash], now)
   await tx.execute(sql`select id from subscriber where id = ${subscriberId} for no key update`)
   const standing = await readOf(tx, subscriberId)
@@ -78,12 +78,12 @@ async function confirmLocked(
   evidence: Evidence,
   now: Temporal.Instant,
 ): Promise<void> {
-  const asking = await readAsking(tx, keys, token, now)
+  const asking = await readConfirmationRequest(tx, keys, token, now)
   if (asking === null || asking.open.length === 0) return
   const open = await readByIds(tx, asking.open)
   await activate(
     tx,
-    open.filter((one) => one.state === 'pending').map((one) => requested(one, asking.choices, places)),
+    open.filter((one) => one.state === 'pending').map((one) => requested(one, asking.preferences, places)),
     now,
   )
   const events = open.map(
@@ -109,7 +109,7 @@ type Requested = {
   readonly topicIds: readonly number[]
 }
 
-function requested(one: ExistingSubscription, choices: RequestedChoices, places: Places): Requested {
+function requested(one: ExistingSubscription, choices: RequestedPreferences, places: Places): Requested {
   const wanted = choices[one.id]
   if (wanted === undefined) return { one, cohortId: one.cohortId, schedule: one.schedule, topicIds: one.topicIds }
   const { topicIds, ...schedule } = wanted

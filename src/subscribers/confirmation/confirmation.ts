@@ -6,7 +6,7 @@ import type { SubscriptionState } from '../permission.ts'
 import type { ReaderLocale } from '../subscribers.ts'
 import { isRetried } from '../suppression.ts'
 import { type LinkKeys, readLink } from '../tokens.ts'
-import type { RequestedChoices } from './opt-in-queue.ts'
+import type { RequestedPreferences } from './opt-in-queue.ts'
 import { isExpired, isMailExpired } from './request-age.ts'
 
 /** What a confirmation link is about: `open` while there is something to confirm, `confirmed` when all is. */
@@ -30,7 +30,7 @@ export type ConfirmedNewsletter = {
 }
 
 /** A mail that asks for confirmation, and which of the subscriptions it names are still `open`. */
-export type Asking = {
+export type ConfirmationRequest = {
   readonly noticeId: number
   readonly kind: 'confirmation' | 'reminder'
   readonly subscriberId: number
@@ -41,7 +41,7 @@ export type Asking = {
   readonly open: readonly number[]
   readonly confirmed: readonly number[]
   /** What it confirms of the subscriptions it names. */
-  readonly choices: RequestedChoices
+  readonly preferences: RequestedPreferences
 }
 
 /** What the link of this token would confirm, or has; null where there is nothing (any more). Changes nothing. */
@@ -51,12 +51,12 @@ export async function readConfirmation(
   token: string,
   now: Temporal.Instant,
 ): Promise<Confirmation | null> {
-  const asking = await readAsking(db, keys, token, now)
+  const asking = await readConfirmationRequest(db, keys, token, now)
   if (asking === null) return null
   const { noticeId, subscriberId, email, locale, open, confirmed } = asking
   const ids = open.length > 0 ? open : confirmed
   if (ids.length === 0) return null
-  const newsletters = await readNamed(db, ids, open.length > 0 ? asking.choices : {}, now)
+  const newsletters = await readNamed(db, ids, open.length > 0 ? asking.preferences : {}, now)
   return { noticeId, subscriberId, email, locale, state: open.length > 0 ? 'open' : 'confirmed', newsletters }
 }
 
@@ -65,16 +65,16 @@ export async function readConfirmation(
  * address asked anew after it bounced, those that were confirmed before. A mail opens nothing after 7 days, nor what its
  * reader has confirmed, declined or left since it was queued: a newer request does not revive the link of an older one.
  */
-export async function readAsking(
+export async function readConfirmationRequest(
   db: Database,
   keys: LinkKeys,
   token: string,
   now: Temporal.Instant,
-): Promise<Asking | null> {
+): Promise<ConfirmationRequest | null> {
   const link = readLink(keys, 'confirm', token)
   if (link === null) return null
-  type Row = Omit<Asking, 'open' | 'confirmed' | 'choices'> & {
-    choices: RequestedChoices | null
+  type Row = Omit<ConfirmationRequest, 'open' | 'confirmed' | 'choices'> & {
+    choices: RequestedPreferences | null
     expired: boolean
     retried: boolean
     named: Named[] | null
@@ -95,7 +95,7 @@ export async function readAsking(
   const isOpen = (one: Named) => !expired && !one.ended && (one.state === 'pending' || (retried && isConfirmed(one)))
   const idsOf = (all: readonly Named[]) => all.map(({ id }) => id)
   const [open, confirmed] = [isOpen, isConfirmed].map((is) => idsOf((named ?? []).filter(is)))
-  return { ...asking, choices: row.choices ?? {}, open: open ?? [], confirmed: confirmed ?? [] }
+  return { ...asking, preferences: row.choices ?? {}, open: open ?? [], confirmed: confirmed ?? [] }
 }
 
 type Named = { readonly id: number; readonly state: SubscriptionState; readonly ended: boolean }
@@ -105,7 +105,7 @@ const isConfirmed = ({ state }: Named) => state === 'active' || state === 'pause
 async function readNamed(
   db: Database,
   ids: readonly number[],
-  choices: RequestedChoices,
+  choices: RequestedPreferences,
   now: Temporal.Instant,
 ): Promise<readonly ConfirmedNewsletter[]> {
   type Row = Schedule & { id: number; slug: string; name: string; topics: string[] }

@@ -6,15 +6,15 @@ import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { findFirstAllowed, LONGEST_WAIT_HOURS } from './opt-in-limits.ts'
 
 /** What the link of an opt-in mail confirms of one subscription: the choice and topics of its request. */
-export type RequestedChoice = Schedule & { readonly topicIds: readonly number[] }
+export type RequestedPreference = Schedule & { readonly topicIds: readonly number[] }
 /** By the id of a subscription; one that is not there is confirmed as it stands. */
-export type RequestedChoices = Readonly<Record<string, RequestedChoice>>
+export type RequestedPreferences = Readonly<Record<string, RequestedPreference>>
 
 /** An opt-in mail wanted: whom, for which of their subscriptions, and what it confirms of them. */
 export type OptInOrder = {
   readonly subscriberId: number
   readonly subscriptionIds: readonly number[]
-  readonly choices: RequestedChoices
+  readonly choices: RequestedPreferences
   /** An administrator asks: it goes now, whatever a stranger's forms have spent. */
   readonly isUrgent?: boolean
 }

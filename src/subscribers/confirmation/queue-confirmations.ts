@@ -3,7 +3,7 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { isSameSchedule } from '../preferences/preferences.ts'
-import { type OptInOrder, queueOptIns, type RequestedChoice, type RequestedChoices } from './opt-in-queue.ts'
+import { type OptInOrder, queueOptIns, type RequestedPreference, type RequestedPreferences } from './opt-in-queue.ts'
 
 /**
  * A subscription whose reader is to be asked for confirmation, and what that confirms of it: what a form said, or (null) what
@@ -19,7 +19,7 @@ type ConfirmationWish = {
 type Open = {
   readonly id: number
   readonly ids: readonly number[]
-  readonly choices: RequestedChoices
+  readonly choices: RequestedPreferences
   readonly queued: boolean
 }
 /** What one reader is to be asked, and the mail of theirs that still waits. */
@@ -41,7 +41,7 @@ export async function queueConfirmations(
   now: Temporal.Instant,
 ): Promise<ReadonlySet<number>> {
   const open = await findOpen(tx, wishes)
-  const anew = wishes.filter((wish) => !(open.get(wish.subscriberId) ?? []).some((notice) => says(notice, wish)))
+  const anew = wishes.filter((wish) => !(open.get(wish.subscriberId) ?? []).some((notice) => asksForSame(notice, wish)))
   const askings = [...Map.groupBy(anew, (wish) => wish.subscriberId)].map(([subscriberId, of]): Asking => {
     return { subscriberId, wishes: of, waiting: open.get(subscriberId)?.find((notice) => notice.queued) ?? null }
   })
@@ -85,7 +85,7 @@ function namedBy(wishes: readonly ConfirmationWish[]): Pick<OptInOrder, 'subscri
 }
 
 /** Whether a mail asks for just this already. */
-function says({ ids, choices }: Open, { subscriptionId, preferences }: ConfirmationWish): boolean {
+function asksForSame({ ids, choices }: Open, { subscriptionId, preferences }: ConfirmationWish): boolean {
   const said = choices[subscriptionId]
   if (!ids.includes(subscriptionId)) return false
   if (preferences === null || said === undefined) return preferences === null && said === undefined
@@ -93,7 +93,7 @@ function says({ ids, choices }: Open, { subscriptionId, preferences }: Confirmat
 }
 
 async function findOpen(tx: Database, wishes: readonly ConfirmationWish[]): Promise<ReadonlyMap<number, Open[]>> {
-  type Row = { id: number; subscriber_id: number; ids: number[]; choices: RequestedChoices | null; state: string }
+  type Row = { id: number; subscriber_id: number; ids: number[]; choices: RequestedPreferences | null; state: string }
   const asked = wishes.map(({ subscriberId }) => ({ subscriberId }))
   // Each reader's are looked up (`offset 0`): where statistics are old, as during a large import, all notices that wait would
   // be read for each reader, which takes 4 ms a reader with 40,000 of them.
@@ -131,7 +131,7 @@ async function tellWaiting(
     const { subscriptionIds, choices } = namedBy(wishes)
     const payload = {
       subscriptionIds: [...waiting.ids, ...subscriptionIds],
-      choices: { ...keptOf(waiting), ...choices },
+      choices: { ...preferencesOf(waiting), ...choices },
     }
     return [{ noticeId: waiting.id, payload, isUrgent: wishes.some((wish) => wish.isUrgent) }]
   })
@@ -145,8 +145,10 @@ async function tellWaiting(
 }
 
 /** Without what the mail names no longer. */
-function keptOf({ ids, choices }: Open): RequestedChoices {
+function preferencesOf({ ids, choices }: Open): RequestedPreferences {
   return Object.fromEntries(
-    ids.flatMap((id): [string, RequestedChoice][] => (choices[id] === undefined ? [] : [[String(id), choices[id]]])),
+    ids.flatMap((id): [string, RequestedPreference][] =>
+      choices[id] === undefined ? [] : [[String(id), choices[id]]],
+    ),
   )
 }

@@ -7,7 +7,7 @@ import { openInput } from './csv/input-file.ts'
 import { openTable } from './csv/table.ts'
 import { type Header, KNOWN_COLUMNS, readHeader } from './header.ts'
 import { forecastRows, type ImportForecast, type ImportResult, storeRows } from './passes.ts'
-import type { Shelf } from './row.ts'
+import type { NewsletterLookup } from './row.ts'
 import { SeenNames } from './seen-addresses.ts'
 
 /** A CSV file, and the newsletter of rows that name none (null: the only one there is). */
@@ -61,7 +61,7 @@ export async function importSubscribers(
  *
  * @throws CourantError `import.nothing`.
  */
-export function refuseNothing({ rows, added, updated, unchanged, pending, rejectsFile }: ImportResult): void {
+export function requireRows({ rows, added, updated, unchanged, pending, rejectsFile }: ImportResult): void {
   if (added + updated + unchanged + pending > 0) return
   throw new CourantError('import.nothing', {
     what: rows === 0 ? 'The file has no rows below its header.' : 'Not one row of the file was imported.',
@@ -80,7 +80,7 @@ function headerError(): CourantError {
 
 const guessedOf = (encoding: Encoding) => (encoding.kind === 'octets' ? encoding.fallback : null)
 
-async function readShelf(db: Database, order: ImportOrder, header: Header): Promise<Shelf> {
+async function readShelf(db: Database, order: ImportOrder, header: Header): Promise<NewsletterLookup> {
   const all = await listNewsletters(db)
   const bySlug = new Map(all.map((newsletter) => [newsletter.slug, newsletter]))
   const isNamed = order.newsletter === null && header.places.newsletter !== undefined && all.length !== 1

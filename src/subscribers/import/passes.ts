@@ -8,7 +8,7 @@ import type { TableRow } from './csv/records.ts'
 import type { Table } from './csv/table.ts'
 import type { Header } from './header.ts'
 import { openRejects } from './rejects-file.ts'
-import { type ReadRow, readRow, type Shelf } from './row.ts'
+import { type NewsletterLookup, type ReadRow, readRow } from './row.ts'
 import { SeenNames } from './seen-addresses.ts'
 
 /** A file whose rows are gone through, and where they belong. */
@@ -16,7 +16,7 @@ type Job = {
   readonly db: Database
   readonly file: InputFile
   readonly table: Table<Header>
-  readonly shelf: Shelf
+  readonly shelf: NewsletterLookup
   readonly clock: Clock
   readonly onProgress: (readBytes: number, totalBytes: number) => void
 }

@@ -14,7 +14,7 @@ import { isYes, readState } from './state-column.ts'
 type RowCells = Readonly<Record<Column, string>>
 
 /** What a row may refer to: newsletters by slug, and the one meant where a row names none. */
-export type Shelf = { readonly bySlug: ReadonlyMap<string, Newsletter>; readonly meant: Newsletter | null }
+export type NewsletterLookup = { readonly bySlug: ReadonlyMap<string, Newsletter>; readonly meant: Newsletter | null }
 
 /** A row read: a wish to subscribe, or why it cannot be one, and whom it says is not to be mailed. */
 export type ReadRow =
@@ -32,7 +32,7 @@ export const FREQUENCY_NOT_OFFERED = 'The newsletter does not offer this frequen
  * Reads one row of an import. Consent needs both confirmedAt and evidence; without one of them, or where the row says that
  * its reader has not confirmed, it stays pending.
  */
-export function readRow(row: TableRow, header: Header, shelf: Shelf, now: Temporal.Instant): ReadRow {
+export function readRow(row: TableRow, header: Header, shelf: NewsletterLookup, now: Temporal.Instant): ReadRow {
   if (row.flaw !== null) return { wish: null, wrong: row.flaw, unwanted: null }
   const cells = cellsOf(row, header)
   const state = readState(header.stateColumns, row.cells)
@@ -106,7 +106,7 @@ function whyNotKept(cells: RowCells, topics: readonly string[]): readonly (strin
 }
 
 /** A column “Newsletter” may say only that its reader wants one. */
-function findMeant(cell: string, { bySlug, meant }: Shelf): Newsletter | null {
+function findMeant(cell: string, { bySlug, meant }: NewsletterLookup): Newsletter | null {
   return bySlug.get(cell.toLowerCase()) ?? (cell === '' || isYes(cell) ? meant : null)
 }
 

@@ -6,7 +6,7 @@ import { homeSchedule } from '../../newsletters/schedule/home-cohort.ts'
 import { ensureTopics, findPickable } from '../../newsletters/topics.ts'
 import { type Evidence, hashAddress, readHashKey } from '../consent.ts'
 import type { SchedulePatch } from '../preferences/preferences.ts'
-import { admitSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from '../subscribers.ts'
+import { ensureSubscribers, type NewSubscriber, type ReaderFormat, type ReaderLocale } from '../subscribers.ts'
 import { type ExistingSubscription, pairKey, readSubscriptions } from '../subscriptions.ts'
 import { findSuppressed, type Suppressed } from '../suppression.ts'
 import { findWithdrawals, type Withdrawal, withdrawalKey } from '../withdrawal.ts'
@@ -131,7 +131,7 @@ async function decideAll(
   now: Temporal.Instant,
 ): Promise<ReadonlyMap<KnownAddress, SignupCandidate>> {
   const topicIds = await readTopicIds(tx, admitted, now)
-  const subscriberIds = await admitSubscribers(tx, admitted.map(newSubscriber), now)
+  const subscriberIds = await ensureSubscribers(tx, admitted.map(newSubscriber), now)
   const pairs = admitted.map((one) => ({
     newsletterId: one.newsletter.id,
     subscriberId: subscriberIds.get(one.emailKey) ?? -1,

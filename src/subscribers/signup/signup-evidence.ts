@@ -1,4 +1,4 @@
-import { type ConsentEvent, inWords } from '../consent.ts'
+import { type ConsentEvent, describeConsent } from '../consent.ts'
 import { becomesActive, type SignupCandidate } from './candidate.ts'
 
 /** The consent record of a decided wish, or none where nothing about consent changes; `asked`: a confirmation was queued. */
@@ -11,7 +11,7 @@ export function signupEvidence(
   if (action === null) return []
   const { by, schedule, topics, confirmed, shown } = candidate.request
   const said = Object.entries({ ...schedule, topics, confirmedAt: confirmed?.at }).filter(([, value]) => value != null)
-  const proof = becomesActive(candidate) && confirmed !== null ? inWords(confirmed.evidence) : null
+  const proof = becomesActive(candidate) && confirmed !== null ? describeConsent(confirmed.evidence) : null
   const evidence = proof ?? shown ?? null
   return [{ subscriptionId, action, evidence, details: { by, ...Object.fromEntries(said) } }]
 }

@@ -15,19 +15,19 @@ export type ListedSuppression = {
 }
 
 /** From `since` on and before `until`; null for no bound. */
-export type Span = { readonly since: Temporal.Instant | null; readonly until: Temporal.Instant | null }
+export type TimeSpan = { readonly since: Temporal.Instant | null; readonly until: Temporal.Instant | null }
 
 /** Read at once, and lifted in one transaction. */
 const PAGE = 1_000
 
-const within = ({ since, until }: Span): SQL => sql`
+const within = ({ since, until }: TimeSpan): SQL => sql`
   (${since?.toString() ?? null}::timestamptz is null or x.created_at >= ${since?.toString() ?? null})
   and (${until?.toString() ?? null}::timestamptz is null or x.created_at < ${until?.toString() ?? null})`
 
 /** The suppressions of a span of time, the oldest first, read page by page. */
 export async function* listSuppressions(
   db: Database,
-  span: Span,
+  span: TimeSpan,
   reason: ListedSuppression['reason'] | null,
 ): AsyncGenerator<ListedSuppression> {
   let after = 0
@@ -51,7 +51,7 @@ const instantOf = (at: SQL) => sql`to_char(${at} at time zone 'UTC', 'YYYY-MM-DD
 const isRelays = sql`x.reason = 'bounced'`
 
 /** How many suppressions `liftSpan` would lift. */
-export async function countSpan(db: Database, span: Span): Promise<number> {
+export async function countSpan(db: Database, span: TimeSpan): Promise<number> {
   const rows = await db.execute<{ count: number }>(sql`
     select count(*)::integer as count from suppression x where ${within(span)} and ${isRelays}`)
   return rows.rows[0]?.count ?? 0
@@ -62,7 +62,7 @@ export async function countSpan(db: Database, span: Span): Promise<number> {
  * subscriptions say, as before, since they never withdrew their consent. Each is recorded with the reason. A thousand are one
  * transaction; cut short, the same again does the rest.
  */
-export async function liftSpan(db: Database, span: Span, reason: string, now: Temporal.Instant): Promise<number> {
+export async function liftSpan(db: Database, span: TimeSpan, reason: string, now: Temporal.Instant): Promise<number> {
   let lifted = 0
   for (;;) {
     const count = await db.transaction((tx) => liftPage(tx, span, reason, now))
@@ -71,7 +71,7 @@ export async function liftSpan(db: Database, span: Span, reason: string, now: Te
   }
 }
 
-async function liftPage(tx: Database, span: Span, reason: string, now: Temporal.Instant): Promise<number> {
+async function liftPage(tx: Database, span: TimeSpan, reason: string, now: Temporal.Instant): Promise<number> {
   const locked = await tx.execute<{ id: number }>(sql`
     select x.id from suppression x where ${within(span)} and ${isRelays} order by x.id limit ${PAGE} for update`)
   const ids = `{${locked.rows.map(({ id }) => id).join(',')}}`

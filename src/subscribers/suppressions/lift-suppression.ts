@@ -6,7 +6,7 @@ import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 import { forgetOptIns } from '../confirmation/opt-in-queue.ts'
 import { queueConfirmations } from '../confirmation/queue-confirmations.ts'
-import { type ConsentEvent, hashAddress, inWords, readHashKey, recordConsent } from '../consent.ts'
+import { type ConsentEvent, describeConsent, hashAddress, readHashKey, recordConsent } from '../consent.ts'
 import { findSuppressed } from '../suppression.ts'
 
 /** What became of a suppression: its reader is asked to confirm these newsletters, or it is lifted since there is nothing to ask. */
@@ -112,7 +112,7 @@ async function recordLift(
   { reason, from }: { readonly reason: string; readonly from: string },
   now: Temporal.Instant,
 ): Promise<void> {
-  const evidence = inWords(reason)
+  const evidence = describeConsent(reason)
   const details = { by: 'administrator', suppression: from }
   const events = subscriptions.flatMap(({ id, state }): ConsentEvent[] => {
     const lifted = { subscriptionId: id, action: 'lifted', evidence, details } as const

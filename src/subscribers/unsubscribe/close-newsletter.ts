@@ -9,17 +9,17 @@ const READERS_A_SLICE = 20_000
 const EVIDENCE = 'The newsletter was deleted by its publisher.'
 
 /** Lets all of a newsletter's readers leave, since it ends, each with a consent record; returns how many. */
-export async function leaveReaders(db: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
+export async function unsubscribeAll(db: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
   let total = 0
   for (let after = 0; ; ) {
-    const slice = await db.transaction((tx) => leaveSlice(tx, newsletterId, after, now))
+    const slice = await db.transaction((tx) => unsubscribeSlice(tx, newsletterId, after, now))
     total += slice.left
     if (slice.last === null) return total
     after = slice.last
   }
 }
 
-async function leaveSlice(
+async function unsubscribeSlice(
   tx: Database,
   newsletterId: number,
   afterSubscriberId: number,
@@ -57,7 +57,7 @@ export async function closeNewsletter(
   return db.transaction(async (tx) => {
     const newsletter = await readNewsletter(tx, newsletterId)
     // Whoever signs up holds a cohort: from here on nobody does.
-    const { left } = await leaveSlice(tx, newsletterId, 0, now)
+    const { left } = await unsubscribeSlice(tx, newsletterId, 0, now)
     // A tilde is in no slug that can be chosen.
     await tx.execute(sql`
       update newsletter set state = 'deleted', slug = slug || '~' || id where id = ${newsletterId} and state <> 'deleted'`)

@@ -10,7 +10,7 @@ import { findUndoable } from './undoable.ts'
 type NamedNewsletter = { readonly slug: string; readonly name: string }
 
 /** What an unsubscribe link, or an undo link, is about. */
-export type Leaving = {
+export type UnsubscribeView = {
   readonly subscriptionId: number
   readonly email: string
   readonly locale: ReaderLocale
@@ -23,17 +23,17 @@ export type Leaving = {
 }
 
 /** Whose link it is. */
-export type Leaver = Omit<Leaving, 'others' | 'undoToken'> & { readonly subscriberId: number }
+export type FoundSubscription = Omit<UnsubscribeView, 'others' | 'undoToken'> & { readonly subscriberId: number }
 
 /** The subscription of an unsubscribe link; null for no such token, and for one made void. */
-export async function readLeaver(db: Database, keys: LinkKeys, token: string): Promise<Leaver | null> {
+export async function findByToken(db: Database, keys: LinkKeys, token: string): Promise<FoundSubscription | null> {
   const link = readLink(keys, 'unsubscribe', token)
   if (link === null) return null
-  return readLeaverBy(db, sql`s.id = ${link.id} and s.token_version = ${link.version}`)
+  return findSubscription(db, sql`s.id = ${link.id} and s.token_version = ${link.version}`)
 }
 
 /** The one subscription of a condition; null for none. */
-export async function readLeaverBy(db: Database, wanted: SQL): Promise<Leaver | null> {
+export async function findSubscription(db: Database, wanted: SQL): Promise<FoundSubscription | null> {
   const rows = await readRows(db, wanted)
   const row = rows[0]
   if (row === undefined) return null
@@ -42,7 +42,10 @@ export async function readLeaverBy(db: Database, wanted: SQL): Promise<Leaver | 
 }
 
 /** Adds the reader's others; nothing can be taken back. */
-export async function tellLeaving(db: Database, { subscriberId, ...leaver }: Leaver): Promise<Leaving> {
+export async function describeUnsubscribe(
+  db: Database,
+  { subscriberId, ...leaver }: FoundSubscription,
+): Promise<UnsubscribeView> {
   const others = await readRows(
     db,
     sql`s.subscriber_id = ${subscriberId} and s.id <> ${leaver.subscriptionId} and s.state <> 'unsubscribed'
@@ -65,7 +68,7 @@ export async function makeUndoToken(
 }
 
 async function readRows(db: Database, wanted: SQL) {
-  type Row = Omit<Leaver, 'newsletter'> & NamedNewsletter
+  type Row = Omit<FoundSubscription, 'newsletter'> & NamedNewsletter
   const found = await db.execute<Row>(sql`
     select s.id as "subscriptionId", s.subscriber_id as "subscriberId", s.state, p.email, p.locale, l.slug, l.name
     from subscription s join subscriber p on p.id = s.subscriber_id join newsletter l on l.id = s.newsletter_id

@@ -6,7 +6,13 @@ import { type Evidence, recordConsent } from '../consent.ts'
 import { lockCohortsOf } from '../subscriptions.ts'
 import { type LinkKeys, readLink } from '../tokens.ts'
 import { forgetWithdrawals } from '../withdrawal.ts'
-import { type Leaver, type Leaving, makeUndoToken, readLeaverBy, tellLeaving } from './find-by-token.ts'
+import {
+  describeUnsubscribe,
+  type FoundSubscription,
+  findSubscription,
+  makeUndoToken,
+  type UnsubscribeView,
+} from './find-by-token.ts'
 import { findUndoable, type Undoable } from './undoable.ts'
 
 /** What an undo token would bring back, or has; null for no such token, or when its hour is over. Changes nothing. */
@@ -15,7 +21,7 @@ export async function readUndo(
   keys: LinkKeys,
   token: string,
   now: Temporal.Instant,
-): Promise<Leaving | null> {
+): Promise<UnsubscribeView | null> {
   const act = await readAct(db, keys, token, now)
   return act && tellUndo(db, keys, act, now)
 }
@@ -26,13 +32,13 @@ export async function readUndo(
  *
  * @throws CourantError `subscriber.busy`.
  */
-export async function undoLeave(
+export async function undoUnsubscribe(
   db: Database,
   keys: LinkKeys,
   token: string,
   evidence: Evidence,
   now: Temporal.Instant,
-): Promise<Leaving | null> {
+): Promise<UnsubscribeView | null> {
   const act = await readAct(db, keys, token, now)
   if (act === null) return null
   await retryOnConflict(db, async (tx) => {
@@ -60,13 +66,13 @@ export async function undoLeave(
 }
 
 /** An act of leaving: whose, and the consent record that proves it. */
-type Act = { readonly leaver: Leaver; readonly recordId: number }
+type Act = { readonly leaver: FoundSubscription; readonly recordId: number }
 
 /** The act an undo token was made for, while its hour lasts. */
 async function readAct(db: Database, keys: LinkKeys, token: string, now: Temporal.Instant): Promise<Act | null> {
   const link = readLink(keys, 'undo', token)
   if (link === null) return null
-  const leaver = await readLeaverBy(
+  const leaver = await findSubscription(
     db,
     sql`s.token_version = ${link.version} and s.id = (
       select r.subscription_id from consent_record r
@@ -77,7 +83,7 @@ async function readAct(db: Database, keys: LinkKeys, token: string, now: Tempora
 
 /** Null for who asked anew meanwhile, or left once more: that is another act. */
 async function tellUndo(db: Database, keys: LinkKeys, { leaver, recordId }: Act, now: Temporal.Instant) {
-  const leaving = await tellLeaving(db, leaver)
+  const leaving = await describeUnsubscribe(db, leaver)
   if (leaving.state === 'pending') return null
   const undoToken = await makeUndoToken(db, keys, leaver.subscriptionId, sql<number>`${recordId}`, now)
   return leaving.state === 'unsubscribed' && undoToken === null ? null : { ...leaving, undoToken }

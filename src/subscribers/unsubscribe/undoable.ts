@@ -12,7 +12,7 @@ export type Undoable = {
 }
 
 /** The last leaving of a subscription. */
-export const lastLeavingOf = (subscriptionId: number): SQL<number> =>
+export const lastUnsubscribeOf = (subscriptionId: number): SQL<number> =>
   sql<number>`(select max(r.id) from consent_record r join subscription s on s.id = r.subscription_id
     where s.id = ${subscriptionId} and r.subscriber_id = s.subscriber_id and r.action = 'unsubscribed')`
 

@@ -9,15 +9,15 @@ import { type ConsentEvent, type Evidence, recordConsent } from '../consent.ts'
 import type { SubscriptionState } from '../permission.ts'
 import type { LinkKeys } from '../tokens.ts'
 import { rememberWithdrawals } from '../withdrawal.ts'
-import { type Leaving, makeUndoToken, readLeaver, tellLeaving } from './find-by-token.ts'
-import { lastLeavingOf } from './undoable.ts'
+import { describeUnsubscribe, findByToken, makeUndoToken, type UnsubscribeView } from './find-by-token.ts'
+import { lastUnsubscribeOf } from './undoable.ts'
 
-export type { Leaving }
+export type { UnsubscribeView as Leaving }
 
 /** What the link of this token would leave, or has left, without a way back; null for no such token. Changes nothing. */
-export async function readLeaving(db: Database, keys: LinkKeys, token: string): Promise<Leaving | null> {
-  const leaver = await readLeaver(db, keys, token)
-  return leaver && tellLeaving(db, leaver)
+export async function readUnsubscribe(db: Database, keys: LinkKeys, token: string): Promise<UnsubscribeView | null> {
+  const leaver = await findByToken(db, keys, token)
+  return leaver && describeUnsubscribe(db, leaver)
 }
 
 /**
@@ -26,15 +26,15 @@ export async function readLeaving(db: Database, keys: LinkKeys, token: string): 
  *
  * @throws CourantError `subscriber.busy`.
  */
-export async function leave(
+export async function unsubscribe(
   db: Database,
   keys: LinkKeys,
   token: string,
   { all }: { readonly all: boolean },
   evidence: Evidence,
   now: Temporal.Instant,
-): Promise<Leaving | null> {
-  const before = await readLeaver(db, keys, token)
+): Promise<UnsubscribeView | null> {
+  const before = await findByToken(db, keys, token)
   if (before === null) return null
   const { subscriptionId, subscriberId } = before
   const wanted = all ? sql`s.subscriber_id = ${subscriberId}` : sql`s.id = ${subscriptionId}`
@@ -50,11 +50,11 @@ export async function leave(
     await rememberWithdrawals(tx, ids, 'unsubscribed', now)
     return ended
   })
-  const after = await readLeaver(db, keys, token)
+  const after = await findByToken(db, keys, token)
   const isOwn = left.length === 0 || left.some(({ id }) => id === subscriptionId)
   const undoId = isOwn ? subscriptionId : (left[0]?.id ?? subscriptionId)
-  const undoToken = await makeUndoToken(db, keys, undoId, lastLeavingOf(undoId), now)
-  return after && { ...(await tellLeaving(db, after)), undoToken }
+  const undoToken = await makeUndoToken(db, keys, undoId, lastUnsubscribeOf(undoId), now)
+  return after && { ...(await describeUnsubscribe(db, after)), undoToken }
 }
 
 type Ended = { readonly id: number; readonly was: SubscriptionState }

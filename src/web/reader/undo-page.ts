@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import { phrase } from '../../locale/locale.ts'
 import { sayList } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
-import { readUndo, undoLeave } from '../../subscribers/unsubscribe/undo.ts'
+import { readUndo, undoUnsubscribe } from '../../subscribers/unsubscribe/undo.ts'
 import type { Leaving } from '../../subscribers/unsubscribe/unsubscribe.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../pages/page-language.ts'
@@ -17,7 +17,7 @@ export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
   routeButton<Leaving>(app, site, {
     name: 'undo',
     read: (token) => readUndo(db, linkKeys, token, clock.now()),
-    act: (token, evidence) => undoLeave(db, linkKeys, token, evidence, clock.now()),
+    act: (token, evidence) => undoUnsubscribe(db, linkKeys, token, evidence, clock.now()),
     shownTo,
     show: (c, found) => show(site, c, found),
   })

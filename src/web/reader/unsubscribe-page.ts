@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayList } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
-import { type Leaving, leave, readLeaving } from '../../subscribers/unsubscribe/unsubscribe.ts'
+import { type Leaving, readUnsubscribe, unsubscribe } from '../../subscribers/unsubscribe/unsubscribe.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { type Form, onlyValue, readForm } from '../middleware/read-form.ts'
 import { isOwnPost } from '../middleware/same-origin.ts'
@@ -18,7 +18,7 @@ const ONE_CLICK = 'List-Unsubscribe=One-Click'
 /** `/unsubscribe/:token`: the button leaves, looking does not; so does a mail program's one click (RFC 8058). */
 export function routeUnsubscribe(app: Hono<SiteEnv>, site: Site): void {
   app.get('/unsubscribe/:token', async (c) => {
-    const found = await readLeaving(site.db, site.linkKeys, c.req.param('token'))
+    const found = await readUnsubscribe(site.db, site.linkKeys, c.req.param('token'))
     if (found === null) return showProblem(site, c, 404, 'unsubscribe')
     return found.state === 'unsubscribed' ? showUnsubscribed(site, c, found, []) : showQuestion(site, c, found)
   })
@@ -39,16 +39,16 @@ function isOneClick(form: Form): boolean {
 /** RFC 8058 §3.1: no cookie, no redirect, and only the newsletter of this link. */
 async function leaveByOneClick(site: Site, c: SiteContext, token: string): Promise<Response> {
   const evidence = { shown: ONE_CLICK, textVersion: 'RFC 8058', ...visitorOf(site, c) }
-  const left = await leave(site.db, site.linkKeys, token, { all: false }, evidence, site.clock.now())
+  const left = await unsubscribe(site.db, site.linkKeys, token, { all: false }, evidence, site.clock.now())
   return left === null ? showProblem(site, c, 404, 'unsubscribe') : c.text('ok\n')
 }
 
 async function leaveByButton(site: Site, c: SiteContext, token: string, all: boolean): Promise<Response> {
-  const before = await readLeaving(site.db, site.linkKeys, token)
+  const before = await readUnsubscribe(site.db, site.linkKeys, token)
   if (before === null) return showProblem(site, c, 404, 'unsubscribe')
   const { locale } = languageOf(c, before.locale)
   const evidence = evidenceOf(site, c, all ? allShown(before, locale) : oneShown(before), locale)
-  const after = await leave(site.db, site.linkKeys, token, { all }, evidence, site.clock.now())
+  const after = await unsubscribe(site.db, site.linkKeys, token, { all }, evidence, site.clock.now())
   if (after === null) return showProblem(site, c, 404, 'unsubscribe')
   return showUnsubscribed(site, c, after, all ? namesOf(before.others) : [])
 }

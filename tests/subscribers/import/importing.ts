@@ -5,7 +5,7 @@ import { afterAll, expect } from 'vitest'
 import type { Database } from '../../../src/db/client.ts'
 import { type ImportWatch, importSubscribers } from '../../../src/subscribers/import/import.ts'
 import type { ImportResult } from '../../../src/subscribers/import/passes.ts'
-import { type Listed, listSubscriptions } from '../../../src/subscribers/list-subscribers.ts'
+import { type ListedSubscription, listSubscriptions } from '../../../src/subscribers/list-subscribers.ts'
 import { handClock } from '../../support/clock.ts'
 import { NOON } from '../fixtures.ts'
 
@@ -73,8 +73,8 @@ export function openImportFolder(): ImportFolder {
 }
 
 /** All subscriptions, oldest first. */
-export async function readAll(db: Database): Promise<readonly Listed[]> {
-  const all: Listed[] = []
+export async function readAll(db: Database): Promise<readonly ListedSubscription[]> {
+  const all: ListedSubscription[] = []
   for await (const one of listSubscriptions(db, { newsletterId: null, state: null })) all.push(one)
   return all
 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { signLink } from '../../../src/subscribers/tokens.ts'
 import { readUndo } from '../../../src/subscribers/unsubscribe/undo.ts'
-import { readLeaving } from '../../../src/subscribers/unsubscribe/unsubscribe.ts'
+import { readUnsubscribe } from '../../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import {
   actions,
@@ -39,15 +39,15 @@ describe('the page of an unsubscribe link', () => {
       others: [{ slug: 'zwei', name: 'Zwei' }],
       undoToken: null,
     }
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toEqual(page)
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toEqual(page)
+    expect(await readUnsubscribe(db, KEYS, unsubscribeToken(1))).toEqual(page)
+    expect(await readUnsubscribe(db, KEYS, unsubscribeToken(1))).toEqual(page)
     expect(await dump(db)).toBe(before)
   })
 
   test('is none for a token of another purpose, of an older version, or for any text', async () => {
     const other = signLink(KEYS, 'confirm', { id: 1, version: 1 })
     for (const token of [other, unsubscribeToken(1, 2), unsubscribeToken(99), '', 'x'])
-      expect(await readLeaving(db, KEYS, token)).toBeNull()
+      expect(await readUnsubscribe(db, KEYS, token)).toBeNull()
   })
 })
 
@@ -124,7 +124,10 @@ describe('taking it back', () => {
 
   test('belongs to one act of leaving: not to a later one, and not to whoever looks at the page afterwards', async () => {
     const first = await leaveOne(db, 1, minutes(1))
-    expect(await readLeaving(db, KEYS, unsubscribeToken(1))).toMatchObject({ state: 'unsubscribed', undoToken: null })
+    expect(await readUnsubscribe(db, KEYS, unsubscribeToken(1))).toMatchObject({
+      state: 'unsubscribed',
+      undoToken: null,
+    })
     await undo(db, first, minutes(2))
     const second = await leaveOne(db, 1, minutes(3))
 

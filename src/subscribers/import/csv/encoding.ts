@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { CourantError } from '../../../errors.ts'
-import { decodeOctets, guessEncoding, type OctetEncoding } from './guess-encoding.ts'
+import { decodeOctets, guessCsvEncoding, type OctetEncoding } from './guess-encoding.ts'
 import type { InputFile } from './input-file.ts'
-import { type Line, LineSplitter } from './lines.ts'
+import { type CsvLine, LineSplitter } from './lines.ts'
 
 /**
  * How a file's octets are text: `utf-16…` throughout, or line by line UTF-8 and, where a line is no UTF-8, `fallback`
@@ -27,11 +27,11 @@ export async function findEncoding(file: InputFile): Promise<Encoding> {
   const wide = findWide(head)
   if (wide !== null) return { kind: 'wide', name: wide }
   const sample = await sampleOthers(file)
-  return { kind: 'octets', fallback: sample === '' ? null : guessEncoding(sample) }
+  return { kind: 'octets', fallback: sample === '' ? null : guessCsvEncoding(sample) }
 }
 
 /** The lines of a file as text, some hundred at a time. */
-export async function* readLines(file: InputFile, encoding: Encoding): AsyncGenerator<readonly Line[], undefined> {
+export async function* readLines(file: InputFile, encoding: Encoding): AsyncGenerator<readonly CsvLine[], undefined> {
   if (encoding.kind === 'wide') yield* splitText(decodeWide(file, encoding.name))
   else
     for await (const lines of splitOctets(file))
@@ -96,7 +96,7 @@ async function* readOctets(file: InputFile): AsyncGenerator<string, undefined> {
   for await (const piece of file.pieces()) yield piece.toString('latin1')
 }
 
-async function* splitText(texts: AsyncIterable<string>): AsyncGenerator<readonly Line[], undefined> {
+async function* splitText(texts: AsyncIterable<string>): AsyncGenerator<readonly CsvLine[], undefined> {
   const splitter = new LineSplitter()
   for await (const text of texts) yield splitter.push(text)
   yield splitter.end()

@@ -30,7 +30,7 @@ export function decodeOctets(octets: string, encoding: OctetEncoding | null): st
  * Guesses the encoding of octets that are no UTF-8. It is Windows-1252, as spreadsheets of Western Europe write it, unless
  * letters would stand where no word has them and another encoding makes better words.
  */
-export function guessEncoding(octets: string): OctetEncoding {
+export function guessCsvEncoding(octets: string): OctetEncoding {
   const [western, ...others] = ENCODINGS.map((encoding) => ({ encoding, ...judge(decodeOctets(octets, encoding)) }))
   if (western === undefined || western.isPlausible) return 'windows-1252'
   return others.reduce((best, one) => (one.score > best.score ? one : best), western).encoding

@@ -1,5 +1,5 @@
 /** A line of a file as it stands there: its number counted from 1, its text, and what ends it (nothing in the last one). */
-export type Line = {
+export type CsvLine = {
   readonly number: number
   readonly text: string
   readonly end: string
@@ -24,11 +24,11 @@ export class LineSplitter {
   #long: string | null = null
 
   /** The lines that end in the text so far. */
-  push(piece: string): readonly Line[] {
+  push(piece: string): readonly CsvLine[] {
     const text = this.#rest + piece
     // A CR at the end of a piece may be half of a CRLF.
     const known = text.endsWith('\r') ? text.length - 1 : text.length
-    const lines: Line[] = []
+    const lines: CsvLine[] = []
     let from = 0
     for (const { 0: end, index } of text.matchAll(LINE_END)) {
       if (index >= known) break
@@ -44,14 +44,14 @@ export class LineSplitter {
   }
 
   /** What is left when the text has ended: a last line without an end, or nothing. */
-  end(): readonly Line[] {
+  end(): readonly CsvLine[] {
     const end = this.#rest.endsWith('\r') ? '\r' : ''
     const text = this.#rest.slice(0, this.#rest.length - end.length)
     this.#rest = ''
     return text === '' && end === '' && this.#long === null ? [] : [this.#line(text, end)]
   }
 
-  #line(text: string, end: string): Line {
+  #line(text: string, end: string): CsvLine {
     this.#number += 1
     const long = this.#long ?? (text.length > LONGEST_LINE ? copyOf(text.slice(0, KEPT_OF_LONG)) : null)
     this.#long = null

@@ -1,5 +1,5 @@
 import { splitCells } from './cells.ts'
-import { type Line, LONGEST_LINE } from './lines.ts'
+import { type CsvLine, LONGEST_LINE } from './lines.ts'
 
 /** A row of a table: the line it begins in, its cells, and why they cannot be relied on (null: they can). */
 export type TableRow = { readonly line: number; readonly cells: readonly string[]; readonly flaw: string | null }
@@ -19,7 +19,7 @@ const TOO_LONG = 'The line is too long to be a row; only its beginning is kept h
 const TOO_MANY = 'The row has more cells than the header has columns.'
 
 /** A row whose quoted cell goes on in the next line. */
-type Unfinished = { readonly cells: string[]; readonly lines: Line[]; size: number }
+type Unfinished = { readonly cells: string[]; readonly lines: CsvLine[]; size: number }
 
 /**
  * Puts the lines of a table together to rows. csv-parse reads a stray quotation mark that is closed some rows later as one
@@ -36,7 +36,7 @@ export class RecordReader {
   }
 
   /** The rows that are complete with these lines. */
-  push(lines: readonly Line[]): readonly TableRow[] {
+  push(lines: readonly CsvLine[]): readonly TableRow[] {
     const rows: TableRow[] = []
     const waiting = [...lines].reverse()
     for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
@@ -58,7 +58,7 @@ export class RecordReader {
     return rows
   }
 
-  #begin(line: Line): Step {
+  #begin(line: CsvLine): Step {
     if (line.isCut) return only({ line: line.number, cells: line.text.split(this.#layout.delimiter), flaw: TOO_LONG })
     const { cells, isOpen, isRegular } = splitCells(line.text, this.#layout.delimiter)
     if (!isOpen) return only(this.#row(line.number, cells, isRegular))
@@ -67,7 +67,7 @@ export class RecordReader {
     return { row: null, again: [] }
   }
 
-  #continue(unfinished: Unfinished, line: Line): Step {
+  #continue(unfinished: Unfinished, line: CsvLine): Step {
     const { cells, lines } = unfinished
     const before = lines.at(-1)?.end ?? ''
     lines.push(line)
@@ -83,13 +83,13 @@ export class RecordReader {
   }
 
   /** Its first line stands alone, and the others are read again. */
-  #giveUp({ lines: [first, ...again] }: Unfinished): { row: TableRow; again: readonly Line[] } {
+  #giveUp({ lines: [first, ...again] }: Unfinished): { row: TableRow; again: readonly CsvLine[] } {
     this.#unfinished = null
     const cells = (first?.text ?? '').split(this.#layout.delimiter)
     return { row: { line: first?.number ?? 0, cells: trimmed(cells), flaw: NOT_CLOSED }, again }
   }
 
-  #isBelievable({ cells, size }: Unfinished, line: Line): boolean {
+  #isBelievable({ cells, size }: Unfinished, line: CsvLine): boolean {
     if (line.isCut || size > LONGEST_LINE || cells.length > this.#layout.columns) return false
     return !this.#isRowOfAnother(cells, line, this.#layout.columns)
   }
@@ -100,7 +100,7 @@ export class RecordReader {
   }
 
   /** Whether a line alone is a row of that many cells or more, and its address is not that of `own`. */
-  #isRowOfAnother(own: readonly string[], { text }: Line, fewest: number): boolean {
+  #isRowOfAnother(own: readonly string[], { text }: CsvLine, fewest: number): boolean {
     const { delimiter, columns, email } = this.#layout
     const readings = [splitCells(text, delimiter).cells, text.replaceAll('"', '').split(delimiter)]
     return readings.some((cells) => {
@@ -120,7 +120,7 @@ export class RecordReader {
 }
 
 /** A row that is complete, if any, and lines that are to be read again. */
-type Step = { readonly row: TableRow | null; readonly again: readonly Line[] }
+type Step = { readonly row: TableRow | null; readonly again: readonly CsvLine[] }
 
 const only = (row: TableRow): Step => ({ row, again: [] })
 

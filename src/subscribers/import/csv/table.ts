@@ -1,6 +1,6 @@
 import { type Encoding, readLines } from './encoding.ts'
 import type { InputFile } from './input-file.ts'
-import type { Line } from './lines.ts'
+import type { CsvLine } from './lines.ts'
 import { isBlank, RecordReader, type TableRow } from './records.ts'
 
 /** A CSV file whose header is known; its rows can be read more than once. */
@@ -50,8 +50,8 @@ export async function openTable<Header extends { readonly email: number }>(
 }
 
 /** The first lines from the first that says anything. */
-async function readTop(file: InputFile, encoding: Encoding): Promise<readonly Line[]> {
-  const top: Line[] = []
+async function readTop(file: InputFile, encoding: Encoding): Promise<readonly CsvLine[]> {
+  const top: CsvLine[] = []
   for await (const lines of readLines(file, encoding))
     for (const line of lines) {
       if (top.length > 0 || !isBlank(line.text)) top.push(line)
@@ -61,7 +61,7 @@ async function readTop(file: InputFile, encoding: Encoding): Promise<readonly Li
 }
 
 function findHeader<Header extends { readonly email: number }>(
-  top: readonly Line[],
+  top: readonly CsvLine[],
   readHeader: ReadHeader<Header>,
 ): Found<Header> | null {
   const separator = SEPARATOR_LINE.exec(top[0]?.text ?? '')
@@ -77,7 +77,7 @@ function findHeader<Header extends { readonly email: number }>(
 }
 
 function tryDelimiter<Header extends { readonly email: number }>(
-  lines: readonly Line[],
+  lines: readonly CsvLine[],
   delimiter: string,
   readHeader: ReadHeader<Header>,
 ): Found<Header> | null {
