@@ -8,7 +8,7 @@ import type { DigestArticle } from '../digest/compose/entry-view.ts'
 import { readArticle } from '../digest/variant.ts'
 
 /** An edition as the archive lists it. */
-export type ListedEdition = {
+export type ArchivedEdition = {
   readonly publicId: string
   readonly at: Temporal.Instant
   readonly articles: number
@@ -17,7 +17,7 @@ export type ListedEdition = {
 }
 
 /** An edition to show, with one page of the articles of one of its variants, in their order and read on demand. */
-export type ShownEdition = {
+export type ArchivePage = {
   readonly publicId: string
   readonly at: Temporal.Instant
   readonly intro: string | null
@@ -32,11 +32,11 @@ export type ShownEdition = {
 const PAGE = 30
 
 /** Lists finished home editions before the given one (null: from the newest), newest first, and where the next page starts. */
-export async function listEditions(
+export async function listArchive(
   db: Database,
   newsletterId: number,
   before: string | null,
-): Promise<{ readonly editions: readonly ListedEdition[]; readonly next: string | null }> {
+): Promise<{ readonly editions: readonly ArchivedEdition[]; readonly next: string | null }> {
   const last = before === null ? null : await findId(db, newsletterId, before)
   // A cancelled edition that is still a home edition was received by a reader. The headline is that of the first visible
   // article of the home variant; an edition without one is not listed.
@@ -59,7 +59,7 @@ export async function listEditions(
   return { editions, next: found.rows.length > PAGE ? (editions.at(-1)?.publicId ?? null) : null }
 }
 
-type Row = Omit<ListedEdition, 'at'> & { readonly at: string }
+type Row = Omit<ArchivedEdition, 'at'> & { readonly at: string }
 
 async function findId(db: Database, newsletterId: number, publicId: string): Promise<number | null> {
   const rows = await db
@@ -78,13 +78,13 @@ const ARTICLES_A_PAGE = 50
  * variant, without one the home variant, or, where an edition has none, all of its articles. Articles hidden since are left
  * out. Null when there is no such page.
  */
-export async function readEdition(
+export async function readArchivePage(
   db: Database,
   newsletterId: number,
   publicId: string,
   variantPublicId: string | null,
   page: number,
-): Promise<ShownEdition | null> {
+): Promise<ArchivePage | null> {
   const rows = await db
     .select({ edition, variantId: variant.id })
     .from(edition)

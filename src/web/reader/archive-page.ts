@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { type ListedEdition, listEditions, readEdition } from '../../editions/archive.ts'
+import { type ArchivedEdition, listArchive, readArchivePage } from '../../editions/archive.ts'
 import { CourantError } from '../../errors.ts'
 import { sayDayWithYear } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
@@ -41,7 +41,7 @@ export function routeArchive(app: Hono<SiteEnv>, site: Site): void {
     if (page === null) return showProblem(site, c, 404)
     const path = `/archive/${slug}/${edition}${variant === null ? '' : `/${variant}`}`
     const answer = await gate(async () => {
-      const found = await readEdition(site.db, newsletter.id, edition, variant, page)
+      const found = await readArchivePage(site.db, newsletter.id, edition, variant, page)
       return found === null ? showProblem(site, c, 404) : showEdition(c, newsletter, found, path)
     })
     if (answer !== null) return answer
@@ -64,7 +64,7 @@ async function showList(site: Site, c: SiteContext, newsletter: Newsletter): Pro
   const language = languageOf(c, newsletter.locale)
   const { locale } = language
   const before = c.req.query('before') ?? null
-  const { editions, next } = await listEditions(
+  const { editions, next } = await listArchive(
     site.db,
     newsletter.id,
     before !== null && isName(before) ? before : null,
@@ -84,7 +84,7 @@ async function showList(site: Site, c: SiteContext, newsletter: Newsletter): Pro
   })
 }
 
-function listed({ publicId, at, articles, headline }: ListedEdition, { zone }: Newsletter, locale: Locale) {
+function listed({ publicId, at, articles, headline }: ArchivedEdition, { zone }: Newsletter, locale: Locale) {
   return {
     publicId,
     headline,

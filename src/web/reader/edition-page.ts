@@ -1,7 +1,7 @@
 import { composeDigest } from '../../digest/compose/compose.ts'
 import type { DigestArticle } from '../../digest/compose/entry-view.ts'
 import { readPublication } from '../../digest/variant.ts'
-import type { ShownEdition } from '../../editions/archive.ts'
+import type { ArchivePage } from '../../editions/archive.ts'
 import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { phrase } from '../../locale/locale.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
@@ -15,7 +15,7 @@ import { hrefIn, type Page, renderPage, sendPage } from '../pages/show-page.ts'
 const MOST_KEPT = 40
 
 /** Answers with a page of an edition; `path` is that of its first page. */
-type EditionPages = (c: SiteContext, newsletter: Newsletter, edition: ShownEdition, path: string) => Promise<Response>
+type EditionPages = (c: SiteContext, newsletter: Newsletter, edition: ArchivePage, path: string) => Promise<Response>
 
 /** Shows pages of editions. What was rendered is kept for the next reader, and not sent to one who has it (ETag). */
 export function openEditionPages(site: Site): EditionPages {
@@ -37,7 +37,7 @@ function pageOf(
   site: Site,
   { locale }: Language,
   newsletter: Newsletter,
-  edition: ShownEdition,
+  edition: ArchivePage,
   articles: readonly DigestArticle[],
   path: string,
 ): Page {
