@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
-import { addArticles, readGiven } from '../src/articles/submit.ts'
+import { addArticles, parseSubmitted } from '../src/articles/submit.ts'
 import { systemClock } from '../src/clock.ts'
 import { openDatabase } from '../src/db/client.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
@@ -86,7 +86,7 @@ async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number
 }
 
 function toArticle(value: unknown) {
-  const given = readGiven(value)
+  const given = parseSubmitted(value)
   if (given.kind === 'wrong') throw new RangeError(given.why)
   return given.article
 }

@@ -5,7 +5,7 @@ import { canonicalUrl, urlKey } from './text/canonical-url.ts'
 import { detectLanguage } from './text/language.ts'
 import { webUrl } from './text/links.ts'
 import { foldSpace, plainTextOfClean } from './text/plain-text.ts'
-import { cutAtWord, summarise } from './text/summary.ts'
+import { cutSummary, summarise } from './text/summary.ts'
 
 /** One item as it is stored. `urlKey` and `titleKey` are what it is known by across sources, `textHash` its words. */
 export type Article = {
@@ -64,7 +64,7 @@ export function toArticle(item: FeedItem, feedLanguage: string | null): Article 
   const address = item.url ?? webUrl(item.id, null)
   const text = item.contentHtml === null ? (item.summary ?? '') : plainTextOfClean(item.contentHtml)
   const excerpt = item.summary ?? text
-  const title = cutAtWord(item.title || cutAtWord(excerpt, LONGEST_MADE_TITLE), LONGEST_TITLE)
+  const title = cutSummary(item.title || cutSummary(excerpt, LONGEST_MADE_TITLE), LONGEST_TITLE)
   if (address === null || title === '') return null
   const url = canonicalUrl(address)
   if (url.length > LONGEST_URL) return null
@@ -130,5 +130,5 @@ function authorOf(author: string | null): string | null {
     .replace(/\s+,/g, ',')
     .replace(/^\s*(von|by|par|por)\s+/i, '')
     .replace(/^[\s,]+|[\s,]+$/g, '')
-  return name === '' ? null : cutAtWord(name, LONGEST_AUTHOR)
+  return name === '' ? null : cutSummary(name, LONGEST_AUTHOR)
 }

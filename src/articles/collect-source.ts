@@ -2,11 +2,11 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
 import { reasonOf } from '../errors.ts'
-import { type FetchSourceOptions, failedFor, fetchSource, type Result } from './fetch-source.ts'
-import { LeaseLost, recordFailure, recordReading, recordUnchanged, wasFetchedAt } from './sources/record-fetch.ts'
-import { type Leased, releaseLease } from './sources/source-lease.ts'
-import { admitArticles, type Stored, storeArticles } from './store/store-articles.ts'
-import { inStoringTransaction } from './store/store-lock.ts'
+import { type FetchResult, type FetchSourceOptions, failedFor, fetchSource } from './fetch-source.ts'
+import { LeaseLost, recordFailure, recordFetched, recordUnchanged, wasFetchedAt } from './sources/record-fetch.ts'
+import { type LeasedSource, releaseSourceLease } from './sources/source-lease.ts'
+import { admitArticles, type StoreCounts, storeArticles } from './store/store-articles.ts'
+import { withStoreLock } from './store/store-lock.ts'
 
 /** How to collect a source, and what to call on the way. */
 export type CollectOptions = FetchSourceOptions & {
@@ -19,8 +19,8 @@ export type CollectOptions = FetchSourceOptions & {
 }
 
 /** What became of a leased source; `dropped` when it was stopped or another worker took over. */
-export type Outcome =
-  | ({ readonly kind: 'fetched' } & Stored)
+export type CollectOutcome =
+  | ({ readonly kind: 'fetched' } & StoreCounts)
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'dropped' }
@@ -34,30 +34,35 @@ export type Outcome =
  */
 export async function collectSource(
   db: Database,
-  leased: Leased,
+  leased: LeasedSource,
   options: CollectOptions,
   onFetched: () => void = () => {},
-): Promise<Outcome> {
+): Promise<CollectOutcome> {
   try {
     const result = await fetchSource(db, leased, options)
     onFetched()
     const isStopped = options.signal?.aborted === true && result.kind === 'failed'
     const outcome = isStopped ? DROPPED : await keepResult(db, leased, result, options)
-    if (outcome.kind === 'dropped') await releaseLease(db, leased.lease)
+    if (outcome.kind === 'dropped') await releaseSourceLease(db, leased.lease)
     if (outcome.kind === 'failed') options.onFailure?.(leased.row.id, outcome.reason)
     if (outcome.kind === 'fetched' && outcome.held > 0) options.onHeld?.(leased.row.id, outcome.held)
     return outcome
   } catch (error) {
     // While the database is unreachable, the lease expires by itself.
-    await releaseLease(db, leased.lease).catch(() => {})
+    await releaseSourceLease(db, leased.lease).catch(() => {})
     throw error
   }
 }
 
-const DROPPED: Outcome = { kind: 'dropped' }
+const DROPPED: CollectOutcome = { kind: 'dropped' }
 
 /** Records a result or, if that is impossible, why. */
-async function keepResult(db: Database, leased: Leased, result: Result, options: CollectOptions): Promise<Outcome> {
+async function keepResult(
+  db: Database,
+  leased: LeasedSource,
+  result: FetchResult,
+  options: CollectOptions,
+): Promise<CollectOutcome> {
   try {
     return await repeatRecording(db, leased, result, options)
   } catch (error) {
@@ -68,19 +73,19 @@ async function keepResult(db: Database, leased: Leased, result: Result, options:
 
 async function repeatRecording(
   db: Database,
-  leased: Leased,
-  result: Result,
+  leased: LeasedSource,
+  result: FetchResult,
   options: CollectOptions,
-): Promise<Outcome> {
+): Promise<CollectOutcome> {
   const { clock, signal, onRetry } = options
   const now = clock.now()
-  let recorded: Outcome = DROPPED
+  let recorded: CollectOutcome = DROPPED
   const record = async (tx: Database) => {
     recorded = await recordResult(tx, leased, result, now)
     return recorded
   }
   const isStoring = result.kind === 'document' || (result.kind === 'unchanged' && leased.row.waiting)
-  const transact = () => (isStoring ? inStoringTransaction(db, record) : record(db))
+  const transact = () => (isStoring ? withStoreLock(db, record) : record(db))
   const onFailure = (error: unknown) => onRetry?.(leased.row.id, error)
   return retryTransient(
     clock,
@@ -98,7 +103,12 @@ async function repeatRecording(
 }
 
 /** Writes a result; one with articles to store needs a storing transaction. @throws LeaseLost */
-async function recordResult(tx: Database, leased: Leased, result: Result, now: Temporal.Instant): Promise<Outcome> {
+async function recordResult(
+  tx: Database,
+  leased: LeasedSource,
+  result: FetchResult,
+  now: Temporal.Instant,
+): Promise<CollectOutcome> {
   const { row } = leased
   switch (result.kind) {
     case 'failed':
@@ -111,7 +121,7 @@ async function recordResult(tx: Database, leased: Leased, result: Result, now: T
     case 'document': {
       const { articles, homeKey, reading, leastMinutes } = result
       const stored = await storeArticles(tx, { sourceId: row.id, articles, homeKey, earlier: row.recentNew }, now)
-      await recordReading(tx, leased, reading, { articles: stored.new + stored.held, leastMinutes }, now)
+      await recordFetched(tx, leased, reading, { articles: stored.new + stored.held, leastMinutes }, now)
       return { kind: 'fetched', ...stored }
     }
   }

@@ -2,11 +2,11 @@ import type { Database } from '../db/client.ts'
 import { retryTransient } from '../db/transient.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import type { CollectOptions, Outcome } from './collect-source.ts'
+import type { CollectOptions, CollectOutcome } from './collect-source.ts'
 import { Collector } from './collector.ts'
-import { processReader } from './parsing/parser-pool.ts'
+import { parserPool } from './parsing/parser-pool.ts'
 import { findDueSources, findSources } from './sources/due-sources.ts'
-import type { Leased } from './sources/source-lease.ts'
+import type { LeasedSource } from './sources/source-lease.ts'
 
 /** Which sources to collect. */
 type CollectedSources = {
@@ -35,7 +35,7 @@ export const NOTHING_COLLECTED: Collected = {
 }
 
 /** How often a worker looks for due sources. */
-export const LOOK_EVERY_MS = 4_000
+export const CHECK_EVERY_MS = 4_000
 /** After a fault collecting pauses for a second, then twice as long each time, up to this. */
 const LONGEST_PAUSE_MS = 5_000
 
@@ -49,7 +49,7 @@ export async function collectSources(db: Database, options: CollectOptions & Col
   const { clock, signal = new AbortController().signal, sourceIds, onlyDue = false, onBusyHost } = options
   const find = () => (onlyDue && sourceIds === null ? findDueSources(db, clock.now()) : findSources(db, sourceIds))
   const candidates = await retryTransient(clock, find, { signal })
-  const outcomes: Outcome[] = []
+  const outcomes: CollectOutcome[] = []
   const faults: unknown[] = []
   const collector = new Collector({
     ...{ db, clock, signal, onlyDue },
@@ -70,13 +70,13 @@ export async function collectSources(db: Database, options: CollectOptions & Col
 }
 
 /** Loads what reads feeds on first use: a worker that never fetches one saves 20 MB. */
-async function collectOne(db: Database, leased: Leased, options: CollectOptions, onFetched: () => void) {
+async function collectOne(db: Database, leased: LeasedSource, options: CollectOptions, onFetched: () => void) {
   const { collectSource } = await import('./collect-source.ts')
   return collectSource(db, leased, options, onFetched)
 }
 
-function tally(outcomes: readonly Outcome[]): Collected {
-  const count = (kind: Outcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length
+function tally(outcomes: readonly CollectOutcome[]): Collected {
+  const count = (kind: CollectOutcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length
   const documents = outcomes.filter((outcome) => outcome.kind === 'fetched')
   return {
     sources: outcomes.length,
@@ -106,7 +106,7 @@ export async function keepCollecting(
     faults += 1
     log.error({ reason: reasonOf(error) }, 'collect.failed')
   }
-  const collect = async (leased: Leased, onFetched: () => void) => {
+  const collect = async (leased: LeasedSource, onFetched: () => void) => {
     await collectOne(db, leased, options, onFetched)
   }
   const collector = new Collector({ db, clock, signal, onlyDue: true, collect, onFault })
@@ -115,7 +115,7 @@ export async function keepCollecting(
     try {
       const due = await findDueSources(db, clock.now())
       if (due.length > 0 || collector.isBusy) busyMs = clock.monotonicMs()
-      await collector.fetchFor(due, LOOK_EVERY_MS)
+      await collector.fetchFor(due, CHECK_EVERY_MS)
     } catch (error) {
       onFault(error)
     }
@@ -124,7 +124,7 @@ export async function keepCollecting(
   }
   await collector.end()
   // A reader that was given is its owner's.
-  if (options.reader === undefined) await processReader.end()
+  if (options.reader === undefined) await parserPool.end()
 }
 
 /** Callbacks that log failures, held articles and retries. */

@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts'
 import { fitConnections } from '../config/descriptors.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
-import type { Candidate } from './sources/due-sources.ts'
-import { type Leased, leaseSource } from './sources/source-lease.ts'
+import type { SourceRef } from './sources/due-sources.ts'
+import { type LeasedSource, leaseSource } from './sources/source-lease.ts'
 
 /** What a collector works with. */
 type CollectorWork = {
@@ -15,7 +15,7 @@ type CollectorWork = {
   /** Skips sources that another worker fetches meanwhile. */
   readonly onlyDue: boolean
   /** Fetches a source and records the result; calls `onFetched` when the fetch is over. Rejects only for faults that are not the source's. */
-  readonly collect: (leased: Leased, onFetched: () => void) => Promise<void>
+  readonly collect: (leased: LeasedSource, onFetched: () => void) => Promise<void>
   /** Called with each error that `collect` rejects with. */
   readonly onFault: (error: unknown) => void
   /** Called for a host that another process is asking, each time it is tried. */
@@ -23,7 +23,7 @@ type CollectorWork = {
 }
 
 /** A source that is being fetched; `silent` once its host has taken longer than most. */
-type Running = { readonly candidate: Candidate; state: 'asked' | 'silent' | 'fetched' }
+type Running = { readonly candidate: SourceRef; state: 'asked' | 'silent' | 'fetched' }
 
 /** Concurrent fetches without and with those of silent hosts. Sources that failed last time get at most half of either. */
 const MOST_BUSY = fitConnections('hosts', 16)
@@ -42,7 +42,7 @@ const AFTER_FAULT_MS = 10_000
 export class Collector {
   readonly #work: CollectorWork
   readonly #owner = `${hostname()}:${process.pid}`
-  #waiting: Candidate[] = []
+  #waiting: SourceRef[] = []
   /** By their host. */
   readonly #running = new Map<string, Running>()
   readonly #ends = new Set<Promise<void>>()
@@ -57,13 +57,13 @@ export class Collector {
   }
 
   /** Fetches these sources; ends when all are done. Replaces the sources that were still waiting. */
-  async fetchAll(candidates: readonly Candidate[]): Promise<void> {
+  async fetchAll(candidates: readonly SourceRef[]): Promise<void> {
     this.#waiting = [...candidates]
     await this.#fetchUntil(() => this.#waiting.length === 0 && this.#running.size === 0)
   }
 
   /** Like `fetchAll`, but ends after `ms`: fetches under way go on, and sources still waiting stay so until the next call. */
-  async fetchFor(candidates: readonly Candidate[], ms: number): Promise<void> {
+  async fetchFor(candidates: readonly SourceRef[], ms: number): Promise<void> {
     const { clock, signal } = this.#work
     this.#waiting = candidates.filter(({ id, host }) => this.#running.get(host)?.candidate.id !== id)
     let isOver = false
@@ -124,7 +124,7 @@ export class Collector {
     }
   }
 
-  #takeNext(): Candidate | null {
+  #takeNext(): SourceRef | null {
     if (this.#work.signal.aborted) return null
     const hasRoom = { healthy: this.#hasRoom(false), failing: this.#hasRoom(true) }
     const at = this.#waiting.findIndex(
@@ -150,7 +150,7 @@ export class Collector {
     })
   }
 
-  #start(candidate: Candidate, leased: Leased): void {
+  #start(candidate: SourceRef, leased: LeasedSource): void {
     const running: Running = { candidate, state: 'asked' }
     this.#running.set(candidate.host, running)
     const end = this.#fetch(running, leased).finally(() => {
@@ -161,7 +161,7 @@ export class Collector {
     this.#ends.add(end)
   }
 
-  async #fetch(running: Running, leased: Leased): Promise<void> {
+  async #fetch(running: Running, leased: LeasedSource): Promise<void> {
     const { clock, collect, onFault } = this.#work
     const answered = new AbortController()
     void clock.sleep(SILENT_AFTER_MS, answered.signal).then(() => {

@@ -5,13 +5,13 @@ import { CourantError, reasonOf } from '../errors.ts'
 import type { Article } from './build-article.ts'
 import { readDate } from './feeds/read-date.ts'
 import type { Fetched, FetchOptions } from './fetch/fetch-document.ts'
-import { processReader, type Reader } from './parsing/parser-pool.ts'
-import { unpackDated } from './parsing/transfer.ts'
+import { type ParserPool, parserPool } from './parsing/parser-pool.ts'
+import { unpackDates } from './parsing/transfer.ts'
 import { readMaxAge } from './sources/fetch-interval.ts'
-import type { Failure, Reading } from './sources/record-fetch.ts'
+import type { FetchedArticles, FetchFailure } from './sources/record-fetch.ts'
 import { openSecrets, type SecretCipher } from './sources/secrets.ts'
 import { type FollowOptions, fetchFeed } from './sources/sitemap-index.ts'
-import { type EnterHost, extendingTo, FETCH_MS, type Leased } from './sources/source-lease.ts'
+import { type EnterHost, extendingTo, FETCH_MS, type LeasedSource } from './sources/source-lease.ts'
 import { canonicalUrl, urlKey } from './text/canonical-url.ts'
 
 /** How to fetch a source. */
@@ -22,7 +22,7 @@ export type FetchSourceOptions = {
   readonly allowPrivate: boolean
   readonly limits?: Pick<FetchOptions, 'connectTimeoutMs' | 'timeoutMs' | 'maxBytes'>
   /** Reads what is fetched; that of the process unless given. */
-  readonly reader?: Reader
+  readonly reader?: ParserPool
   /** Needed where sources have a password or headers. */
   readonly cipher?: SecretCipher
   /** Cancels the fetch. */
@@ -30,14 +30,14 @@ export type FetchSourceOptions = {
 }
 
 /** What was fetched and read, before it is recorded. */
-export type Result =
-  | ({ readonly kind: 'failed' } & Failure)
+export type FetchResult =
+  | ({ readonly kind: 'failed' } & FetchFailure)
   | { readonly kind: 'unchanged'; readonly feedUrl: string; readonly leastMinutes: number }
   | {
       readonly kind: 'document'
       readonly articles: readonly Article[]
       readonly homeKey: string | null
-      readonly reading: Reading
+      readonly reading: FetchedArticles
       readonly leastMinutes: number
     }
 
@@ -48,7 +48,11 @@ const LONGEST_REASON = 300
  *
  * @throws faults of the database or of this machine, which `isTransient` recognises.
  */
-export async function fetchSource(db: Database, leased: Leased, options: FetchSourceOptions): Promise<Result> {
+export async function fetchSource(
+  db: Database,
+  leased: LeasedSource,
+  options: FetchSourceOptions,
+): Promise<FetchResult> {
   try {
     const following = followOptions(db, leased, options)
     const fetched = await fetchFeed(leased.row.feedUrl, following)
@@ -63,7 +67,7 @@ export async function fetchSource(db: Database, leased: Leased, options: FetchSo
 }
 
 /** Credentials belong to where the source was added, wherever it has moved to since. */
-function followOptions(db: Database, { row, lease }: Leased, options: FetchSourceOptions): FollowOptions {
+function followOptions(db: Database, { row, lease }: LeasedSource, options: FetchSourceOptions): FollowOptions {
   const { clock, signal } = options
   const leftMs = Math.max(0, Math.floor(lease.sinceMs + FETCH_MS - clock.monotonicMs()))
   // A timer of 0 ms would let the request begin.
@@ -89,7 +93,11 @@ function followOptions(db: Database, { row, lease }: Leased, options: FetchSourc
 }
 
 /** An answer without a document. */
-function readAnswer({ row }: Leased, fetched: Exclude<Fetched, { kind: 'document' }>, now: Temporal.Instant): Result {
+function readAnswer(
+  { row }: LeasedSource,
+  fetched: Exclude<Fetched, { kind: 'document' }>,
+  now: Temporal.Instant,
+): FetchResult {
   if (fetched.kind === 'unchanged') return unchanged(row.feedUrl, fetched)
   const { reason, gone, retryAfter } = fetched
   return { kind: 'failed', reason, gone, retryAt: retryAfter === null ? null : readRetryAfter(retryAfter, now) }
@@ -98,14 +106,14 @@ function readAnswer({ row }: Leased, fetched: Exclude<Fetched, { kind: 'document
 const unchanged = (
   feedUrl: string,
   answer: Pick<Fetched & { kind: 'unchanged' }, 'movedTo' | 'cacheControl'>,
-): Result => ({
+): FetchResult => ({
   kind: 'unchanged',
   feedUrl: answer.movedTo ?? feedUrl,
   leastMinutes: readMaxAge(answer.cacheControl) / 60,
 })
 
 /** The failure of a source for this reason. */
-export const failedFor = (reason: string): Result => ({
+export const failedFor = (reason: string): FetchResult => ({
   kind: 'failed',
   reason: reason.slice(0, LONGEST_REASON),
   gone: false,
@@ -119,11 +127,11 @@ function readRetryAfter(value: string, now: Temporal.Instant): Temporal.Instant 
 }
 
 async function readDocument(
-  { row }: Leased,
+  { row }: LeasedSource,
   document: Extract<Fetched, { kind: 'document' }>,
   following: FollowOptions,
-): Promise<Result> {
-  const { reader = processReader } = following
+): Promise<FetchResult> {
+  const { reader = parserPool } = following
   const { body, contentType, finalUrl: url } = document
   const read = await reader.ask('readArticles', { body, contentType, url, knownHash: row.bodyHash }, following)
   if (read === null) return unchanged(row.feedUrl, document)
@@ -138,7 +146,7 @@ async function readDocument(
   }
   return {
     kind: 'document',
-    articles: read.articles.map((article) => unpackDated<Article>(article)),
+    articles: read.articles.map((article) => unpackDates<Article>(article)),
     homeKey: reading.homeUrl === null ? null : urlKey(canonicalUrl(reading.homeUrl)),
     reading,
     leastMinutes: Math.max(read.ttlMinutes, readMaxAge(document.cacheControl) / 60),

@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { CourantError } from '../errors.ts'
-import { inStoringTransaction } from './store/store-lock.ts'
+import { withStoreLock } from './store/store-lock.ts'
 
 /** What is done to an article: `hidden` keeps it out of every newsletter, `removed` deletes its text as well. */
-export type Hiding = 'hidden' | 'removed'
+export type HideKind = 'hidden' | 'removed'
 
 /** Articles that were hidden, and the entries they had: whoever plans from now on finds them no more. */
 type Hidden = {
@@ -18,7 +18,7 @@ export type HiddenArticle = {
   readonly id: number
   readonly url: string
   readonly title: string
-  readonly state: Hiding
+  readonly state: HideKind
 }
 
 /**
@@ -31,11 +31,11 @@ export type HiddenArticle = {
 export async function hideArticles(
   db: Database,
   articleIds: readonly number[],
-  hiding: Hiding,
+  hiding: HideKind,
   now: Temporal.Instant,
 ): Promise<Hidden> {
   const ids = sql`any(${`{${articleIds.join(',')}}`}::bigint[])`
-  return inStoringTransaction(db, async (tx) => {
+  return withStoreLock(db, async (tx) => {
     const known = await tx.execute<HiddenArticle>(
       sql`select id, url, title, state from article where id = ${ids} order by id`,
     )
@@ -54,16 +54,16 @@ export async function hideArticles(
 async function setHidden(
   tx: Database,
   ids: ReturnType<typeof sql>,
-  hiding: Hiding,
+  hiding: HideKind,
   now: Temporal.Instant,
-): Promise<ReadonlyMap<number, Hiding>> {
+): Promise<ReadonlyMap<number, HideKind>> {
   if (hiding === 'removed')
     await tx.execute(sql`
       update article set title = '', summary = null, content_html = null, author = null, image_url = null,
         image_alt = null, image_width = null, image_height = null,
         language = null, topics = '{}', word_count = null
       where id = ${ids}`)
-  const hidden = await tx.execute<{ id: number; state: Hiding }>(sql`
+  const hidden = await tx.execute<{ id: number; state: HideKind }>(sql`
     update article set state = case when state = 'removed' then state else ${hiding} end, updated_at = ${now.toString()}
     where id = ${ids} returning id, state`)
   return new Map(hidden.rows.map(({ id, state }) => [id, state]))

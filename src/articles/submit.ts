@@ -4,9 +4,9 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { newsletterSource, source } from '../db/schema/source.ts'
 import { type Article, toArticle } from './build-article.ts'
-import { letIn } from './store/admit-held.ts'
-import { type Stored, storeArticles } from './store/store-articles.ts'
-import { inStoringTransaction } from './store/store-lock.ts'
+import { admitHeld } from './store/admit-held.ts'
+import { type StoreCounts, storeArticles } from './store/store-articles.ts'
+import { withStoreLock } from './store/store-lock.ts'
 import { readLanguage } from './text/language.ts'
 import { webUrl } from './text/links.ts'
 import { plainText } from './text/plain-text.ts'
@@ -25,7 +25,7 @@ const instant = z.string().transform((text, issues) => {
 })
 
 /** An article as the API and the command line take it: `{url, title, summary?, contentHtml?, author?, image?, publishedAt?, language?, topics?}`. */
-const GIVEN = z.strictObject({
+const SUBMITTED = z.strictObject({
   url: address,
   title: words,
   summary: words.nullish(),
@@ -43,11 +43,13 @@ const GIVEN = z.strictObject({
 const UNMEASURED = { width: null, height: null }
 
 /** A given article, or what is wrong with it, field by field. */
-type Given = { readonly kind: 'article'; readonly article: Article } | { readonly kind: 'wrong'; readonly why: string }
+type SubmittedArticle =
+  | { readonly kind: 'article'; readonly article: Article }
+  | { readonly kind: 'wrong'; readonly why: string }
 
 /** Reads one article as it is given, and makes it as harmless as one from a feed. */
-export function readGiven(value: unknown): Given {
-  const parsed = GIVEN.safeParse(value)
+export function parseSubmitted(value: unknown): SubmittedArticle {
+  const parsed = SUBMITTED.safeParse(value)
   if (!parsed.success) return { kind: 'wrong', why: parsed.error.issues.map(describe).join('; ') }
   const given = parsed.data
   const image = typeof given.image === 'string' ? { url: given.image, alt: null } : (given.image ?? null)
@@ -79,19 +81,19 @@ export async function addArticles(
   newsletterId: number,
   articles: readonly Article[],
   now: Temporal.Instant,
-): Promise<Omit<Stored, 'held'>> {
+): Promise<Omit<StoreCounts, 'held'>> {
   const latest = [...new Map(articles.map((article) => [article.urlKey, article] as const)).values()]
-  return inStoringTransaction(db, async (tx) => {
-    const sourceId = await openDoor(tx, newsletterId, now)
+  return withStoreLock(db, async (tx) => {
+    const sourceId = await ensureApiSource(tx, newsletterId, now)
     const given = { sourceId, articles: latest.reverse(), homeKey: null, earlier: null }
     const { held: _, ...stored } = await storeArticles(tx, given, now)
-    await letIn(tx, sql`id in (select article_id from article_source where source_id = ${sourceId})`, now)
+    await admitHeld(tx, sql`id in (select article_id from article_source where source_id = ${sourceId})`, now)
     return stored
   })
 }
 
 /** The source that stands for a newsletter's own articles; they are new whatever their date, and never seeded. */
-async function openDoor(tx: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
+async function ensureApiSource(tx: Database, newsletterId: number, now: Temporal.Instant): Promise<number> {
   const [door] = await tx
     .insert(source)
     .values({ kind: 'api', url: `api:${newsletterId}`, createdAt: now })

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { Temporal } from '../clock.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { Article } from './build-article.ts'
-import { readGiven } from './submit.ts'
+import { parseSubmitted } from './submit.ts'
 
 /** Articles that were checked to the last line, waiting in a temporary file so that memory does not grow with them. */
 type CheckedInput = {
@@ -80,14 +80,14 @@ async function* checkLines(input: Readable, wrong: string[], count: { rows: numb
   }
 }
 
-function readLine(line: string): ReturnType<typeof readGiven> {
+function readLine(line: string): ReturnType<typeof parseSubmitted> {
   let value: unknown
   try {
     value = JSON.parse(line)
   } catch {
     return { kind: 'wrong', why: 'it is not JSON' }
   }
-  return readGiven(value)
+  return parseSubmitted(value)
 }
 
 async function* readChunks(file: FileHandle): AsyncGenerator<Article[]> {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Hiding } from '../articles/hide.ts'
+import type { HideKind } from '../articles/hide.ts'
 import type { ListedArticle } from '../articles/sources/list-sources.ts'
 import type { WithdrawalResult } from '../editions/lifecycle/withdraw-articles.ts'
 import { CourantError } from '../errors.ts'
@@ -33,7 +33,7 @@ export function registerArticle(program: Command, context: CommandContext): void
   )
 }
 
-function withdrawing(command: Command, context: CommandContext, hiding: Hiding): Command {
+function withdrawing(command: Command, context: CommandContext, hiding: HideKind): Command {
   return command
     .argument(
       '<id...>',
@@ -98,7 +98,7 @@ function describe(article: ListedArticle): string {
 async function withdraw(
   context: CommandContext,
   names: readonly number[],
-  hiding: Hiding,
+  hiding: HideKind,
   yes: boolean,
 ): Promise<void> {
   const ids = [...new Set(names)]
@@ -113,7 +113,7 @@ async function withdraw(
 
 const sayArticles = (count: number) => `${count} ${count === 1 ? 'article' : 'articles'}`
 
-function sayWithdrawn({ articles, editions, moved, skipped }: WithdrawalResult, hiding: Hiding): string {
+function sayWithdrawn({ articles, editions, moved, skipped }: WithdrawalResult, hiding: HideKind): string {
   const done = `${sayArticles(articles.length)} ${hiding}.`
   if (editions.length === 0) return done
   return `${done} Edition ${editions.join(', ')}: ${moved} readers get the rest, ${skipped} had nothing else in it.`

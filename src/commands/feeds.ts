@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
-import type { Work } from '../articles/parsing/parser-tasks.ts'
+import type { ParserTasks } from '../articles/parsing/parser-tasks.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { file, many } from './shared/values.ts'
@@ -33,11 +33,11 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
 }
 
 async function read(context: CommandContext, name: string): Promise<Feed> {
-  const [{ processReader }, { unpackDated }] = await Promise.all([
+  const [{ parserPool: processReader }, { unpackDates: unpackDated }] = await Promise.all([
     import('../articles/parsing/parser-pool.ts'),
     import('../articles/parsing/transfer.ts'),
   ])
-  const parseFeed = async (document: Parameters<Work['readFeed']>[0]): Promise<Feed> => {
+  const parseFeed = async (document: Parameters<ParserTasks['readFeed']>[0]): Promise<Feed> => {
     const { items, ...feed } = await processReader.ask('readFeed', document)
     return { ...feed, items: items.map((item) => unpackDated<FeedItem>(item)) }
   }

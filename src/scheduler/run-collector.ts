@@ -1,6 +1,6 @@
 import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import { LOOK_EVERY_MS } from '../articles/collect.ts'
+import { CHECK_EVERY_MS } from '../articles/collect.ts'
 import { findDueSources } from '../articles/sources/due-sources.ts'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
@@ -41,7 +41,7 @@ export async function runCollector(
       const due = await findDueSources(db, clock.now())
       // Aborted meanwhile: a thread started now would not be told to stop.
       if (signal.aborted) return
-      if (due.length === 0) await clock.sleep(LOOK_EVERY_MS, signal)
+      if (due.length === 0) await clock.sleep(CHECK_EVERY_MS, signal)
       else await runThread({ ...setup, idleMs: IDLE_MS, cacheFolder: getCompileCacheDir() ?? null }, signal)
     } catch (error) {
       log.error({ reason: reasonOf(error) }, 'collect.failed')

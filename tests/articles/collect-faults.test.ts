@@ -2,7 +2,7 @@ import { asc, sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { collectSources, keepCollecting } from '../../src/articles/collect.ts'
-import { Reader } from '../../src/articles/parsing/parser-pool.ts'
+import { ParserPool } from '../../src/articles/parsing/parser-pool.ts'
 import { attachSource } from '../../src/articles/sources/attach.ts'
 import { type Clock, sleep, systemClock } from '../../src/clock.ts'
 import { type OpenDatabase, openDatabase } from '../../src/db/client.ts'
@@ -32,7 +32,7 @@ afterAll(async () => {
 /** Waits pass a hundred times as fast. */
 const hasty: Clock = { ...systemClock, sleep: (ms, signal) => sleep(ms / 100, signal) }
 /** A thread for all: starting one takes as long as everything else here. */
-const reader = new Reader()
+const reader = new ParserPool()
 afterAll(() => reader.end())
 const options = { clock: hasty, userAgent: 'Courant/test', allowPrivate: true, reader }
 let newsletterId = 0

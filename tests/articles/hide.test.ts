@@ -4,7 +4,7 @@ import { collectSources } from '../../src/articles/collect.ts'
 import { hideArticles } from '../../src/articles/hide.ts'
 import { attachSource } from '../../src/articles/sources/attach.ts'
 import { listArticles } from '../../src/articles/sources/list-sources.ts'
-import { addArticles, readGiven } from '../../src/articles/submit.ts'
+import { addArticles, parseSubmitted } from '../../src/articles/submit.ts'
 import { Temporal } from '../../src/clock.ts'
 import { article, entry } from '../../src/db/schema/article.ts'
 import { handClock } from '../support/clock.ts'
@@ -84,7 +84,7 @@ describe('a hidden article', () => {
       [first.newsletterId, 2],
       [second.newsletterId, 2],
     ])
-    const given = readGiven({ url: 'https://kurier.example/1', title: 'Titel 1' })
+    const given = parseSubmitted({ url: 'https://kurier.example/1', title: 'Titel 1' })
     if (given.kind === 'wrong') throw new Error(given.why)
     await addArticles(database.db, second.newsletterId, [given.article], now)
     expect(await entries()).toHaveLength(2)

@@ -5,7 +5,7 @@ import { asc, eq } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Article } from '../../src/articles/build-article.ts'
 import { listArticles } from '../../src/articles/sources/list-sources.ts'
-import { addArticles, readGiven } from '../../src/articles/submit.ts'
+import { addArticles, parseSubmitted } from '../../src/articles/submit.ts'
 import { checkInput } from '../../src/articles/submitted.ts'
 import { Temporal } from '../../src/clock.ts'
 import { article, entry } from '../../src/db/schema/article.ts'
@@ -20,7 +20,7 @@ beforeEach(async () => {
 })
 
 const given = (value: Record<string, unknown>): Article => {
-  const read = readGiven({ url: 'https://kurier.example/1', title: 'Eins', ...value })
+  const read = parseSubmitted({ url: 'https://kurier.example/1', title: 'Eins', ...value })
   if (read.kind === 'wrong') throw new Error(read.why)
   return read.article
 }
@@ -52,7 +52,7 @@ describe('a given article', () => {
     [{ titel: 'x' }, 'titel'],
     [{ language: 'Deutsch, bitte' }, 'language: takes a language like de'],
   ])('with %j is refused with what and why', (change, why) => {
-    const read = readGiven({ url: 'https://kurier.example/1', title: 'Eins', ...change })
+    const read = parseSubmitted({ url: 'https://kurier.example/1', title: 'Eins', ...change })
     expect(read).toEqual({ kind: 'wrong', why: expect.stringContaining(why) })
   })
 })

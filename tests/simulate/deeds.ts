@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { addArticles, readGiven } from '../../src/articles/submit.ts'
+import { addArticles, parseSubmitted } from '../../src/articles/submit.ts'
 import type { Database } from '../../src/db/client.ts'
 import { cancelEdition } from '../../src/editions/lifecycle/cancel.ts'
 import { pauseNewsletter, resumeNewsletter } from '../../src/editions/lifecycle/newsletter-lifecycle.ts'
@@ -94,7 +94,7 @@ async function write(world: World, db: Database, deed: Extract<Deed, { kind: 'pu
   const newsletter = known?.newsletter ?? (deed.kind === 'publish' ? deed.newsletter : 0)
   world.published[number - 1] = { newsletter, topics }
   const title = deed.kind === 'edit' ? `Meldung ${number}, berichtigt` : `Meldung ${number}`
-  const given = readGiven({ url: `${ARTICLE_URL}${number}`, title, topics })
+  const given = parseSubmitted({ url: `${ARTICLE_URL}${number}`, title, topics })
   if (given.kind === 'wrong') throw new RangeError(given.why)
   return addArticles(db, newsletterOf(world, newsletter).id, [given.article], world.clock.now())
 }

@@ -1,5 +1,5 @@
 import { readLabel } from './charset-labels.ts'
-import { guessEncoding } from './guess-charset.ts'
+import { guessCharset } from './guess-charset.ts'
 
 /**
  * Turns a document's bytes into text. Evidence in this order: byte order mark, the shape of the first bytes, valid
@@ -73,7 +73,7 @@ function declaredLabels(body: Buffer, contentType: string | null): string[] {
 }
 
 function decodeGuessed(body: Buffer): string | null {
-  const encoding = isNearlyUtf8(body) ? null : guessEncoding(body)
+  const encoding = isNearlyUtf8(body) ? null : guessCharset(body)
   return encoding === null ? null : decodeAs(encoding, body, true)
 }
 

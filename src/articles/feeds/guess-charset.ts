@@ -16,7 +16,7 @@ const OTHERS: readonly Script[] = [
 const FEWEST = 12
 
 /** Guesses the encoding of bytes that are no UTF-8 and that no declaration fits; null where nothing is certain. */
-export function guessEncoding(body: Buffer): string | null {
+export function guessCharset(body: Buffer): string | null {
   const scripts = followOneAnother(body) ? [...JAPANESE, ...OTHERS] : JAPANESE
   return scripts.find((script) => fits(body, script))?.encoding ?? null
 }

@@ -4,7 +4,7 @@ import type { RawFeed } from '../raw-feed.ts'
 import { decodeText } from './charset.ts'
 import { readAtom } from './formats/atom.ts'
 import { readJson } from './formats/json-feed.ts'
-import { type Feed, type FeedItem, finishFeed } from './formats/normalize.ts'
+import { type Feed, type FeedItem, normalizeFeed } from './formats/normalize.ts'
 import { readRdf, readRss } from './formats/rss.ts'
 import { readSitemap, sitemapKind } from './formats/sitemap.ts'
 import { findXml, mendXml, type XmlDocument } from './formats/xml.ts'
@@ -21,7 +21,7 @@ type Origin = { readonly contentType: string | null; readonly url: string | null
  */
 export function parseFeed(body: Buffer, { contentType, url }: Origin): Feed {
   const text = decodeText(body, contentType)
-  return finishFeed(/^\s*\{/.test(text) ? parseJson(text) : parseXml(text, url), url)
+  return normalizeFeed(/^\s*\{/.test(text) ? parseJson(text) : parseXml(text, url), url)
 }
 
 function parseJson(text: string): RawFeed {

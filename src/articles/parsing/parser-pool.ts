@@ -1,27 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Work } from './parser-tasks.ts'
-import { lateError, ReaderThread, type ReadingLimits } from './parser-thread.ts'
+import type { ParserTasks } from './parser-tasks.ts'
+import { lateError, type ParserLimits, ParserThread } from './parser-thread.ts'
 
 /** How a piece of work is to be done. */
-export type Asking = {
+export type ParseOptions = {
   /** Aborted, it is given up: while it waits, and in the middle of it. */
   readonly signal?: AbortSignal | undefined
   /** Whether the source failed last time. Of these one is read at a time, so that they never take all threads. */
   readonly isSuspect?: boolean | undefined
 }
 
-type Task = Asking & {
+type Task = ParseOptions & {
   /** Of what is to be read. */
   readonly octets: number
-  readonly order: { readonly name: keyof Work; readonly input: unknown }
+  readonly order: { readonly name: keyof ParserTasks; readonly input: unknown }
   readonly resolve: (output: unknown) => void
   readonly reject: (error: unknown) => void
 }
 
 /** A thread, and what it is doing; `idle` is aborted when it has something to do again. */
-type Seat = { readonly thread: ReaderThread; task: Task | null; isSlow: boolean; idle: AbortController }
+type Seat = { readonly thread: ParserThread; task: Task | null; isSlow: boolean; idle: AbortController }
 
-export const READING_LIMITS: ReadingLimits = { milliseconds: 5_000, megabytes: 256, characters: 20_000_000 }
+export const PARSER_LIMITS: ParserLimits = { milliseconds: 5_000, megabytes: 256, characters: 20_000_000 }
 const MOST_THREADS = 2
 /** A second thread is started only when the first is kept by one document for longer. */
 const SLOW_MS = 1_000
@@ -29,19 +29,19 @@ const IDLE_MS = 60_000
 
 /** Waits until a thread has been idle for long enough, and keeps no process alive. */
 type Rest = (signal: AbortSignal) => Promise<unknown>
-const restAMinute: Rest = (signal) => pause(IDLE_MS, null, { signal, ref: false })
+const waitIdle: Rest = (signal) => pause(IDLE_MS, null, { signal, ref: false })
 
 /**
  * Reads what others wrote in threads of its own, since a document may be made to take all the time and memory there is. The
  * threads are started when there is something to read, and end when they have been idle for a minute.
  */
-export class Reader {
-  readonly #limits: ReadingLimits
+export class ParserPool {
+  readonly #limits: ParserLimits
   readonly #rest: Rest
   readonly #seats = new Set<Seat>()
   readonly #waiting: Task[] = []
 
-  constructor(limits: ReadingLimits = READING_LIMITS, rest: Rest = restAMinute) {
+  constructor(limits: ParserLimits = PARSER_LIMITS, rest: Rest = waitIdle) {
     this.#limits = limits
     this.#rest = rest
   }
@@ -58,11 +58,11 @@ export class Reader {
    *
    * @throws CourantError as `ReaderThread.read` does.
    */
-  ask<Name extends keyof Work>(
+  ask<Name extends keyof ParserTasks>(
     name: Name,
-    input: Parameters<Work[Name]>[0],
-    asking: Asking = {},
-  ): Promise<ReturnType<Work[Name]>> {
+    input: Parameters<ParserTasks[Name]>[0],
+    asking: ParseOptions = {},
+  ): Promise<ReturnType<ParserTasks[Name]>> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const task: Task = { ...asking, octets: octetsOf(input), order: { name, input }, resolve, reject }
     const giveUp = () => {
@@ -75,7 +75,9 @@ export class Reader {
     if (asking.signal?.aborted) giveUp()
     asking.signal?.addEventListener('abort', giveUp, { once: true })
     this.#begin()
-    return promise.finally(() => asking.signal?.removeEventListener('abort', giveUp)) as Promise<ReturnType<Work[Name]>>
+    return promise.finally(() => asking.signal?.removeEventListener('abort', giveUp)) as Promise<
+      ReturnType<ParserTasks[Name]>
+    >
   }
 
   /** Ends the threads that have nothing to do. The next document starts one anew. */
@@ -110,7 +112,7 @@ export class Reader {
     if (idle !== undefined) return idle
     if (seats.length >= MOST_THREADS || seats.some(({ isSlow }) => !isSlow)) return null
     const seat: Seat = {
-      thread: new ReaderThread(this.#limits),
+      thread: new ParserThread(this.#limits),
       task: null,
       isSlow: false,
       idle: new AbortController(),
@@ -161,4 +163,4 @@ function octetsOf(input: unknown): number {
 }
 
 /** The one of this process: its threads are the machine's, however many parts of Courant read at once. */
-export const processReader = new Reader()
+export const parserPool = new ParserPool()

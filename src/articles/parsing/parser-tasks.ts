@@ -8,13 +8,13 @@ import { type OpmlFeed, readOpml } from '../feeds/formats/opml.ts'
 import { readSitemapIndex, sitemapKind } from '../feeds/formats/sitemap.ts'
 import { withoutProlog } from '../feeds/formats/xml.ts'
 import { type Feed, type FeedItem, parseFeed } from '../feeds/parse-feed.ts'
-import { type Packed, packDated, toBuffer } from './transfer.ts'
+import { packDates, type Transferable, viewAsBuffer } from './transfer.ts'
 
 /** A document as it was fetched: its media type may name the charset. */
-export type Piece = { readonly body: Uint8Array; readonly contentType: string | null }
+export type DocumentPart = { readonly body: Uint8Array; readonly contentType: string | null }
 
 /** A document and where it was found, which relative links are relative to. */
-type Document = Piece & { readonly url: string | null }
+type Document = DocumentPart & { readonly url: string | null }
 
 /** A gzip file, and all sitemaps of an index together, unpack to no more octets. */
 const MOST_UNPACKED = 20 * 1024 * 1024
@@ -26,7 +26,7 @@ type Unpacked =
   | { readonly kind: 'refused' }
 
 /** Unpacks a gzip file, and of a sitemap index reads the sitemaps it names, those that changed last first. */
-function unpack({ body, contentType }: Piece): Unpacked {
+function unpack({ body, contentType }: DocumentPart): Unpacked {
   const octets = gunzip(body, MOST_UNPACKED)
   if (octets === null) return { kind: 'refused' }
   const isMaybeIndex = octets.subarray(0, 5_000).toString('latin1').includes('sitemapindex')
@@ -37,7 +37,7 @@ function unpack({ body, contentType }: Piece): Unpacked {
 }
 
 /** The sitemaps among these documents as one, in UTF-8; null where there is none. What goes beyond the limit is left out. */
-function joinSitemaps(pieces: readonly Piece[]): Uint8Array | null {
+function joinSitemaps(pieces: readonly DocumentPart[]): Uint8Array | null {
   const joined: string[] = []
   let room = MOST_UNPACKED
   for (const { body, contentType } of pieces) {
@@ -52,7 +52,7 @@ function joinSitemaps(pieces: readonly Piece[]): Uint8Array | null {
 
 /** The octets of a gzip file; those of any other as they are. Null for what cannot be unpacked within so many. */
 function gunzip(body: Uint8Array, maxOutputLength: number): Buffer | null {
-  if (body[0] !== 0x1f || body[1] !== 0x8b) return toBuffer(body)
+  if (body[0] !== 0x1f || body[1] !== 0x8b) return viewAsBuffer(body)
   try {
     return gunzipSync(body, { maxOutputLength })
   } catch {
@@ -60,23 +60,23 @@ function gunzip(body: Uint8Array, maxOutputLength: number): Buffer | null {
   }
 }
 
-const parse = ({ body, contentType, url }: Document): Feed => parseFeed(toBuffer(body), { contentType, url })
+const parse = ({ body, contentType, url }: Document): Feed => parseFeed(viewAsBuffer(body), { contentType, url })
 
 /** What a feed said about itself and each of its items. @throws CourantError `feed.invalid` */
-function readFeed(document: Document): Omit<Feed, 'items'> & { readonly items: readonly Packed<FeedItem>[] } {
+function readFeed(document: Document): Omit<Feed, 'items'> & { readonly items: readonly Transferable<FeedItem>[] } {
   const feed = parse(document)
-  return { ...feed, items: feed.items.map(packDated) }
+  return { ...feed, items: feed.items.map(packDates) }
 }
 
 /** What a source said, ready to be stored. */
-type Articles = Omit<Feed, 'items'> & { readonly bodyHash: string; readonly articles: readonly Packed<Article>[] }
+type Articles = Omit<Feed, 'items'> & { readonly bodyHash: string; readonly articles: readonly Transferable<Article>[] }
 
 /** The articles of a feed; null where its octets are those of `knownHash`. @throws CourantError `feed.invalid` */
 function readArticles({ knownHash, ...document }: Document & { readonly knownHash: string | null }): Articles | null {
   const bodyHash = createHash('sha256').update(document.body).digest('hex')
   if (bodyHash === knownHash) return null
   const { items, ...feed } = parse(document)
-  return { ...feed, bodyHash, articles: toArticles(items, feed.language).map(packDated) }
+  return { ...feed, bodyHash, articles: toArticles(items, feed.language).map(packDates) }
 }
 
 /** What stands at an address: a feed by its title, a page by the feeds it links, or neither. */
@@ -88,7 +88,7 @@ type Looked =
 function look(document: Document & { readonly url: string }): Looked {
   const title = readTitle(document)
   if (title !== null) return { kind: 'feed', title }
-  const text = decodeText(toBuffer(document.body), document.contentType)
+  const text = decodeText(viewAsBuffer(document.body), document.contentType)
   if (!/<(?:!doctype\s+html|html|head|body|link)\b/i.test(text)) return { kind: 'neither' }
   return { kind: 'page', linked: linkedFeeds(text, document.url) }
 }
@@ -103,9 +103,9 @@ function readTitle(document: Document): string | null {
 }
 
 /** The feeds of a list. @throws CourantError `opml.invalid` */
-const readList = (body: Uint8Array): readonly OpmlFeed[] => readOpml(toBuffer(body))
+const readList = (body: Uint8Array): readonly OpmlFeed[] => readOpml(viewAsBuffer(body))
 
 /** All that is read in what others wrote, by name. Each takes and gives plain data, so that it can be done in another thread. */
-export const WORK = { unpack, joinSitemaps, readFeed, readArticles, look, readList }
+export const PARSER_TASKS = { unpack, joinSitemaps, readFeed, readArticles, look, readList }
 
-export type Work = typeof WORK
+export type ParserTasks = typeof PARSER_TASKS

@@ -1,10 +1,10 @@
 import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { CourantError } from '../../errors.ts'
-import type { Work } from './parser-tasks.ts'
+import type { ParserTasks } from './parser-tasks.ts'
 
 /** What a reading may take. */
-export type ReadingLimits = {
+export type ParserLimits = {
   readonly milliseconds: number
   /** Of the thread's heap and what it holds outside of it. */
   readonly megabytes: number
@@ -12,9 +12,9 @@ export type ReadingLimits = {
   readonly characters: number
 }
 
-export type ThreadSetup = { readonly cacheFolder: string | null; readonly mostCharacters: number }
-export type Order = { readonly name: keyof Work; readonly input: unknown }
-export type Answer =
+export type ParserSetup = { readonly cacheFolder: string | null; readonly mostCharacters: number }
+export type ParserRequest = { readonly name: keyof ParserTasks; readonly input: unknown }
+export type ParserResponse =
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'large' }
   /** The stack was exceeded, or the longest text there can be. */
@@ -33,15 +33,15 @@ const MB = 1024 * 1024
  * Its memory is watched from here and not limited by `resourceLimits`: where a single allocation goes beyond such a limit,
  * V8 ends the whole process (measured with Node 24.21: one `split` of 30 MB under a limit of 64 MB).
  */
-export class ReaderThread {
+export class ParserThread {
   readonly #worker: Worker
-  readonly #limits: ReadingLimits
+  readonly #limits: ParserLimits
   readonly #started: Promise<unknown>
   #hasEnded = false
 
-  constructor(limits: ReadingLimits) {
+  constructor(limits: ParserLimits) {
     this.#limits = limits
-    const workerData: ThreadSetup = {
+    const workerData: ParserSetup = {
       cacheFolder: getCompileCacheDir() ?? null,
       mostCharacters: limits.characters,
     }
@@ -67,7 +67,7 @@ export class ReaderThread {
    * @throws CourantError `reading.limit`, when it exceeded a limit; `reading.late`, when the signal was aborted; those of the
    * work itself.
    */
-  async read(order: Order, signal: AbortSignal | undefined): Promise<unknown> {
+  async read(order: ParserRequest, signal: AbortSignal | undefined): Promise<unknown> {
     this.#worker.ref()
     const excess = new AbortController()
     const over = new AbortController()
@@ -77,7 +77,7 @@ export class ReaderThread {
       const answered = this.#hear(stop, () => (excess.signal.aborted ? excess.signal.reason : lateError()))
       this.#worker.postMessage(order)
       void this.#watch(excess, over.signal)
-      return this.#open((await answered) as Answer)
+      return this.#open((await answered) as ParserResponse)
     } finally {
       over.abort()
       this.#worker.unref()
@@ -89,7 +89,7 @@ export class ReaderThread {
     await this.#worker.terminate()
   }
 
-  #open(answer: Answer): unknown {
+  #open(answer: ParserResponse): unknown {
     switch (answer.kind) {
       case 'done':
         return answer.output

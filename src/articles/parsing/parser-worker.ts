@@ -1,21 +1,21 @@
 import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Answer, Order, ThreadSetup } from './parser-thread.ts'
+import type { ParserRequest, ParserResponse, ParserSetup } from './parser-thread.ts'
 
 /** What Courant runs in a thread of its own for documents of others: `reader-thread.ts` starts it and ends it. */
 const port = parentPort
 if (port === null) throw new Error('thread.ts runs as a worker thread only')
-const { cacheFolder, mostCharacters }: ThreadSetup = workerData
+const { cacheFolder, mostCharacters }: ParserSetup = workerData
 if (cacheFolder !== null) enableCompileCache(cacheFolder)
-const [{ WORK }, { CourantError, reasonOf }] = await Promise.all([
+const [{ PARSER_TASKS: WORK }, { CourantError, reasonOf }] = await Promise.all([
   import('./parser-tasks.ts'),
   import('../../errors.ts'),
 ])
 
-port.on('message', (order: Order) => port.postMessage(answer(order)))
+port.on('message', (order: ParserRequest) => port.postMessage(answer(order)))
 port.postMessage('ready')
 
-function answer({ name, input }: Order): Answer {
+function answer({ name, input }: ParserRequest): ParserResponse {
   try {
     // Which input belongs to which work is checked where it is asked for.
     const output = (WORK[name] as (input: unknown) => unknown)(input)

@@ -6,12 +6,12 @@ import { newsletterSource, source } from '../../db/schema/source.ts'
 import { CourantError, maskUrl } from '../../errors.ts'
 import { refuseUrl } from '../fetch/address-guard.ts'
 import { admitArticles } from '../store/store-articles.ts'
-import { inStoringTransaction } from '../store/store-lock.ts'
+import { withStoreLock } from '../store/store-lock.ts'
 import { keepSecrets, type SecretCipher } from './secrets.ts'
 import { type AccessChange, changeAccess, withAddress } from './source-access.ts'
 
 /** A feed for a newsletter. `backfillDays`: how far back what it holds is new; null for all, 0 for nothing. */
-export type Wanted = {
+export type SourceRequest = {
   readonly url: string
   readonly newsletterId: number
   readonly backfillDays: number | null
@@ -29,10 +29,10 @@ type Attached = { readonly id: number; readonly url: string; readonly created: b
  *
  * @throws CourantError `source.invalid`, `source.refused`, `source.exists`.
  */
-export async function attachSource(db: Database, wanted: Wanted, now: Temporal.Instant): Promise<Attached> {
+export async function attachSource(db: Database, wanted: SourceRequest, now: Temporal.Instant): Promise<Attached> {
   const address = readAddress(wanted.url, wanted.allowPrivate)
   const { url } = address
-  return inStoringTransaction(db, async (tx) => {
+  return withStoreLock(db, async (tx) => {
     const made = await tx
       .insert(source)
       .values({ kind: 'feed', url, feedUrl: url, createdAt: now })
@@ -41,8 +41,8 @@ export async function attachSource(db: Database, wanted: Wanted, now: Temporal.I
     const [row] = await tx.select().from(source).where(eq(source.url, url)).for('update')
     if (row === undefined) throw new Error('a source that was there is gone')
     const access = changeAccess(row, withAddress(wanted.access ?? {}, address))
-    const others = await countTakers(tx, row.id)
-    await addTaker(tx, row.id, url, wanted, now)
+    const others = await countNewsletters(tx, row.id)
+    await addToNewsletter(tx, row.id, url, wanted, now)
     const revived = row.state === 'ended' ? { state: 'active' as const, failures: 0, lastError: null } : {}
     await tx
       .update(source)
@@ -54,14 +54,14 @@ export async function attachSource(db: Database, wanted: Wanted, now: Temporal.I
 }
 
 /** A feed's address without the user name and password that stood in it. */
-export type Address = { readonly url: string; readonly username: string | null; readonly password: string | null }
+export type SourceAddress = { readonly url: string; readonly username: string | null; readonly password: string | null }
 
 /**
  * Reads the address of a feed as people paste it.
  *
  * @throws CourantError `source.invalid`, `source.refused`.
  */
-export function readAddress(text: string, allowPrivate: boolean): Address {
+export function readAddress(text: string, allowPrivate: boolean): SourceAddress {
   const url = URL.parse(
     text
       .trim()
@@ -109,7 +109,7 @@ function decode(text: string): string {
   }
 }
 
-async function countTakers(tx: Database, sourceId: number): Promise<number> {
+async function countNewsletters(tx: Database, sourceId: number): Promise<number> {
   const rows = await tx.execute<{ count: number }>(sql`
     select count(*)::integer as count from newsletter_source
     join newsletter on newsletter.id = newsletter_source.newsletter_id
@@ -117,7 +117,13 @@ async function countTakers(tx: Database, sourceId: number): Promise<number> {
   return rows.rows[0]?.count ?? 0
 }
 
-async function addTaker(tx: Database, sourceId: number, url: string, wanted: Wanted, now: Temporal.Instant) {
+async function addToNewsletter(
+  tx: Database,
+  sourceId: number,
+  url: string,
+  wanted: SourceRequest,
+  now: Temporal.Instant,
+) {
   const { newsletterId, backfillDays } = wanted
   const added = await tx
     .insert(newsletterSource)

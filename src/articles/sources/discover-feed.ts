@@ -1,6 +1,6 @@
 import { CourantError } from '../../errors.ts'
 import type { Fetched } from '../fetch/fetch-document.ts'
-import { processReader } from '../parsing/parser-pool.ts'
+import { parserPool } from '../parsing/parser-pool.ts'
 import { type FollowOptions, fetchFeed } from './sitemap-index.ts'
 
 /** What stands at an address: a feed, or a page and the feeds found from there, the main one apart. */
@@ -67,7 +67,7 @@ async function lookAt(url: string, options: FollowOptions) {
   }
 }
 
-async function read(page: Extract<Fetched, { kind: 'document' }>, { reader = processReader, signal }: FollowOptions) {
+async function read(page: Extract<Fetched, { kind: 'document' }>, { reader = parserPool, signal }: FollowOptions) {
   const { body, contentType, finalUrl, movedTo } = page
   const looked = await reader.ask('look', { body, contentType, url: finalUrl }, { signal })
   return { ...looked, finalUrl, movedTo }

@@ -4,7 +4,7 @@ import type { Database } from '../../db/client.ts'
 import { source } from '../../db/schema/source.ts'
 
 /** A source that may be fetched next. `failing`: its last fetch failed. `lastFetchedAt` as the database writes it. */
-export type Candidate = {
+export type SourceRef = {
   readonly id: number
   readonly host: string
   readonly failing: boolean
@@ -22,14 +22,14 @@ const MINUTES_BEFORE_SLOT = 10
 export const LONGEST_WAIT_MINUTES = 24 * 60
 
 /** Sources nobody takes any more stay as rows, since their articles stay; they are not collected. */
-const isTaken = sql`exists (
+const isUsed = sql`exists (
   select from newsletter_source join newsletter on newsletter.id = newsletter_source.newsletter_id
   where newsletter_source.source_id = ${source.id} and newsletter.state <> 'deleted')`
 const isWaiting = sql<boolean>`exists (
   select from newsletter_source where newsletter_source.source_id = ${source.id} and newsletter_source.admitted_at is null)`
 
 /** The feeds of these ids, ended ones too, or with null all that are active. By id. */
-export function findSources(db: Database, ids: readonly number[] | null): Promise<Candidate[]> {
+export function findSources(db: Database, ids: readonly number[] | null): Promise<SourceRef[]> {
   const isNamed = ids === null ? eq(source.state, 'active') : sql`${source.id} = any(${`{${ids.join(',')}}`}::bigint[])`
   return db
     .select({
@@ -39,7 +39,7 @@ export function findSources(db: Database, ids: readonly number[] | null): Promis
       lastFetchedAt: sql<string | null>`${source.lastFetchedAt}::text`,
     })
     .from(source)
-    .where(and(eq(source.kind, 'feed'), isTaken, isNamed))
+    .where(and(eq(source.kind, 'feed'), isUsed, isNamed))
     .orderBy(asc(source.id))
     .limit(MOST_SOURCES)
 }
@@ -49,11 +49,11 @@ export function findSources(db: Database, ids: readonly number[] | null): Promis
  * the ten minutes before it. Then the longest due. One that fails keeps to its own times. A time further off than any wait
  * is a wrong clock's.
  */
-export async function findDueSources(db: Database, now: Temporal.Instant): Promise<Candidate[]> {
+export async function findDueSources(db: Database, now: Temporal.Instant): Promise<SourceRef[]> {
   const beforeSlot = sql`${`${MINUTES_BEFORE_SLOT} minutes`}::interval`
   // Near slots are found once, not per source: a newsletter may have thousands of cohorts. Cohorts without readers are not
   // planned, except the home.
-  const due = await db.execute<Candidate>(sql`
+  const due = await db.execute<SourceRef>(sql`
     with near as materialized (
       select cohort.newsletter_id, max(cohort.next_due_at) as slot_at
       from cohort join newsletter on newsletter.id = cohort.newsletter_id and newsletter.state = 'active'
@@ -72,17 +72,17 @@ export async function findDueSources(db: Database, now: Temporal.Instant): Promi
       and (source.next_fetch_at is null or source.next_fetch_at <= ${now.toString()}
         or source.next_fetch_at > ${now.add({ minutes: LONGEST_WAIT_MINUTES }).toString()}
         or early.source_id is not null)
-      and ${isTaken}
+      and ${isUsed}
     order by early.source_id is null, source.next_fetch_at nulls first, source.id limit ${MOST_DUE}`)
   return due.rows
 }
 
 /** Whether a source has not been fetched since it was found; every recorded fetch sets the time. */
-export const isUntouched = ({ lastFetchedAt }: Candidate) =>
+export const isUntouched = ({ lastFetchedAt }: SourceRef) =>
   sql`${source.lastFetchedAt} is not distinct from ${lastFetchedAt}::timestamptz`
 
 /** The source as it is now; null when it does not meet the condition or has moved to another host. */
-export async function readSource(db: Database, { id, host }: Candidate, condition: SQL): Promise<FeedSource | null> {
+export async function readSource(db: Database, { id, host }: SourceRef, condition: SQL): Promise<FeedSource | null> {
   const [found] = await db
     .select({ source, waiting: isWaiting })
     .from(source)

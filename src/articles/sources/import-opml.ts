@@ -3,7 +3,7 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { CourantError, maskUrl } from '../../errors.ts'
 import type { OpmlFeed } from '../feeds/formats/opml.ts'
-import { attachSource, type Wanted } from './attach.ts'
+import { attachSource, type SourceRequest } from './attach.ts'
 import type { ListedSource } from './list-sources.ts'
 
 /** What came of one feed of a list: the newsletter had `existing` ones, and `refused` ones have a reason. */
@@ -17,7 +17,7 @@ export type Imported = OpmlFeed & {
 export async function* importFeeds(
   db: Database,
   feeds: readonly OpmlFeed[],
-  wanted: Omit<Wanted, 'url'>,
+  wanted: Omit<SourceRequest, 'url'>,
   now: Temporal.Instant,
 ): AsyncGenerator<Imported> {
   for (const feed of feeds) {

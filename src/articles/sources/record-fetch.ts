@@ -5,7 +5,7 @@ import type { Database } from '../../db/client.ts'
 import { source } from '../../db/schema/source.ts'
 import { type FeedSource, LONGEST_WAIT_MINUTES } from './due-sources.ts'
 import { nextInterval } from './fetch-interval.ts'
-import { endLease, type Leased } from './source-lease.ts'
+import { deleteSourceLease, type LeasedSource } from './source-lease.ts'
 
 const MINUTES_BETWEEN = 15
 
@@ -13,7 +13,7 @@ const MINUTES_BETWEEN = 15
 export class LeaseLost extends Error {}
 
 /** What a document told about its source, kept for the next fetch. */
-export type Reading = {
+export type FetchedArticles = {
   readonly feedUrl: string
   readonly title: string | null
   readonly homeUrl: string | null
@@ -35,8 +35,12 @@ const FETCHES_KEPT = 20
  *
  * @throws LeaseLost
  */
-async function settle(db: Database, { row, lease }: Leased, result: PgUpdateSetSource<typeof source>): Promise<void> {
-  const ended = db.$with('ended').as(endLease(db, lease))
+async function recordAttempt(
+  db: Database,
+  { row, lease }: LeasedSource,
+  result: PgUpdateSetSource<typeof source>,
+): Promise<void> {
+  const ended = db.$with('ended').as(deleteSourceLease(db, lease))
   const isHeld = sql`exists (select from ${ended} where host = ${lease.host})`
   const settled = await db
     .with(ended)
@@ -48,25 +52,25 @@ async function settle(db: Database, { row, lease }: Leased, result: PgUpdateSetS
 }
 
 /** Keeps a fetch that brought a document. @throws LeaseLost */
-export async function recordReading(
+export async function recordFetched(
   tx: Database,
-  leased: Leased,
-  reading: Reading,
+  leased: LeasedSource,
+  reading: FetchedArticles,
   brought: Brought,
   now: Temporal.Instant,
 ): Promise<void> {
   const result = { ...reading, ...succeeded(leased.row, brought, now), fetches: sql`${source.fetches} + 1` }
-  await settle(tx, leased, result)
+  await recordAttempt(tx, leased, result)
 }
 
 /** Keeps a fetch that brought nothing new. @throws LeaseLost */
 export async function recordUnchanged(
   tx: Database,
-  leased: Leased,
+  leased: LeasedSource,
   { feedUrl, leastMinutes }: { readonly feedUrl: string; readonly leastMinutes: number },
   now: Temporal.Instant,
 ): Promise<void> {
-  await settle(tx, leased, { feedUrl, ...succeeded(leased.row, { articles: 0, leastMinutes }, now) })
+  await recordAttempt(tx, leased, { feedUrl, ...succeeded(leased.row, { articles: 0, leastMinutes }, now) })
 }
 
 /** The first document says nothing about how often there is a new one, nor does one in vain before its time. */
@@ -85,17 +89,21 @@ function succeeded(row: FeedSource, { articles, leastMinutes }: Brought, now: Te
 }
 
 /** How a fetch failed; `retryAt` is the earliest time the server wants to be asked again. */
-export type Failure = { readonly reason: string; readonly gone: boolean; readonly retryAt: Temporal.Instant | null }
+export type FetchFailure = {
+  readonly reason: string
+  readonly gone: boolean
+  readonly retryAt: Temporal.Instant | null
+}
 
 /** Keeps a failure: the wait doubles with each in a row, up to a day; a source that is gone is not asked again. @throws LeaseLost */
 export async function recordFailure(
   tx: Database,
-  leased: Leased,
-  failure: Failure,
+  leased: LeasedSource,
+  failure: FetchFailure,
   now: Temporal.Instant,
 ): Promise<void> {
   const { row } = leased
-  await settle(tx, leased, {
+  await recordAttempt(tx, leased, {
     state: failure.gone ? 'ended' : row.state,
     lastFetchedAt: now,
     nextFetchAt: nextTry(row.failures + 1, failure.retryAt, now),

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
-import { letIn, markSeen } from '../store/admit-held.ts'
-import { inStoringTransaction } from '../store/store-lock.ts'
+import { admitHeld, markSeen } from '../store/admit-held.ts'
+import { withStoreLock } from '../store/store-lock.ts'
 import { findSource } from './change-source.ts'
 
 /** What becomes of held articles: `letIn` makes them new to readers, `markSeen` known and shown to nobody. */
@@ -22,10 +22,10 @@ export async function releaseHeld(
   release: Release,
   now: Temporal.Instant,
 ): Promise<Released> {
-  return inStoringTransaction(db, async (tx) => {
+  return withStoreLock(db, async (tx) => {
     const { id, url } = await findSource(tx, name)
     const which = sql`source_id = ${id}`
-    const articles = release === 'letIn' ? await letIn(tx, which, now) : (await markSeen(tx, which, now)).length
+    const articles = release === 'letIn' ? await admitHeld(tx, which, now) : (await markSeen(tx, which, now)).length
     return { id, url, articles }
   })
 }

@@ -1,11 +1,12 @@
 import { type Fetched, type FetchOptions, fetchDocument } from '../fetch/fetch-document.ts'
-import { type Asking, processReader, type Reader } from '../parsing/parser-pool.ts'
-import { toBuffer } from '../parsing/transfer.ts'
+import { type ParseOptions, type ParserPool, parserPool } from '../parsing/parser-pool.ts'
+import { viewAsBuffer } from '../parsing/transfer.ts'
 
 type Page = Extract<Fetched, { kind: 'document' }>
 
 /** How to get a source's document, and what reads in it where others are to be found. */
-export type FollowOptions = FetchOptions & Pick<Asking, 'isSuspect'> & { readonly reader?: Reader | undefined }
+export type FollowOptions = FetchOptions &
+  Pick<ParseOptions, 'isSuspect'> & { readonly reader?: ParserPool | undefined }
 
 /** An index names years of sitemaps; news stand in the ones that changed last. */
 const MOST_FOLLOWED = 4
@@ -19,13 +20,13 @@ const MOST_FOLLOWED = 4
 export async function fetchFeed(url: string, options: FollowOptions): Promise<Fetched> {
   const fetched = await fetchDocument(url, options)
   if (fetched.kind !== 'document' || !isPackedOrIndex(fetched.body)) return fetched
-  const { reader = processReader } = options
+  const { reader = parserPool } = options
   const unpacked = await reader.ask('unpack', fetched, options)
   switch (unpacked.kind) {
     case 'refused':
       return fail('The document cannot be unpacked.')
     case 'document':
-      return { ...fetched, body: toBuffer(unpacked.body) }
+      return { ...fetched, body: viewAsBuffer(unpacked.body) }
     case 'index':
       return followIndex(unpacked.sitemaps, fetched, reader, options)
   }
@@ -38,7 +39,7 @@ function isPackedOrIndex(body: Buffer): boolean {
 async function followIndex(
   sitemaps: readonly string[],
   page: Page,
-  reader: Reader,
+  reader: ParserPool,
   options: FollowOptions,
 ): Promise<Fetched> {
   const pieces: Page[] = []
@@ -50,7 +51,7 @@ async function followIndex(
   }
   const joined = pieces.length === 0 ? null : await reader.ask('joinSitemaps', pieces, options)
   if (joined === null) return failed
-  return { ...page, body: toBuffer(joined), contentType: 'text/xml; charset=utf-8', etag: null, lastModified: null }
+  return { ...page, body: viewAsBuffer(joined), contentType: 'text/xml; charset=utf-8', etag: null, lastModified: null }
 }
 
 function fail(reason: string): Extract<Fetched, { kind: 'failed' }> {

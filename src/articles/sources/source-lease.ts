@@ -4,13 +4,13 @@ import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { hostLease } from '../../db/schema/source.ts'
-import { type Candidate, type FeedSource, isUntouched, readSource } from './due-sources.ts'
+import { type FeedSource, isUntouched, readSource, type SourceRef } from './due-sources.ts'
 
 /** A worker's right to ask hosts, for a source or, with null, to look at an address that is none yet. */
 type HostLease = { readonly sourceId: number | null; readonly owner: string; readonly token: string }
 
 /** A worker's right to fetch a source and to ask its host. Once another worker has taken over, results under it are refused. */
-export type Lease = HostLease & {
+export type SourceLease = HostLease & {
   readonly sourceId: number
   readonly host: string
   /** When it was asked for, by the monotonic clock. */
@@ -18,7 +18,7 @@ export type Lease = HostLease & {
 }
 
 /** A source that was leased, as it was then. */
-export type Leased = { readonly row: FeedSource; readonly lease: Lease }
+export type LeasedSource = { readonly row: FeedSource; readonly lease: SourceLease }
 
 /** Longest time from requesting a lease to the end of the fetch, which may be of several documents (a sitemap index). */
 export const FETCH_MS = 45_000
@@ -34,11 +34,11 @@ const LONGEST_SECONDS = 2 * LEASE_SECONDS
  */
 export async function leaseSource(
   db: Database,
-  candidate: Candidate,
+  candidate: SourceRef,
   owner: string,
   onlyDue: boolean,
   clock: Clock,
-): Promise<Leased | 'busy' | 'settled'> {
+): Promise<LeasedSource | 'busy' | 'settled'> {
   const { id: sourceId, host } = candidate
   const lease = { sourceId, host, owner, token: newToken(), sinceMs: clock.monotonicMs() }
   const isWanted = onlyDue ? isUntouched(candidate) : sql`true`
@@ -49,10 +49,10 @@ export async function leaseSource(
     const row = await readSource(db, candidate, isWanted)
     if (row !== null) return { row, lease }
   } catch (error) {
-    await releaseLease(db, lease).catch(() => {})
+    await releaseSourceLease(db, lease).catch(() => {})
     throw error
   }
-  await releaseLease(db, lease)
+  await releaseSourceLease(db, lease)
   return 'settled'
 }
 
@@ -74,7 +74,7 @@ export async function withHosts<T>(db: Database, clock: Clock, work: (enterHost:
     return await work(extendingTo(db, lease, clock))
   } finally {
     // While the database is unreachable, the lease expires by itself.
-    await releaseLease(db, lease).catch(() => {})
+    await releaseSourceLease(db, lease).catch(() => {})
   }
 }
 
@@ -111,11 +111,11 @@ async function insertLease(
 }
 
 /** The statement that ends a lease and returns the hosts it held. */
-export function endLease(db: Database, lease: HostLease) {
+export function deleteSourceLease(db: Database, lease: HostLease) {
   return db.delete(hostLease).where(eq(hostLease.token, lease.token)).returning({ host: hostLease.host })
 }
 
 /** Releases a lease without a result. */
-export async function releaseLease(db: Database, lease: HostLease): Promise<void> {
-  await endLease(db, lease)
+export async function releaseSourceLease(db: Database, lease: HostLease): Promise<void> {
+  await deleteSourceLease(db, lease)
 }

@@ -7,9 +7,9 @@ import { newsletterSource } from '../../db/schema/source.ts'
 import { insertEntries, type Pair } from './entries.ts'
 
 /** Makes held articles visible, new to the readers of every newsletter that would have had them; returns how many. Within a storing transaction. */
-export async function letIn(tx: Database, which: SQL, now: Temporal.Instant): Promise<number> {
+export async function admitHeld(tx: Database, which: SQL, now: Temporal.Instant): Promise<number> {
   const ids = await markSeen(tx, which, now)
-  if (ids.length > 0) await insertEntries(tx, await findTakers(tx, ids), now)
+  if (ids.length > 0) await insertEntries(tx, await newslettersOfArticles(tx, ids), now)
   return ids.length
 }
 
@@ -22,7 +22,7 @@ export async function markSeen(tx: Database, which: SQL, now: Temporal.Instant):
 }
 
 /** What a source brought after a newsletter had it, or before it as far back as was asked for. */
-function findTakers(tx: Database, ids: readonly number[]): Promise<Pair[]> {
+function newslettersOfArticles(tx: Database, ids: readonly number[]): Promise<Pair[]> {
   const since = sql`${newsletterSource.admittedAt} - make_interval(hours => 24 * ${newsletterSource.backfillDays})`
   return tx
     .selectDistinct({

@@ -9,7 +9,11 @@ import { ensureTopics } from '../../newsletters/topics.ts'
 /** Undated articles that count as recent when a source is added: the first of its document. */
 const UNDATED_ADMITTED = 10
 
-type Takes = { readonly newsletterId: number; readonly backfillDays: number | null; readonly admitted: boolean }
+type NewsletterOfSource = {
+  readonly newsletterId: number
+  readonly backfillDays: number | null
+  readonly admitted: boolean
+}
 /** An article as it becomes an entry. */
 type Entering = {
   readonly articleId: number
@@ -24,13 +28,13 @@ export type Pair = { readonly newsletterId: number; readonly entering: Entering 
  * have it; and to those it was added to since the last time, what it holds from as far back as they asked for. The rest
  * is seeded: without an entry, then and later. Call it within a storing transaction.
  */
-export async function enterArticles(
+export async function createEntries(
   tx: Database,
   sourceId: number,
   broughtIds: readonly number[],
   now: Temporal.Instant,
 ): Promise<void> {
-  const takers = await findTakers(tx, sourceId)
+  const takers = await newslettersOf(tx, sourceId)
   const waiting = takers.filter(({ admitted }) => !admitted)
   const admitted = takers.filter((taker) => taker.admitted && broughtIds.length > 0)
   if (waiting.length + admitted.length === 0) return
@@ -45,7 +49,7 @@ export async function enterArticles(
   if (waiting.length > 0) await markAdmitted(tx, sourceId, now)
 }
 
-async function findTakers(tx: Database, sourceId: number): Promise<Takes[]> {
+async function newslettersOf(tx: Database, sourceId: number): Promise<NewsletterOfSource[]> {
   const rows = await tx
     .select({
       newsletterId: newsletterSource.newsletterId,
@@ -128,7 +132,7 @@ export async function insertEntries(tx: Database, pairs: readonly Pair[], now: T
 }
 
 /** Gives the entries of edited articles the topics these have now. */
-export async function retopicEntries(
+export async function updateEntryTopics(
   tx: Database,
   articleIds: readonly number[],
   now: Temporal.Instant,

@@ -1,10 +1,14 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
 import { article, articleSource } from '../../db/schema/article.ts'
-import type { Known, Named } from './match-articles.ts'
+import type { IdentifiedArticle, StoredArticle } from './match-articles.ts'
 
 /** Finds all stored articles that the items of a source's document may be: by guid, by URL, by URL and title. */
-export async function findKnown(db: Database, sourceId: number, named: readonly Named[]): Promise<Known[]> {
+export async function findStored(
+  db: Database,
+  sourceId: number,
+  named: readonly IdentifiedArticle[],
+): Promise<StoredArticle[]> {
   const guids = named.map(({ guid }) => guid)
   const own = named.filter(({ ownUrl }) => ownUrl).map((item) => item.article.urlKey)
   // A URL that many share (the home page) may have years of articles: there the title has to agree as well.

@@ -8,7 +8,7 @@ const MANY = 50
 const TIMES_USUAL = 10
 /** So many at once are more than an editor repeats on purpose. */
 const SOME = 10
-const KNOWN_SHARE = 0.8
+const KNOWN_PART = 0.8
 
 /**
  * Says whether what a fetch brought for the first time is to be held: many times more than usual, or mostly words the
@@ -22,7 +22,7 @@ export async function isFlood(
   earlier: readonly number[],
 ): Promise<boolean> {
   if (earlier.length < FETCHES_TO_KNOW || fresh.length < SOME) return false
-  if ((await countRepeated(tx, sourceId, fresh)) >= KNOWN_SHARE * fresh.length) return true
+  if ((await countRepeated(tx, sourceId, fresh)) >= KNOWN_PART * fresh.length) return true
   return isUnusual(fresh.length, earlier) && (await isRead(tx, sourceId))
 }
 

@@ -1,10 +1,10 @@
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { Article } from '../build-article.ts'
-import { enterArticles, retopicEntries } from './entries.ts'
-import { findKnown } from './find-known.ts'
+import { createEntries, updateEntryTopics } from './entries.ts'
+import { findStored } from './find-known.ts'
 import { isFlood } from './flood-guard.ts'
-import { matchArticles, nameArticles } from './match-articles.ts'
+import { identifyArticles, matchArticles } from './match-articles.ts'
 import { insertArticles, recordGuids, updateArticles } from './write-articles.ts'
 
 /** What a source brought at one time: its articles, the newest first, and the home page that is no article's address. */
@@ -17,17 +17,17 @@ type Delivered = {
 }
 
 /** Counts of articles. `held` by the flood brake are not among the new ones. */
-export type Stored = { readonly new: number; readonly held: number; readonly updated: number }
+export type StoreCounts = { readonly new: number; readonly held: number; readonly updated: number }
 
 /**
  * Stores a document's articles within the given storing transaction: new ones as rows and entries, edited ones in place by
  * their first source alone, seen ones not again. In a flood all new ones are held: rows without entries. The number of
  * statements does not depend on the number of articles.
  */
-export async function storeArticles(tx: Database, delivered: Delivered, now: Temporal.Instant): Promise<Stored> {
+export async function storeArticles(tx: Database, delivered: Delivered, now: Temporal.Instant): Promise<StoreCounts> {
   const { sourceId, articles, homeKey, earlier } = delivered
-  const named = nameArticles(articles, homeKey)
-  const sightings = matchArticles(named, await findKnown(tx, sourceId, named))
+  const named = identifyArticles(articles, homeKey)
+  const sightings = matchArticles(named, await findStored(tx, sourceId, named))
   const fresh = oldestFirst(
     sightings.filter(({ known }) => known === null),
     now,
@@ -46,9 +46,9 @@ export async function storeArticles(tx: Database, delivered: Delivered, now: Tem
   )
   const added = fresh.map((sighting, index) => ({ ...sighting, articleId: ids[index]! }))
   await recordGuids(tx, sourceId, [...added, ...seen], now)
-  await retopicEntries(tx, updated, now)
+  await updateEntryTopics(tx, updated, now)
   const shared = seen.filter(({ known }) => known.guid === null)
-  await enterArticles(
+  await createEntries(
     tx,
     sourceId,
     [...added, ...shared].map(({ articleId }) => articleId),
@@ -66,5 +66,5 @@ function oldestFirst<T extends { article: Article }>(sightings: readonly T[], no
 
 /** Lets in what a source holds already, for newsletters it was added to since its last document; within a storing transaction. */
 export async function admitArticles(tx: Database, sourceId: number, now: Temporal.Instant): Promise<void> {
-  await enterArticles(tx, sourceId, [], now)
+  await createEntries(tx, sourceId, [], now)
 }

@@ -22,7 +22,7 @@ const lastOf = new WeakMap<Database, Promise<unknown>>()
  *
  * @throws an error that `isTransient` recognises, when another process holds the lock for about a minute.
  */
-export function inStoringTransaction<T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> {
+export function withStoreLock<T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> {
   const turn = (lastOf.get(db) ?? Promise.resolve()).then(() => untilLocked(db, work))
   lastOf.set(
     db,

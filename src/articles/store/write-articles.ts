@@ -3,7 +3,7 @@ import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { article, articleSource } from '../../db/schema/article.ts'
 import type { Article } from '../build-article.ts'
-import type { Sighting } from './match-articles.ts'
+import type { MatchedArticle } from './match-articles.ts'
 
 /** Rows of one insert: far below PostgreSQL's 65,535 parameters of a statement. */
 const ROWS_AT_ONCE = 1000
@@ -88,7 +88,7 @@ function toColumns(article: Article): Record<string, unknown> {
 export async function recordGuids(
   db: Database,
   sourceId: number,
-  sightings: readonly (Sighting & { readonly articleId: number })[],
+  sightings: readonly (MatchedArticle & { readonly articleId: number })[],
   now: Temporal.Instant,
 ): Promise<void> {
   const renamed = sightings.filter(

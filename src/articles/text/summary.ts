@@ -19,11 +19,11 @@ export function summarise(text: string, language: string | null): string {
     if (index + segment.trimEnd().length > LONGEST) break
     end = index + segment.length
   }
-  return end >= SHORTEST ? whole.slice(0, end).trim() : cutAtWord(whole, LONGEST)
+  return end >= SHORTEST ? whole.slice(0, end).trim() : cutSummary(whole, LONGEST)
 }
 
 /** Cuts a text before the word that would make it longer than `longest`, and shows that it goes on. */
-export function cutAtWord(text: string, longest: number): string {
+export function cutSummary(text: string, longest: number): string {
   if (text.length <= longest) return text
   const room = text.slice(0, longest)
   const space = room.lastIndexOf(' ')

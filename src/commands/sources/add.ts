@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Address } from '../../articles/sources/attach.ts'
+import type { SourceAddress } from '../../articles/sources/attach.ts'
 import type { Discovery } from '../../articles/sources/discover-feed.ts'
 import type { AccessChange } from '../../articles/sources/source-access.ts'
 import type { Database } from '../../db/client.ts'
@@ -71,7 +71,7 @@ function readBackfill(text: string): BackfillOptions['backfill'] {
 async function discover(
   context: CommandContext,
   db: Database,
-  address: Address,
+  address: SourceAddress,
   access: AccessChange,
 ): Promise<Discovery> {
   const { baseUrl, collectAllowPrivate } = context.config()

@@ -10,7 +10,7 @@ import { type BackfillOptions, daysOf } from './add.ts'
 export async function importSources(context: CommandContext, file: string, options: BackfillOptions): Promise<void> {
   const backfillDays = daysOf(options)
   const { collectAllowPrivate: allowPrivate, secrets } = context.config()
-  const [{ importFeeds }, { processReader }, { openSecretCipher }] = await Promise.all([
+  const [{ importFeeds }, { parserPool: processReader }, { openSecretCipher }] = await Promise.all([
     import('../../articles/sources/import-opml.ts'),
     import('../../articles/parsing/parser-pool.ts'),
     import('../../articles/sources/secrets.ts'),

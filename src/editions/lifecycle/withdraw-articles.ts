@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { type HiddenArticle, type Hiding, hideArticles } from '../../articles/hide.ts'
+import { type HiddenArticle, type HideKind, hideArticles } from '../../articles/hide.ts'
 import type { Clock, Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { anyOf, idArray, openStates } from '../../db/sql.ts'
@@ -38,7 +38,7 @@ export type WithdrawalResult = {
 export async function withdrawArticles(
   db: Database,
   articleIds: readonly number[],
-  hiding: Hiding,
+  hiding: HideKind,
   clock: Clock,
 ): Promise<WithdrawalResult> {
   const retry = <T>(work: () => Promise<T>) => retryTransient(clock, work)

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { Reader } from '../../../src/articles/parsing/parser-pool.ts'
+import { ParserPool } from '../../../src/articles/parsing/parser-pool.ts'
 import { CourantError } from '../../../src/errors.ts'
 import { KINDS_COUNT, makePayload } from '../../support/hostile-payloads.ts'
 
@@ -7,7 +7,7 @@ import { KINDS_COUNT, makePayload } from '../../support/hostile-payloads.ts'
 const SCALE = 0.02
 const SEED = 1
 
-const reader = new Reader({ milliseconds: 5_000, megabytes: 256, characters: 20_000_000 })
+const reader = new ParserPool({ milliseconds: 5_000, megabytes: 256, characters: 20_000_000 })
 afterAll(() => reader.end())
 
 /** How reading it ended: with a feed, or with the reason a source shows. */

@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { eq } from 'drizzle-orm'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { collectSources } from '../../../src/articles/collect.ts'
-import { Reader } from '../../../src/articles/parsing/parser-pool.ts'
-import type { ReadingLimits } from '../../../src/articles/parsing/parser-thread.ts'
+import { ParserPool } from '../../../src/articles/parsing/parser-pool.ts'
+import type { ParserLimits } from '../../../src/articles/parsing/parser-thread.ts'
 import { attachSource } from '../../../src/articles/sources/attach.ts'
 import { discoverFeed } from '../../../src/articles/sources/discover-feed.ts'
 import { source } from '../../../src/db/schema/source.ts'
@@ -18,14 +18,14 @@ import { ENDLESS, PAYLOADS } from '../payloads.ts'
 const { db } = await freshDatabase()
 const hostile = await openFeeds()
 const healthy = await openFeeds()
-const readers: Reader[] = []
+const readers: ParserPool[] = []
 afterEach(async () => {
   await Promise.all(readers.splice(0).map((reader) => reader.end()))
 })
 
 /** A reader of this test's own; every limit far below the usual ones, so that it is reached at once. */
-function openReader(limits: Partial<ReadingLimits> = {}, rest?: (signal: AbortSignal) => Promise<unknown>): Reader {
-  const reader = new Reader({ milliseconds: 1_500, megabytes: 256, characters: 20_000_000, ...limits }, rest)
+function openReader(limits: Partial<ParserLimits> = {}, rest?: (signal: AbortSignal) => Promise<unknown>): ParserPool {
+  const reader = new ParserPool({ milliseconds: 1_500, megabytes: 256, characters: 20_000_000, ...limits }, rest)
   readers.push(reader)
   return reader
 }
@@ -33,19 +33,19 @@ function openReader(limits: Partial<ReadingLimits> = {}, rest?: (signal: AbortSi
 /** One that a document reaches only by the time it takes. */
 const impatient = () => openReader({ milliseconds: 300, megabytes: 8_192 })
 
-const shared = new Reader({ milliseconds: 1_500, megabytes: 256, characters: 20_000_000 })
+const shared = new ParserPool({ milliseconds: 1_500, megabytes: 256, characters: 20_000_000 })
 afterAll(() => shared.end())
 
 const feedOf = (title: string) => writeRss([{ guid: title, link: `https://kurier.example/${title}`, title }])
 const document = (body: string | Buffer) => ({ body: Buffer.from(body), contentType: null, url: null })
-const read = (reader: Reader, body: string, asking = {}) => reader.ask('readFeed', document(body), asking)
+const read = (reader: ParserPool, body: string, asking = {}) => reader.ask('readFeed', document(body), asking)
 
 async function addSource(server: FeedServer, path: string, newsletterId: number): Promise<number> {
   const wanted = { url: server.url(path), newsletterId, backfillDays: null, allowPrivate: true }
   return (await attachSource(db, wanted, NOON)).id
 }
 
-const collect = (reader: Reader) =>
+const collect = (reader: ParserPool) =>
   collectSources(db, { sourceIds: null, clock: handClock(NOON), userAgent: 'Courant/test', allowPrivate: true, reader })
 
 const findSource = async (id: number) => (await db.select().from(source).where(eq(source.id, id)))[0]

@@ -5,12 +5,12 @@ import { collectSources } from '../../../src/articles/collect.ts'
 import { collectSource } from '../../../src/articles/collect-source.ts'
 import { attachSource } from '../../../src/articles/sources/attach.ts'
 import { changeSource } from '../../../src/articles/sources/change-source.ts'
-import { type Candidate, findDueSources, findSources } from '../../../src/articles/sources/due-sources.ts'
+import { findDueSources, findSources, type SourceRef } from '../../../src/articles/sources/due-sources.ts'
 import {
   type EnterHost,
-  type Leased,
+  type LeasedSource,
   leaseSource,
-  releaseLease,
+  releaseSourceLease,
   withHosts,
 } from '../../../src/articles/sources/source-lease.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
@@ -49,11 +49,11 @@ async function addSource(url: string): Promise<number> {
   return (await attachSource(db, wanted, clock.now())).id
 }
 
-const findOne = async (id: number): Promise<Candidate> => (await findSources(db, [id]))[0] as Candidate
-const lease = (by: Database, candidate: Candidate, onlyDue = true) =>
+const findOne = async (id: number): Promise<SourceRef> => (await findSources(db, [id]))[0] as SourceRef
+const lease = (by: Database, candidate: SourceRef, onlyDue = true) =>
   leaseSource(by, candidate, 'worker', onlyDue, clock)
 
-async function leaseNow(id: number): Promise<Leased> {
+async function leaseNow(id: number): Promise<LeasedSource> {
   const leased = await lease(db, await findOne(id))
   if (typeof leased === 'string') throw new Error(`the source is ${leased}`)
   return leased
@@ -116,7 +116,7 @@ describe('a host', () => {
     const looks = () => watched.statements.filter((text) => text.includes('insert into host_lease')).length
     await expect.poll(looks).toBeGreaterThanOrEqual(3)
     expect(elsewhere.asked).toEqual([])
-    await releaseLease(db, busy.lease)
+    await releaseSourceLease(db, busy.lease)
     expect(await collecting).toMatchObject({ fetched: 1, new: 1 })
     expect(elsewhere.asked.map(({ path }) => path)).toEqual(['/new'])
     expect(await countLeases()).toBe(0)
@@ -138,7 +138,7 @@ describe('an address that is looked at before it becomes a source', () => {
     })
     await new Promise((resolve) => setImmediate(resolve))
     expect(isEntered).toBe(false)
-    await releaseLease(db, leased.lease)
+    await releaseSourceLease(db, leased.lease)
     await looking
     expect(isEntered).toBe(true)
     expect(await countLeases()).toBe(0)
@@ -229,7 +229,7 @@ describe('a source', () => {
     const waited = Promise.withResolvers<string>()
     const collecting = collectSources(db, { ...options(), sourceIds: [id], onBusyHost: waited.resolve })
     expect(await waited.promise).toBe(new URL(feeds.origin).host)
-    await releaseLease(db, busy.lease)
+    await releaseSourceLease(db, busy.lease)
     expect(await collecting).toMatchObject({ sources: 1, fetched: 1 })
   })
 })

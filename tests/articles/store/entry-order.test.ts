@@ -2,7 +2,7 @@ import { asc, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toArticle } from '../../../src/articles/build-article.ts'
 import { storeArticles } from '../../../src/articles/store/store-articles.ts'
-import { inStoringTransaction } from '../../../src/articles/store/store-lock.ts'
+import { withStoreLock } from '../../../src/articles/store/store-lock.ts'
 import { Temporal } from '../../../src/clock.ts'
 import { type Database, type OpenDatabase, openDatabase } from '../../../src/db/client.ts'
 import { entry } from '../../../src/db/schema/article.ts'
@@ -62,7 +62,7 @@ test('entries become visible in the order of their ids, however many collect at 
   const collector = async (sourceId: number, by: Database) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const articles = [1, 2, 3].map((number) => makeArticle(`${sourceId}-${round}-${number}`))
-      await inStoringTransaction(by, async (tx) => {
+      await withStoreLock(by, async (tx) => {
         await storeArticles(tx, { sourceId, articles, homeKey: null, earlier: null }, NOW)
         // Keeps the transaction open for a while, some longer than others: without locks they end in any order.
         for (let more = 0; more < ((sourceId + round) % 4) * 5; more += 1) await tx.execute(sql`select 1`)
@@ -101,7 +101,7 @@ test('an article that several sources bring at once is one', async () => {
   const before = await db.execute<{ id: number }>(sql`select id from source order by id`)
   await Promise.all(
     before.rows.map(({ id }, index) =>
-      inStoringTransaction(index % 2 === 0 ? db : second.db, (tx) =>
+      withStoreLock(index % 2 === 0 ? db : second.db, (tx) =>
         storeArticles(tx, { sourceId: id, articles: [makeArticle('shared')], homeKey: null, earlier: null }, NOW),
       ),
     ),
@@ -116,14 +116,14 @@ test('who waits for another process to have stored its articles holds no connect
   const waiting = await openDatabase(database.url, 1)
   const stored = Promise.withResolvers<void>()
   const begun = Promise.withResolvers<void>()
-  const holding = inStoringTransaction(database.db, async (tx) => {
+  const holding = withStoreLock(database.db, async (tx) => {
     await tx.execute(sql`select 1`)
     begun.resolve()
     await stored.promise
   })
   await begun.promise
   const order: string[] = []
-  const later = inStoringTransaction(waiting.db, async () => order.push('stored'))
+  const later = withStoreLock(waiting.db, async () => order.push('stored'))
   // On the embedded database nobody is served during another's transaction, whoever waits for what.
   if (database.engine === 'postgres') await waiting.db.execute(sql`select 1`).then(() => order.push('asked'))
   else order.push('asked')
@@ -135,8 +135,8 @@ test('who waits for another process to have stored its articles holds no connect
 
 test('a storing transaction that fails keeps the next from nothing', async () => {
   const { db } = database
-  const failing = inStoringTransaction(db, (tx) => tx.execute(sql`select 1 / 0`))
-  const next = inStoringTransaction(db, async () => 'stored')
+  const failing = withStoreLock(db, (tx) => tx.execute(sql`select 1 / 0`))
+  const next = withStoreLock(db, async () => 'stored')
   await expect(failing).rejects.toThrow()
   expect(await next).toBe('stored')
 })

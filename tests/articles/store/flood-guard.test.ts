@@ -4,7 +4,7 @@ import { attachSource } from '../../../src/articles/sources/attach.ts'
 import { listSources } from '../../../src/articles/sources/list-sources.ts'
 import { releaseHeld } from '../../../src/articles/sources/release-held.ts'
 import { isUnusual } from '../../../src/articles/store/flood-guard.ts'
-import { addArticles, readGiven } from '../../../src/articles/submit.ts'
+import { addArticles, parseSubmitted } from '../../../src/articles/submit.ts'
 import { Temporal } from '../../../src/clock.ts'
 import { handClock } from '../../support/clock.ts'
 import { type WrittenItem, writeRss } from '../../support/feeds.ts'
@@ -128,7 +128,7 @@ describe('the flood brake', () => {
   test('never holds what an editor adds, and an editor who adds a held article lets it in', async () => {
     const { newsletterId } = await settle(items(0, 15))
     const add = (from: number, to: number, address: (n: number) => string) => {
-      const given = items(from, to).map(({ title }, index) => readGiven({ url: address(from + index), title }))
+      const given = items(from, to).map(({ title }, index) => parseSubmitted({ url: address(from + index), title }))
       const articles = given.flatMap((one) => (one.kind === 'article' ? [one.article] : []))
       return addArticles(database.db, newsletterId, articles, now)
     }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Article, toArticle } from '../../../src/articles/build-article.ts'
-import { type Known, matchArticles, nameArticles } from '../../../src/articles/store/match-articles.ts'
+import { identifyArticles, matchArticles, type StoredArticle } from '../../../src/articles/store/match-articles.ts'
 import { Temporal } from '../../../src/clock.ts'
 
 const HERE = 1
@@ -41,20 +41,22 @@ function article({
 }
 
 /** What is stored after a source brought these articles in one document. */
-function stored(articles: readonly Article[], source = HERE): Known[] {
-  return nameArticles(articles, null).map(({ article: { urlKey, titleKey, textHash, publishedAt }, guid }, index) => {
-    const name = source === HERE ? guid : null
-    return { id: index + 1, sourceId: source, urlKey, titleKey, textHash, publishedAt, guid: name }
-  })
+function stored(articles: readonly Article[], source = HERE): StoredArticle[] {
+  return identifyArticles(articles, null).map(
+    ({ article: { urlKey, titleKey, textHash, publishedAt }, guid }, index) => {
+      const name = source === HERE ? guid : null
+      return { id: index + 1, sourceId: source, urlKey, titleKey, textHash, publishedAt, guid: name }
+    },
+  )
 }
 
 /** The ids of the stored articles that a document's are; null for new ones. */
 function found(
   document: readonly Article[],
-  known: readonly Known[],
+  known: readonly StoredArticle[],
   homeKey: string | null = null,
 ): (number | null)[] {
-  return matchArticles(nameArticles(document, homeKey), known).map((sighting) => sighting.known?.id ?? null)
+  return matchArticles(identifyArticles(document, homeKey), known).map((sighting) => sighting.known?.id ?? null)
 }
 
 describe('within a source an article is the same', () => {
@@ -142,8 +144,8 @@ describe('across sources', () => {
 
 describe('names within a source', () => {
   test('take once what a document has twice', () => {
-    expect(nameArticles([article({ guid: 'a' }), article({ guid: 'a' })], null)).toHaveLength(1)
-    expect(nameArticles([article(), article()], null)).toHaveLength(1)
+    expect(identifyArticles([article({ guid: 'a' }), article({ guid: 'a' })], null)).toHaveLength(1)
+    expect(identifyArticles([article(), article()], null)).toHaveLength(1)
   })
 
   test('are unique, and match again what they named', () => {
@@ -157,7 +159,7 @@ describe('names within a source', () => {
     fc.assert(
       fc.property(fc.array(any, { maxLength: 8 }), (given) => {
         const document = given.map(article)
-        const named = nameArticles(document, 'kurier.example')
+        const named = identifyArticles(document, 'kurier.example')
         expect(new Set(named.map(({ guid }) => guid)).size).toBe(named.length)
         const known = named.map(({ article: { urlKey, titleKey, textHash, publishedAt }, guid }, index) => ({
           ...{ id: index + 1, sourceId: HERE, urlKey, titleKey, textHash, publishedAt, guid },

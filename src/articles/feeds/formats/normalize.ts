@@ -42,7 +42,7 @@ const MOST_ITEMS = 10_000
 const MOST_OF_A_KIND = 100
 
 /** Makes what a format said safe and whole: words plain or sanitised, links absolute, dates instants. */
-export function finishFeed(raw: RawFeed, url: string | null): Feed {
+export function normalizeFeed(raw: RawFeed, url: string | null): Feed {
   const link = webUrl(raw.link, url)
   return {
     title: toTitle(raw.title),
