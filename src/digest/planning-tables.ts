@@ -77,7 +77,7 @@ export const plannedSelection = pgTable('planned_selection', {
 })
 
 /** The tables in the order in which a slice creates them. */
-export const PLANNING_TABLES = [plannedUnsent, plannedReader, plannedGroup, plannedMatch, plannedSelection]
+const PLANNING_TABLES = [plannedUnsent, plannedReader, plannedGroup, plannedMatch, plannedSelection]
 
 /** Creates one of these tables for the rest of the transaction, from rows whose columns come in the table's order. */
 export async function createPlanningTable(tx: Database, table: PgTable, rows: SQL): Promise<void> {

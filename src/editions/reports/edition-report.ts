@@ -9,7 +9,7 @@ import { findNewsletter } from '../../newsletters/newsletters.ts'
 import { countDeliveries } from './counts.ts'
 import { listReasons } from './reasons.ts'
 
-const MOST_BATCHES = 10_000
+const MAX_BATCHES = 10_000
 
 const COLUMNS = {
   id: edition.id,
@@ -30,13 +30,13 @@ const COLUMNS = {
 /** An edition, without its deliveries. */
 export type EditionSummary = NonNullable<Awaited<ReturnType<typeof readSummary>>>
 
-/** An edition with its deliveries by state and why, its batches, and when it goes on. */
+/** An edition with its deliveries by state and reason, its batches, and when its next delivery is due. */
 export type EditionReport = Awaited<ReturnType<typeof readEditionReport>>
 
 /**
- * The newest editions with their counts, of one newsletter (also of one that was deleted) or of all.
+ * Lists the latest editions with their counts, of one newsletter (also of one that was deleted) or of all.
  *
- * @throws CourantError `newsletter.unknown` where there never was one of this slug.
+ * @throws CourantError `newsletter.unknown` when no newsletter has had this slug.
  */
 export async function listEditions(db: Database, slug: string | null, limit: number) {
   const rows = await db
@@ -52,23 +52,23 @@ export async function listEditions(db: Database, slug: string | null, limit: num
   return listed
 }
 
-/** What an edition is and what became of it. @throws CourantError `edition.unknown`. */
+/** Reads an edition and what became of it. @throws CourantError `edition.unknown`. */
 export async function readEditionReport(db: Database, id: number) {
   const found = await readSummary(db, id)
   if (found === null)
     throw new CourantError('edition.unknown', {
       what: `There is no edition ${id}.`,
-      todo: '"courant edition list" shows them.',
+      todo: '"courant edition list" shows all editions.',
     })
   const counts = await countDeliveries(db, id)
-  const batches = await db.select().from(batch).where(eq(batch.editionId, id)).orderBy(batch.id).limit(MOST_BATCHES)
+  const batches = await db.select().from(batch).where(eq(batch.editionId, id)).orderBy(batch.id).limit(MAX_BATCHES)
   const reasons = await listReasons(db, id)
-  // One that is paused or held goes on when it is resumed.
+  // A paused or held edition continues only when it is resumed.
   const nextDueAt = found.state === 'sending' ? earliest(batches.map(({ dueAt }) => dueAt)) : null
   return { ...found, counts, reasons, nextDueAt, batches: batches.map(({ editionId: _, ...row }) => row) }
 }
 
-/** One edition; null where there is none. */
+/** Reads one edition without its deliveries; null when it does not exist. */
 export async function readSummary(db: Database, id: number) {
   const rows = await db
     .select(COLUMNS)
