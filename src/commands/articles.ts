@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
-import type { HideKind } from '../articles/hide.ts'
 import type { ListedArticle } from '../articles/sources/list-sources.ts'
-import type { WithdrawalResult } from '../editions/lifecycle/withdraw-articles.ts'
 import { CourantError } from '../errors.ts'
-import { findNewsletter } from '../newsletters/newsletters.ts'
+import { articleOperations } from '../operations/articles.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { askFirst } from './shared/prompt.ts'
+import { performOne, withOperations } from './shared/run.ts'
 import { many, rowId, slug as shortName, wholeNumber } from './shared/values.ts'
 
 const LISTED = 100
@@ -25,15 +24,15 @@ export function registerArticle(program: Command, context: CommandContext): void
     .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
     .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, MOST_LISTED), LISTED)
     .action((options: { newsletter?: string; limit: number }) => list(context, options.newsletter, options.limit))
-  withdrawing(group.command('hide'), context, 'hidden').description(
+  withdrawing(group.command('hide'), context, 'hide').description(
     'keep articles out of every newsletter, also out of what is being sent and of the archive; for good',
   )
-  withdrawing(group.command('remove'), context, 'removed').description(
+  withdrawing(group.command('remove'), context, 'remove').description(
     'the same, and delete their text; their source does not bring them back',
   )
 }
 
-function withdrawing(command: Command, context: CommandContext, hiding: HideKind): Command {
+function withdrawing(command: Command, context: CommandContext, verb: keyof typeof PAST): Command {
   return command
     .argument(
       '<id...>',
@@ -41,37 +40,15 @@ function withdrawing(command: Command, context: CommandContext, hiding: HideKind
       many(rowId('<id>', '"courant article list" shows them.')),
     )
     .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
-    .action((ids: readonly number[], options: { yes?: boolean }) =>
-      withdraw(context, ids, hiding, options.yes ?? false),
-    )
+    .action((ids: readonly number[], options: { yes?: boolean }) => withdraw(context, ids, verb, options.yes ?? false))
 }
 
 async function add(context: CommandContext, slug: string | undefined): Promise<void> {
   if (process.stdin.isTTY) throw noInput()
-  const [{ checkInput }, { addArticles }] = await Promise.all([
-    import('../articles/submitted.ts'),
-    import('../articles/submit.ts'),
-  ])
-  await context.withDatabase(async (db) => {
-    const newsletter = await findNewsletter(db, slug)
-    const input = await checkInput(process.stdin)
-    const total = { rows: input.rows, new: 0, updated: 0 }
-    const progress = await context.progress(input.rows, 'Adding')
-    try {
-      let done = 0
-      for await (const articles of input.chunks()) {
-        const stored = await addArticles(db, newsletter.id, articles, context.clock.now())
-        total.new += stored.new
-        total.updated += stored.updated
-        done += articles.length
-        progress.update(done)
-      }
-    } finally {
-      progress.stop()
-      await input.remove()
-    }
-    context.print(total, `${total.rows} rows: ${total.new} new articles, ${total.updated} updated.`)
-  })
+  const progress = (total: number | null) => context.progress(total, 'Adding')
+  const input = { newsletter: slug, lines: process.stdin }
+  const added = await performOne(context, articleOperations.add, input, { progress })
+  context.print(added, `${added.rows} rows: ${added.new} new articles, ${added.updated} updated.`)
 }
 
 function noInput(): CourantError {
@@ -83,11 +60,8 @@ function noInput(): CourantError {
 }
 
 async function list(context: CommandContext, slug: string | undefined, most: number): Promise<void> {
-  const { listArticles } = await import('../articles/sources/list-sources.ts')
-  await context.withDatabase(async (db) => {
-    const newsletter = await findNewsletter(db, slug)
-    for (const article of await listArticles(db, newsletter.id, most)) context.printLine(article, describe(article))
-  })
+  const articles = await performOne(context, articleOperations.list, { newsletter: slug, limit: most })
+  for (const article of articles) context.printLine(article, describe(article))
 }
 
 function describe(article: ListedArticle): string {
@@ -95,26 +69,29 @@ function describe(article: ListedArticle): string {
   return [article.id, article.publishedAt ?? 'undated', title, article.source, article.url].join('\t')
 }
 
+const PAST = { hide: 'hidden', remove: 'removed' } as const
+
 async function withdraw(
   context: CommandContext,
-  names: readonly number[],
-  hiding: HideKind,
+  articles: readonly number[],
+  verb: keyof typeof PAST,
   yes: boolean,
 ): Promise<void> {
-  const ids = [...new Set(names)]
-  const { withdrawArticles } = await import('../editions/lifecycle/withdraw-articles.ts')
-  await context.withDatabase(async (db) => {
-    const verb = hiding === 'hidden' ? 'Hide' : 'Remove'
-    if (!yes) await askFirst(`${verb} ${sayArticles(ids.length)} in every newsletter? This cannot be undone.`)
-    const withdrawn = await withdrawArticles(db, ids, hiding, context.clock)
-    context.print(withdrawn, sayWithdrawn(withdrawn, hiding))
+  const count = new Set(articles).size
+  await withOperations(context, async (perform) => {
+    const question = `${verb === 'hide' ? 'Hide' : 'Remove'} ${sayArticles(count)} in every newsletter?`
+    if (!yes) await askFirst(`${question} This cannot be undone.`)
+    const withdrawn = await perform(articleOperations[verb], { articles: [...articles] })
+    context.print(withdrawn, sayWithdrawn(withdrawn, PAST[verb]))
   })
 }
 
+type Withdrawn = Awaited<ReturnType<typeof articleOperations.hide.run>>
+
 const sayArticles = (count: number) => `${count} ${count === 1 ? 'article' : 'articles'}`
 
-function sayWithdrawn({ articles, editions, moved, skipped }: WithdrawalResult, hiding: HideKind): string {
-  const done = `${sayArticles(articles.length)} ${hiding}.`
+function sayWithdrawn({ articles, editions, moved, skipped }: Withdrawn, past: string): string {
+  const done = `${sayArticles(articles.length)} ${past}.`
   if (editions.length === 0) return done
   return `${done} Edition ${editions.join(', ')}: ${moved} readers get the rest, ${skipped} had nothing else in it.`
 }

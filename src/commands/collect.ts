@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
+import { schedulingOperations } from '../operations/scheduling.ts'
 import type { CommandContext } from './shared/command-context.ts'
+import { performOne } from './shared/run.ts'
 import { rowId } from './shared/values.ts'
 
 const WHAT_TO_DO =
@@ -20,33 +22,20 @@ export function registerCollect(program: Command, context: CommandContext): void
 }
 
 async function collect(context: CommandContext, source: number | undefined): Promise<void> {
-  const sourceIds = source === undefined ? null : [source]
-  const { collectAllowPrivate, baseUrl, secrets } = context.config()
-  const [{ collectSources, logSources }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
-    import('../articles/collect.ts'),
-    import('../articles/fetch/user-agent.ts'),
-    import('../articles/sources/secrets.ts'),
-  ])
   const stopped = new AbortController()
   const stop = () => stopped.abort()
-  await context.withDatabase(async (db) => {
-    process.once('SIGINT', stop)
-    const collected = await collectSources(db, {
-      sourceIds,
-      clock: context.clock,
-      userAgent: makeUserAgent(baseUrl),
-      allowPrivate: collectAllowPrivate,
-      cipher: openSecretCipher(secrets),
-      signal: stopped.signal,
-      onBusyHost: sayAfter(TRIES_BEFORE_SAYING, (host) => context.warn(`Another process is asking ${host}; waiting.`)),
-      ...logSources(context.log()),
-    }).finally(() => process.off('SIGINT', stop))
-    if (stopped.signal.aborted) throw wasStopped(collected.fetched + collected.unchanged + collected.failed)
-    if (source !== undefined && collected.sources === 0) throw unknown(source)
-    const { sources, fetched, unchanged, failed } = collected
-    const text = `${sources} sources: ${fetched} fetched, ${unchanged} unchanged, ${failed} failed. ${collected.new} new articles, ${collected.updated} updated.`
-    context.print(collected, collected.held === 0 ? text : `${text} ${collected.held} held: ${WHAT_TO_DO}`)
-  })
+  process.once('SIGINT', stop)
+  const onBusyHost = sayAfter(TRIES_BEFORE_SAYING, (host) =>
+    context.warn(`Another process is asking ${host}; waiting.`),
+  )
+  const listeners = { signal: stopped.signal, onBusyHost }
+  const collected = await performOne(context, schedulingOperations.collect, { source }, listeners).finally(() =>
+    process.off('SIGINT', stop),
+  )
+  if (stopped.signal.aborted) throw wasStopped(collected.fetched + collected.unchanged + collected.failed)
+  const { sources, fetched, unchanged, failed } = collected
+  const text = `${sources} sources: ${fetched} fetched, ${unchanged} unchanged, ${failed} failed. ${collected.new} new articles, ${collected.updated} updated.`
+  context.print(collected, collected.held === 0 ? text : `${text} ${collected.held} held: ${WHAT_TO_DO}`)
 }
 
 /** Calls `say` when a key comes for the nth time. */
@@ -64,12 +53,5 @@ function wasStopped(sources: number): CourantError {
     what: 'Collecting was stopped.',
     why: `${sources} sources had been fetched, and what they brought is kept.`,
     todo: 'Run the command again to fetch all of them.',
-  })
-}
-
-function unknown(source: number): CourantError {
-  return new CourantError('source.unknown', {
-    what: `No newsletter has a feed ${source}.`,
-    todo: LIST_SOURCES,
   })
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
-import type { ParserTasks } from '../articles/parsing/parser-tasks.ts'
 import { CourantError, reasonOf } from '../errors.ts'
+import { type FeedView, feedOperations } from '../operations/feeds.ts'
 import type { CommandContext } from './shared/command-context.ts'
+import { performBare } from './shared/run.ts'
 import { file, many } from './shared/values.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
@@ -22,7 +22,7 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
   for (const name of names) {
     try {
       const feed = await read(context, name)
-      context.printLine(toRow(feed), describe(feed))
+      context.printLine(feed, describe(feed))
       parsed += 1
     } catch (error) {
       if (!(error instanceof CourantError)) throw error
@@ -32,29 +32,9 @@ async function parse(context: CommandContext, names: readonly string[]): Promise
   if (parsed === 0) process.exitCode = 1
 }
 
-async function read(context: CommandContext, name: string): Promise<Feed> {
-  const [{ parserPool: processReader }, { unpackDates: unpackDated }] = await Promise.all([
-    import('../articles/parsing/parser-pool.ts'),
-    import('../articles/parsing/transfer.ts'),
-  ])
-  const parseFeed = async (document: Parameters<ParserTasks['readFeed']>[0]): Promise<Feed> => {
-    const { items, ...feed } = await processReader.ask('readFeed', document)
-    return { ...feed, items: items.map((item) => unpackDated<FeedItem>(item)) }
-  }
-  if (!/^https?:\/\//i.test(name)) return parseFeed({ body: await readLocal(name), contentType: null, url: null })
-  const [{ fetchFeed }, { makeUserAgent }] = await Promise.all([
-    import('../articles/sources/sitemap-index.ts'),
-    import('../articles/fetch/user-agent.ts'),
-  ])
-  const { baseUrl, collectAllowPrivate } = context.config()
-  const fetched = await fetchFeed(name, {
-    userAgent: makeUserAgent(baseUrl),
-    guard: { allowPrivate: collectAllowPrivate },
-  })
-  if (fetched.kind === 'document')
-    return parseFeed({ body: fetched.body, contentType: fetched.contentType, url: fetched.finalUrl })
-  const why = fetched.kind === 'failed' ? fetched.reason : 'The server says it is unchanged.'
-  throw new CourantError('feed.unreachable', { what: 'The feed could not be fetched.', why })
+async function read(context: CommandContext, name: string): Promise<FeedView> {
+  const input = /^https?:\/\//i.test(name) ? { url: name } : { document: await readLocal(name) }
+  return performBare(context, feedOperations.parse, input)
 }
 
 async function readLocal(file: string): Promise<Buffer> {
@@ -65,16 +45,7 @@ async function readLocal(file: string): Promise<Buffer> {
   }
 }
 
-function toRow(feed: Feed): unknown {
-  const items = feed.items.map(({ contentHtml: _, publishedAt, ...item }) => ({
-    ...item,
-    publishedAt: publishedAt?.toString() ?? null,
-  }))
-  const { ttlMinutes: _, ...shown } = feed
-  return { ...shown, items }
-}
-
-function describe(feed: Feed): string {
-  const items = feed.items.map((item) => `  ${item.publishedAt?.toString() ?? 'undated'}  ${item.title}`)
+function describe(feed: FeedView): string {
+  const items = feed.items.map((item) => `  ${item.publishedAt ?? 'undated'}  ${item.title}`)
   return [`${feed.title || 'untitled'} (${feed.items.length} items)`, ...items].join('\n')
 }

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import type { Temporal } from '../clock.ts'
+import { schedulingOperations } from '../operations/scheduling.ts'
 import type { TickReport } from '../scheduler/tick.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { clockAt } from './shared/now.ts'
+import { performOne } from './shared/run.ts'
 import { instant } from './shared/values.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
@@ -16,25 +18,9 @@ export function registerTick(program: Command, context: CommandContext): void {
 
 /** A pass in which a part failed tells what the others did, and the command fails. */
 async function tick(context: CommandContext): Promise<void> {
-  const config = context.config()
-  const [{ runTick }, { openSender }, { makeUserAgent }, { openSecretCipher }] = await Promise.all([
-    import('../scheduler/tick.ts'),
-    import('../delivery/open-sender.ts'),
-    import('../articles/fetch/user-agent.ts'),
-    import('../articles/sources/secrets.ts'),
-  ])
-  const log = context.log()
-  const collecting = {
-    userAgent: makeUserAgent(config.baseUrl),
-    allowPrivate: config.collectAllowPrivate,
-    cipher: openSecretCipher(config.secrets),
-  }
-  const sender = await openSender(config, log)
-  await context.withDatabase(async (db) => {
-    const report = await runTick(db, { sender, collecting, log }, context.clock)
-    context.print(report, describe(report))
-    if (report.troubles.length > 0) process.exitCode = 1
-  })
+  const report = await performOne(context, schedulingOperations.tick, {})
+  context.print(report, describe(report))
+  if (report.troubles.length > 0) process.exitCode = 1
 }
 
 function describe(report: TickReport): string {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
 import type { ParserTasks } from '../articles/parsing/parser-tasks.ts'
 import { CourantError } from '../errors.ts'
+import { bytes, oneLineOf } from './fields.ts'
 import { type BareContext, unaudited } from './operation.ts'
 
 /** A feed as people see it. */
@@ -18,8 +19,8 @@ export const feedOperations = {
     name: 'feed.parse',
     right: 'sources.read',
     input: z.union([
-      z.object({ url: z.url({ protocol: /^https?$/i }).max(LONGEST_URL) }),
-      z.object({ document: z.instanceof(Uint8Array) }),
+      z.object({ url: oneLineOf(LONGEST_URL).regex(/^https?:\/\//i, 'takes http:// or https://') }),
+      z.object({ document: bytes }),
     ]),
     run: async (context: BareContext, input): Promise<FeedView> =>
       viewOf(

@@ -54,3 +54,6 @@ export const address = z.string().transform((given, issues) => {
   issues.addIssue(`takes one address (${(reason ?? 'it is none').replace(/\.$/, '')})`)
   return z.NEVER
 })
+
+/** The bytes of a document. */
+export const bytes = z.custom<Uint8Array>((given) => given instanceof Uint8Array, 'takes bytes')

@@ -1,9 +1,13 @@
 import type { z } from 'zod'
+import { articleOperations } from './articles.ts'
 import { digestOperations } from './digests.ts'
 import { editionOperations } from './editions.ts'
+import { feedOperations } from './feeds.ts'
 import { newsletterOperations } from './newsletters.ts'
 import { noticeOperations } from './notices.ts'
 import type { Operation } from './operation.ts'
+import { schedulingOperations } from './scheduling.ts'
+import { sourceOperations } from './sources.ts'
 import { subscriberOperations } from './subscribers.ts'
 import { suppressionOperations } from './suppressions.ts'
 
@@ -13,9 +17,13 @@ export type AnyOperation = Operation<z.ZodType, unknown, never>
 /** Every operation there is. Doors import the file of their noun instead: this one loads all of them. */
 export const OPERATIONS: readonly AnyOperation[] = [
   newsletterOperations,
+  sourceOperations,
+  articleOperations,
   subscriberOperations,
   suppressionOperations,
   digestOperations,
   editionOperations,
   noticeOperations,
+  feedOperations,
+  schedulingOperations,
 ].flatMap((operations) => Object.values(operations) as unknown as AnyOperation[])

@@ -3,7 +3,7 @@ import type { SourceAddress } from '../articles/sources/attach.ts'
 import type { AccessChange } from '../articles/sources/source-access.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { oneLineOf, onlyOrSlug, slug } from './fields.ts'
+import { bytes, oneLineOf, onlyOrSlug, slug } from './fields.ts'
 import { audited, type OperationContext, unaudited } from './operation.ts'
 
 const LONGEST_URL = 2_000
@@ -66,7 +66,7 @@ export const sourceOperations = {
       return changeSource(db, source, change, collectAllowPrivate, openSecretCipher(secrets))
     },
     audit: {
-      after: ({ id }, { source: _, ...change }) => ({ subject: id, details: { changed: Object.keys(change).sort() } }),
+      after: ({ id }, { source: _, ...change }) => ({ subject: id, details: { changed: given(change) } }),
     },
   }),
 
@@ -98,7 +98,7 @@ export const sourceOperations = {
   import: audited({
     name: 'source.import',
     right: 'sources.write',
-    input: taker.extend({ opml: z.instanceof(Uint8Array) }),
+    input: taker.extend({ opml: bytes }),
     run: async ({ db, clock, config }, { newsletter: slug, backfillDays, opml }) => {
       const [{ importFeeds }, { parserPool: processReader }, { openSecretCipher }] = await Promise.all([
         import('../articles/sources/import-opml.ts'),
@@ -135,6 +135,11 @@ export const sourceOperations = {
     },
   }),
 }
+
+const given = (change: object) =>
+  Object.entries(change)
+    .flatMap(([name, value]) => (value === undefined ? [] : name))
+    .sort()
 
 type AddInput = z.output<typeof taker> & z.output<typeof access> & { readonly url: string }
 

@@ -4,6 +4,7 @@ import { CourantError, InputError } from '../../errors.ts'
 import type { BareContext, Operation } from '../../operations/operation.ts'
 import { perform, readInput } from '../../operations/perform.ts'
 import type { Actor } from '../../operations/rights.ts'
+import type { CollectContext } from '../../operations/scheduling.ts'
 import type { ImportContext } from '../../operations/subscribers.ts'
 import type { CommandContext } from './command-context.ts'
 
@@ -14,7 +15,9 @@ export type Perform = <Schema extends z.ZodType, Output>(
 ) => Promise<Output>
 
 /** What an operation reports on its way, and to whom. */
-type Extra = Partial<Pick<BareContext, 'progress'> & Pick<ImportContext, 'importing'>>
+type Extra = Partial<
+  Pick<BareContext, 'progress'> & Pick<ImportContext, 'importing'> & Pick<CollectContext, 'signal' | 'onBusyHost'>
+>
 
 /** Performs one operation. What is wrong with its input is said before the database is opened. */
 export function performOne<Schema extends z.ZodType, Output>(

@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import type { AccessChange } from '../../articles/sources/source-access.ts'
 import { CourantError } from '../../errors.ts'
 import { line, many } from '../shared/values.ts'
 
@@ -10,6 +9,14 @@ export type AccessOptions = {
   readonly username?: string
   readonly passwordStdin?: boolean
   readonly header: readonly string[]
+}
+
+/** The same as an operation takes it. */
+type AccessInput = {
+  readonly userAgent: string | undefined
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly headers: string[]
 }
 
 const LONGEST_HEADER = 5_000
@@ -37,9 +44,9 @@ export function takesAccess(command: Command): Command {
 }
 
 /** What the options say, the password read from standard input. */
-export async function readAccess({ userAgent, username, passwordStdin, header }: AccessOptions): Promise<AccessChange> {
+export async function readAccess({ userAgent, username, passwordStdin, header }: AccessOptions): Promise<AccessInput> {
   const password = passwordStdin ? await readPassword() : undefined
-  return { userAgent, username, password, headers: header }
+  return { userAgent, username, password, headers: [...header] }
 }
 
 /** The first line of standard input. */

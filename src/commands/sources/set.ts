@@ -1,6 +1,7 @@
-import type { Release } from '../../articles/sources/release-held.ts'
 import { CourantError } from '../../errors.ts'
+import { sourceOperations } from '../../operations/sources.ts'
 import type { CommandContext } from '../shared/command-context.ts'
+import { performOne } from '../shared/run.ts'
 import { type AccessOptions, readAccess } from './access.ts'
 
 /** Options of `source set`. */
@@ -30,27 +31,17 @@ async function apply(
   name: string,
   { url, ...options }: AccessOptions & { readonly url?: string },
 ): Promise<void> {
-  const change = { url, ...(await readAccess(options)) }
-  const { collectAllowPrivate: allowPrivate, secrets } = context.config()
-  const [{ changeSource }, { openSecretCipher }] = await Promise.all([
-    import('../../articles/sources/change-source.ts'),
-    import('../../articles/sources/secrets.ts'),
-  ])
-  await context.withDatabase(async (db) => {
-    const { dropped, ...answer } = await changeSource(db, name, change, allowPrivate, openSecretCipher(secrets))
-    if (dropped)
-      context.warn(
-        'User name, password and headers were for the old host only: give them again if the new one wants them.',
-      )
-    context.print(answer, `Source ${answer.id} is ${answer.url}, and fetched with the next collection.`)
-  })
+  const input = { source: name, url, ...(await readAccess(options)) }
+  const { dropped, ...answer } = await performOne(context, sourceOperations.set, input)
+  if (dropped)
+    context.warn(
+      'User name, password and headers were for the old host only: give them again if the new one wants them.',
+    )
+  context.print(answer, `Source ${answer.id} is ${answer.url}, and fetched with the next collection.`)
 }
 
-async function decide(context: CommandContext, name: string, release: Release): Promise<void> {
-  const { releaseHeld } = await import('../../articles/sources/release-held.ts')
-  await context.withDatabase(async (db) => {
-    const { articles, ...source } = await releaseHeld(db, name, release, context.clock.now())
-    const done = release === 'letIn' ? 'let in: new to readers' : 'marked as seen: shown to nobody'
-    context.print({ ...source, [release]: articles }, `Source ${source.id}: ${articles} held articles ${done}.`)
-  })
+async function decide(context: CommandContext, source: string, decision: 'letIn' | 'markSeen'): Promise<void> {
+  const { articles, ...released } = await performOne(context, sourceOperations.release, { source, decision })
+  const done = decision === 'letIn' ? 'let in: new to readers' : 'marked as seen: shown to nobody'
+  context.print({ ...released, [decision]: articles }, `Source ${released.id}: ${articles} held articles ${done}.`)
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { ListedSource } from '../../articles/sources/list-sources.ts'
-import { findNewsletter } from '../../newsletters/newsletters.ts'
+import { sourceOperations } from '../../operations/sources.ts'
 import type { CommandContext } from '../shared/command-context.ts'
+import { performOne } from '../shared/run.ts'
 import { file, idOrUrl, slug as shortName, url } from '../shared/values.ts'
 import { takesAccess } from './access.ts'
 import { type AddOptions, addSource, type BackfillOptions, takesBackfill } from './add.ts'
@@ -51,12 +52,8 @@ export function registerSource(program: Command, context: CommandContext): void 
 }
 
 async function list(context: CommandContext, slug: string | undefined): Promise<void> {
-  const { listSources } = await import('../../articles/sources/list-sources.ts')
-  await context.withDatabase(async (db) => {
-    const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
-    const sources = await listSources(db, newsletter?.id ?? null)
-    for (const source of sources) context.printLine(source, describe(source))
-  })
+  const sources = await performOne(context, sourceOperations.list, { newsletter: slug })
+  for (const source of sources) context.printLine(source, describe(source))
 }
 
 function describe(source: ListedSource): string {
@@ -68,10 +65,6 @@ function describe(source: ListedSource): string {
 }
 
 async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {
-  const { detachSource } = await import('../../articles/sources/attach.ts')
-  await context.withDatabase(async (db) => {
-    const newsletter = slug === undefined ? null : await findNewsletter(db, slug)
-    const detached = await detachSource(db, name, newsletter?.id ?? null)
-    context.print(detached, `Source ${detached.id} is no longer one of ${detached.newsletters.join(', ')}.`)
-  })
+  const removed = await performOne(context, sourceOperations.remove, { source: name, newsletter: slug })
+  context.print(removed, `Source ${removed.id} is no longer one of ${removed.newsletters.join(', ')}.`)
 }
