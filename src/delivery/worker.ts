@@ -5,7 +5,7 @@ import { neverAborted } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { isTransient, retryTransient } from '../db/transient.ts'
-import { rememberReaderFields } from '../digest/compose/reader-fields.ts'
+import { memoizeReaderFields } from '../digest/compose/reader-fields.ts'
 import { finishEditions } from '../editions/editions.ts'
 import { reasonOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -132,7 +132,7 @@ function openWriter(
   signal: AbortSignal,
 ): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
-  const sayTiming = rememberReaderFields()
+  const sayTiming = memoizeReaderFields()
   const inTurn = limitConcurrency()
   const compileOnce = (variantId: number): Promise<CompiledVariant> => {
     const known = compiled.get(variantId)

@@ -10,7 +10,7 @@ import {
   type DigestInput,
   type Publication,
 } from '../../src/digest/compose/compose.ts'
-import { type AskedFor, composeConfirmation } from '../../src/digest/compose/confirmation-mail.ts'
+import { composeConfirmation, type RequestedSubscription } from '../../src/digest/compose/confirmation-mail.ts'
 import { readerFields } from '../../src/digest/compose/reader-fields.ts'
 import { renderConfirmation, renderDigest } from '../../src/digest/render/render.ts'
 import { loadTemplates, type Templates } from '../../src/digest/templates/templates.ts'
@@ -138,7 +138,7 @@ function digest(
 
 function confirmation(templates: Templates, name: string, locale: Locale, count: number): Sample {
   const { name: title, imprint, zone } = PUBLICATIONS[locale]
-  const asked: AskedFor[] = [
+  const asked: RequestedSubscription[] = [
     { name: title, imprint, frequency: 'daily', weekday: null, hour: 7, zone },
     { name: 'Landblatt', imprint, frequency: 'weekly', weekday: 5, hour: 18, zone },
     { name: 'Die Auslese aus Wissenschaft und Kultur', imprint, frequency: 'instant', weekday: null, hour: null, zone },

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { newsletter } from '../../db/schema/newsletter.ts'
-import type { AskedFor } from '../../digest/compose/confirmation-mail.ts'
+import type { RequestedSubscription } from '../../digest/compose/confirmation-mail.ts'
 import type { Locale } from '../../locale/locale.ts'
 import { whyNotMail } from '../../subscribers/permission.ts'
 import { isRetried, isSuppressed } from '../../subscribers/suppression.ts'
@@ -28,7 +28,7 @@ export type ClaimedNotice = {
 }
 
 /** A newsletter a notice names, and the choice made for it. */
-export type RequestedNewsletter = AskedFor &
+export type RequestedNewsletter = RequestedSubscription &
   Pick<
     typeof newsletter.$inferSelect,
     'fromAddress' | 'fromName' | 'replyTo' | 'accent' | 'headlineColour' | 'headlineFont'

@@ -2,7 +2,7 @@ import type { Temporal } from '../../clock.ts'
 import { linkable, plainLine, plainLines } from '../../locale/clean-line.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { cutAtWord } from '../../locale/shorten.ts'
-import type { Look } from '../../newsletters/branding/branding.ts'
+import type { Branding } from '../../newsletters/branding/branding.ts'
 import { composeLogo, type Logo, type ShownLogo } from '../../newsletters/branding/logo.ts'
 import { type Ad, type AdSlot, composeAdSlots } from './ads.ts'
 import {
@@ -10,15 +10,15 @@ import {
   composeHeadline,
   type DigestArticle,
   type Entry,
+  type EntryContext,
   type Headline,
-  type Setting,
 } from './entry-view.ts'
 import { composePreheader, composeSubject } from './subject.ts'
 
 export type { DigestArticle } from './entry-view.ts'
 
 /** What of a newsletter its digest shows. */
-export type Publication = Look & {
+export type Publication = Branding & {
   readonly slug: string
   readonly name: string
   readonly locale: Locale
@@ -57,7 +57,7 @@ export type Section = { readonly name: string | null; readonly level: 2 | 3; rea
 export type DigestView = {
   readonly input: DigestInput
   readonly locale: Locale
-  readonly look: Look
+  readonly look: Branding
   readonly newsletter: { readonly slug: string; readonly name: string; readonly logo: ShownLogo | null }
   readonly subject: string
   readonly preheader: string
@@ -87,7 +87,7 @@ const MAX_TOPIC = 48
  */
 export function composeDigest(input: DigestInput): DigestView {
   const { publication, locale, articles, at } = input
-  const setting: Setting = { locale, zone: publication.zone, at }
+  const setting: EntryContext = { locale, zone: publication.zone, at }
   const full = Math.max(
     0,
     Math.min(publication.maxArticles, input.fullEntries ?? Number.POSITIVE_INFINITY, articles.length),
@@ -133,7 +133,7 @@ function chooseLead(articles: readonly DigestArticle[]): DigestArticle | undefin
 }
 
 /** Articles under their first topic, topics in order of their newest article; those without a topic come first. */
-function sectionsOf(articles: readonly DigestArticle[], setting: Setting): Section[] {
+function sectionsOf(articles: readonly DigestArticle[], setting: EntryContext): Section[] {
   const byTopic = new Map<string, { name: string | null; articles: DigestArticle[] }>([
     ['', { name: null, articles: [] }],
   ])
@@ -158,7 +158,7 @@ function topicOf(article: DigestArticle, locale: Locale): string {
   return cutAtWord(names.find((name) => name !== '') ?? '', MAX_TOPIC, locale)
 }
 
-function lookOf({ accent, headlineColour, headlineFont }: Publication): Look {
+function lookOf({ accent, headlineColour, headlineFont }: Publication): Branding {
   return { accent, headlineColour, headlineFont }
 }
 

@@ -2,12 +2,12 @@ import { plainLine, plainLines } from '../../locale/clean-line.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayWhen } from '../../locale/say-when.ts'
 import { cutAtWord } from '../../locale/shorten.ts'
-import type { Look } from '../../newsletters/branding/branding.ts'
+import type { Branding } from '../../newsletters/branding/branding.ts'
 import type { ReaderTiming } from './reader-fields.ts'
 import { withoutTags } from './subject.ts'
 
 /** A newsletter that was asked for, when its editions would come, and its imprint. */
-export type AskedFor = Pick<ReaderTiming, 'frequency' | 'weekday' | 'hour' | 'zone'> & {
+export type RequestedSubscription = Pick<ReaderTiming, 'frequency' | 'weekday' | 'hour' | 'zone'> & {
   readonly name: string
   readonly imprint: string
 }
@@ -17,8 +17,8 @@ export type ConfirmationInput = {
   readonly kind: 'confirmation' | 'reminder'
   readonly locale: Locale
   /** Of the first newsletter. */
-  readonly look: Look
-  readonly asked: readonly AskedFor[]
+  readonly look: Branding
+  readonly asked: readonly RequestedSubscription[]
   readonly address: string
   readonly confirmUrl: string
 }
@@ -27,7 +27,7 @@ export type ConfirmationInput = {
 export type ConfirmationView = {
   readonly kind: ConfirmationInput['kind']
   readonly locale: Locale
-  readonly look: Look
+  readonly look: Branding
   readonly subject: string
   readonly preheader: string
   /** The first one asked for, whose mail this is. */
@@ -82,7 +82,7 @@ export function composeConfirmation(input: ConfirmationInput): ConfirmationView 
 }
 
 /** The imprint; where there are several, each under the newsletter's name. */
-function imprintOf(asked: readonly AskedFor[]): string[] {
+function imprintOf(asked: readonly RequestedSubscription[]): string[] {
   const imprints = new Map(asked.toReversed().map((one) => [one.imprint.trim(), plainLine(one.name)]))
   imprints.delete('')
   if (imprints.size < 2) return [...imprints.keys()].flatMap(plainLines)

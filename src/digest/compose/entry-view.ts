@@ -44,7 +44,7 @@ export type Entry = Headline & {
 }
 
 /** What saying an article depends on beside the article. */
-export type Setting = { readonly locale: Locale; readonly zone: string; readonly at: Temporal.Instant }
+export type EntryContext = { readonly locale: Locale; readonly zone: string; readonly at: Temporal.Instant }
 
 const MAX_TITLE = 180
 const MAX_SUMMARY = 160
@@ -52,7 +52,7 @@ const MAX_SOURCE = 60
 const MAX_ALSO_AT = 4
 
 /** An article as a headline of the digest. */
-export function composeHeadline(article: DigestArticle, { locale }: Setting): Headline {
+export function composeHeadline(article: DigestArticle, { locale }: EntryContext): Headline {
   return {
     entryId: article.entryId,
     url: linkable(article.url),
@@ -63,7 +63,7 @@ export function composeHeadline(article: DigestArticle, { locale }: Setting): He
 }
 
 /** An article as a full entry of the digest. */
-export function composeEntry(article: DigestArticle, setting: Setting): Entry {
+export function composeEntry(article: DigestArticle, setting: EntryContext): Entry {
   const headline = composeHeadline(article, setting)
   const { locale } = setting
   const summary = bindNumbers(plainLine(article.summary ?? ''))
@@ -99,7 +99,7 @@ function pictureOf(article: DigestArticle, title: string, locale: Locale): Entry
   return { url, alt: cutAtWord(plainLine(article.image?.alt ?? '') || title, MAX_TITLE, locale) }
 }
 
-function timeOf(article: DigestArticle, { at, zone, locale }: Setting): string | null {
+function timeOf(article: DigestArticle, { at, zone, locale }: EntryContext): string | null {
   return article.publishedAt && sayPublished(article.publishedAt, at, zone, locale)
 }
 

@@ -52,7 +52,7 @@ const MOST_KEPT = 20_000
  * The same from memory where it was said before: many readers share frequency, hour, zone and the day they came. It takes
  * 1 µs instead of 60.
  */
-export function rememberReaderFields(): (timing: ReaderTiming) => TimingFields {
+export function memoizeReaderFields(): (timing: ReaderTiming) => TimingFields {
   const days = new Map<string, string>()
   const said = new Map<string, TimingFields>()
   return (timing) => {

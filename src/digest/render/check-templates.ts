@@ -6,7 +6,7 @@ import { composeDigest, type DigestInput, type Publication } from '../compose/co
 import { composeConfirmation } from '../compose/confirmation-mail.ts'
 import type { DigestArticle } from '../compose/entry-view.ts'
 import type { ReaderFields } from '../compose/reader-fields.ts'
-import { invalidTemplate, type Parsed } from '../templates/liquid.ts'
+import { invalidTemplate, type ParsedTemplate } from '../templates/liquid.ts'
 import { requireBalancedConditionals } from '../templates/mjml.ts'
 import type { Templates } from '../templates/templates.ts'
 import { renderConfirmation, renderDigest } from './render.ts'
@@ -68,12 +68,12 @@ function checkConfirmation(templates: Templates, publication: Publication, local
   }
 }
 
-function requireShown({ file }: Parsed, rendered: string, value: string, variable: string): void {
+function requireShown({ file }: ParsedTemplate, rendered: string, value: string, variable: string): void {
   if (!rendered.includes(value)) throw invalidTemplate(file, null, `It does not show {{ ${variable} }}.`)
 }
 
 /** An ad must say that it is one; a template may do without ads. */
-function requireLabelled(parsed: Parsed, rendered: string, locale: Locale): void {
+function requireLabelled(parsed: ParsedTemplate, rendered: string, locale: Locale): void {
   if (!rendered.includes(AD.title)) return
   requireShown(parsed, rendered.toLocaleLowerCase(), phrase(locale, 'digest.ad').toLocaleLowerCase(), 'words.ad')
 }

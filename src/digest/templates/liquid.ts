@@ -8,7 +8,7 @@ import { shortenPaths } from './svg-paths.ts'
 export type TemplateFile = { readonly name: string; readonly path: string; readonly source: string }
 
 /** A parsed template, and the file its errors are told of. */
-export type Parsed = { readonly file: TemplateFile; readonly engine: Liquid; readonly templates: Template[] }
+export type ParsedTemplate = { readonly file: TemplateFile; readonly engine: Liquid; readonly templates: Template[] }
 
 const STRICT = { strictVariables: true, strictFilters: true, ownPropertyOnly: true, relativeReference: false, root: [] }
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -35,7 +35,7 @@ export function textEngine(): Liquid {
 }
 
 /** Parses `source` (the file's own text, or what was compiled from it); a fault throws `template.invalid` with its line. */
-export function parse(engine: Liquid, file: TemplateFile, source = file.source): Parsed {
+export function parse(engine: Liquid, file: TemplateFile, source = file.source): ParsedTemplate {
   try {
     const templates = engine.parse(source)
     shortenPaths(templates)
@@ -46,7 +46,7 @@ export function parse(engine: Liquid, file: TemplateFile, source = file.source):
 }
 
 /** Renders; a variable that does not exist throws `template.invalid` with the line in the file as written. */
-export function render(parsed: Parsed, scope: object): string {
+export function render(parsed: ParsedTemplate, scope: object): string {
   try {
     return String(parsed.engine.renderSync(parsed.templates, scope))
   } catch (cause) {
@@ -70,7 +70,7 @@ export function escapeHtml(value: unknown): string {
 }
 
 /** A compiled template has other lines than its file: the file's text, rendered likewise, fails at the same place. */
-function lineInFile({ file, engine }: Parsed, scope: object): number | null {
+function lineInFile({ file, engine }: ParsedTemplate, scope: object): number | null {
   try {
     engine.parseAndRenderSync(file.source, scope)
     return null

@@ -11,7 +11,7 @@ const FLAGS = ['--disable-warning=ExperimentalWarning']
  * Runs mjml in a process of its own, which takes its memory along: a worker that runs for weeks would else keep 35 MB of
  * it, and a thread gives none back.
  */
-export async function runMjmlApart(source: string): Promise<MjmlResult> {
+export async function runMjmlInSubprocess(source: string): Promise<MjmlResult> {
   const child = spawn(process.execPath, [...FLAGS, PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   // One that dies early says so by its exit code.

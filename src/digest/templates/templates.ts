@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Liquid } from 'liquidjs'
 import { CourantError, reasonOf } from '../../errors.ts'
-import { applyLook, type Look, lookKey } from '../../newsletters/branding/branding.ts'
-import { htmlEngine, type Parsed, parse, type TemplateFile, textEngine } from './liquid.ts'
+import { applyBranding, type Branding, brandingKey } from '../../newsletters/branding/branding.ts'
+import { htmlEngine, type ParsedTemplate, parse, type TemplateFile, textEngine } from './liquid.ts'
 import { compileMjml } from './mjml.ts'
 import { runMjml } from './mjml-run.ts'
-import { runMjmlApart } from './mjml-subprocess.ts'
+import { runMjmlInSubprocess } from './mjml-subprocess.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
 export type MailTemplate = {
-  readonly text: Parsed
-  readonly htmlFor: (look: Look) => Parsed
+  readonly text: ParsedTemplate
+  readonly htmlFor: (look: Branding) => ParsedTemplate
 }
 
 /** The templates of all mails, read and compiled once; their HTML is parsed once per look, which they remember. */
@@ -43,17 +43,17 @@ async function loadMail(kind: keyof Templates, { dir, apart = false }: TemplateO
   ])
   const engine = htmlEngine()
   parse(engine, html)
-  const compiled = await compileMjml(html, apart ? runMjmlApart : runMjml)
+  const compiled = await compileMjml(html, apart ? runMjmlInSubprocess : runMjml)
   return { text: parse(textEngine(), text), htmlFor: rememberLooks(engine, html, compiled) }
 }
 
 function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): MailTemplate['htmlFor'] {
-  const looks = new Map<string, Parsed>()
+  const looks = new Map<string, ParsedTemplate>()
   return (look) => {
-    const key = lookKey(look)
+    const key = brandingKey(look)
     const known = looks.get(key)
     if (known) return known
-    const parsed = parse(engine, file, applyLook(compiled, look))
+    const parsed = parse(engine, file, applyBranding(compiled, look))
     const oldest = looks.keys().next().value
     if (looks.size >= LOOKS_KEPT && oldest !== undefined) looks.delete(oldest)
     looks.set(key, parsed)

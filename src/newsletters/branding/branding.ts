@@ -1,7 +1,7 @@
 import { headlineShades, readableShades } from './colours.ts'
 
 /** What a newsletter may set of its mails' appearance; colours are `#rrggbb`, no headline colour is ours. */
-export type Look = {
+export type Branding = {
   readonly accent: string
   readonly headlineColour: string | null
   readonly headlineFont: 'sans' | 'serif'
@@ -20,7 +20,7 @@ const SENTINELS = {
 }
 
 /** A compiled template in a newsletter's colours and font. */
-export function applyLook(template: string, look: Look): string {
+export function applyBranding(template: string, look: Branding): string {
   const accent = readableShades(look.accent)
   const headline = headlineShades(look.headlineColour)
   return template
@@ -32,6 +32,6 @@ export function applyLook(template: string, look: Look): string {
 }
 
 /** What two looks that render alike have in common. */
-export function lookKey({ accent, headlineColour, headlineFont }: Look): string {
+export function brandingKey({ accent, headlineColour, headlineFont }: Branding): string {
   return `${accent} ${headlineColour} ${headlineFont}`
 }

@@ -13,7 +13,7 @@ import { languageOf } from '../pages/page-language.ts'
 import { showPage } from '../pages/show-page.ts'
 import { routeButton } from './action-page.ts'
 import { type Shown, sayShown } from './evidence.ts'
-import { lookOf } from './page-branding.ts'
+import { brandingOf } from './page-branding.ts'
 
 /** `/confirm/:token`: one sentence and one button; the button confirms, looking does not. */
 export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {
@@ -47,7 +47,7 @@ async function show(site: Site, c: SiteContext, found: Confirmation): Promise<Re
     template,
     title: phrase(locale, `pages.${template}.title`),
     newsletters: found.newsletters.map(({ name }) => name),
-    look: await lookOf(site, found.newsletters[0]?.slug),
+    look: await brandingOf(site, found.newsletters[0]?.slug),
     address: found.email,
     view:
       found.state === 'open'

@@ -9,7 +9,7 @@ import { languageOf } from '../pages/page-language.ts'
 import { showPage } from '../pages/show-page.ts'
 import { routeButton } from './action-page.ts'
 import { type Shown, sayShown } from './evidence.ts'
-import { lookOf } from './page-branding.ts'
+import { brandingOf } from './page-branding.ts'
 
 /** `/undo/:token`: takes back, for an hour, what was left by mistake. */
 export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
@@ -36,7 +36,7 @@ async function show(site: Site, c: SiteContext, found: Leaving): Promise<Respons
     template,
     title: phrase(language.locale, `pages.${template}.title`),
     newsletters: [found.newsletter.name],
-    look: await lookOf(site, found.newsletter.slug),
+    look: await brandingOf(site, found.newsletter.slug),
     address: found.email,
     view:
       found.state === 'unsubscribed'

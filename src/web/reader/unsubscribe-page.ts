@@ -11,7 +11,7 @@ import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
 import { showPage } from '../pages/show-page.ts'
 import { evidenceOf, type Shown, sayShown } from './evidence.ts'
-import { lookOf } from './page-branding.ts'
+import { brandingOf } from './page-branding.ts'
 
 const ONE_CLICK = 'List-Unsubscribe=One-Click'
 
@@ -72,7 +72,7 @@ async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise
     template: 'unsubscribe',
     title: phrase(language.locale, 'pages.unsubscribe.title', { name }),
     newsletters: [name],
-    look: await lookOf(site, slug),
+    look: await brandingOf(site, slug),
     address: found.email,
     view: { sentence: sayShown(oneShown(found), language.locale) },
   })
@@ -92,7 +92,7 @@ async function showUnsubscribed(
     template: 'unsubscribed',
     title: phrase(locale, 'pages.unsubscribed.title'),
     newsletters: names,
-    look: await lookOf(site, found.newsletter.slug),
+    look: await brandingOf(site, found.newsletter.slug),
     address: found.email,
     view: {
       token: c.req.param('token'),

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  type AskedFor,
   type ConfirmationInput,
   composeConfirmation,
+  type RequestedSubscription,
 } from '../../../src/digest/compose/confirmation-mail.ts'
 import { checkTemplates } from '../../../src/digest/render/check-templates.ts'
 import { renderConfirmation } from '../../../src/digest/render/render.ts'
@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true }))
 
-const DAILY: AskedFor = {
+const DAILY: RequestedSubscription = {
   name: 'Welt & Technik',
   imprint: PUBLICATION.imprint,
   frequency: 'daily',
@@ -29,7 +29,7 @@ const DAILY: AskedFor = {
   hour: 7,
   zone: 'Europe/Berlin',
 }
-const WEEKLY: AskedFor = {
+const WEEKLY: RequestedSubscription = {
   ...DAILY,
   name: 'Der Hafen',
   frequency: 'weekly',

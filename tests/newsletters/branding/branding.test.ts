@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { applyLook } from '../../../src/newsletters/branding/branding.ts'
+import { applyBranding } from '../../../src/newsletters/branding/branding.ts'
 import {
   contrast,
   GROUND,
@@ -36,7 +36,7 @@ describe('a newsletter’s look', () => {
 
   test('the sentinels of a template become the newsletter’s colours and font', () => {
     const look = { accent: '#b3261e', headlineColour: '#1e4620', headlineFont: 'serif' } as const
-    const applied = applyLook('#acce01 #ACCE02 #acce03 #acce04 headline-font', look)
+    const applied = applyBranding('#acce01 #ACCE02 #acce03 #acce04 headline-font', look)
     expect(applied).toMatch(/^#b3261e #[0-9a-f]{6} #1e4620 #(?!1e4620)[0-9a-f]{6} Georgia, 'Times New Roman', serif$/)
   })
 
