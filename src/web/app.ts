@@ -1,15 +1,15 @@
 import { Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Site, SiteContext, SiteEnv, Web } from './context.ts'
-import { limitBody } from './middleware/limit-body.ts'
+import { limitBodySize } from './middleware/limit-body.ts'
 import { logRequests } from './middleware/log-requests.ts'
 import { pacePages } from './middleware/pace-pages.ts'
 import { allowProxiesOnly } from './middleware/proxies-only.ts'
-import { guardHeaders } from './middleware/security-headers.ts'
+import { setSecurityHeaders } from './middleware/security-headers.ts'
 import { openPages } from './page-templates.ts'
 import { routeAssets } from './pages/assets.ts'
-import { forbidStoring } from './pages/caching.ts'
-import { showFault, showProblem } from './pages/problem.ts'
+import { noStore } from './pages/caching.ts'
+import { showInternalError, showProblem } from './pages/problem.ts'
 import { routeArchive } from './reader/archive-page.ts'
 import { routeConfirm } from './reader/confirm-page.ts'
 import { routeHealth } from './reader/health-page.ts'
@@ -29,15 +29,15 @@ export function makeApp(web: Web): Hono<SiteEnv> {
   const site: Site = { ...web, pages: openPages(web.config) }
   const app = new Hono<SiteEnv>()
   app.use(logRequests(site))
-  app.use(forbidStoring())
+  app.use(noStore())
   app.use(allowProxiesOnly(site))
   for (const [path, handle] of Object.entries(web.mounts ?? {})) {
     const pass = (c: SiteContext) => handle(c.req.raw)
     app.all(path, pass).all(`${path}/*`, pass)
   }
-  app.use(guardHeaders(site))
+  app.use(setSecurityHeaders(site))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(site, c, methods) }))
-  app.use(limitBody(site))
+  app.use(limitBodySize(site))
   if (site.sendsToo) app.use(pacePages(site))
   routeAssets(app, site)
   routeHealth(app, site)
@@ -49,7 +49,7 @@ export function makeApp(web: Web): Hono<SiteEnv> {
   routeLegal(app, site)
   routeArchive(app, site)
   app.notFound((c) => showProblem(site, c, 404))
-  app.onError((error, c) => showFault(site, c, error))
+  app.onError((error, c) => showInternalError(site, c, error))
   return app
 }
 

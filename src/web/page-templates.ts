@@ -6,7 +6,7 @@ import { Liquid } from 'liquidjs'
 import type { Config } from '../config/config.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 import { type Locale, phrase } from '../locale/locale.ts'
-import { keepPages } from './page-cache.ts'
+import { openPageCache } from './page-cache.ts'
 
 /** The language a page speaks; `chosen` where its reader said so with `?lang=`, which links then carry on. */
 export type Language = { readonly locale: Locale; readonly chosen: Locale | null }
@@ -38,7 +38,7 @@ export function openPages(config: Pick<Config, 'templatesDir' | 'baseUrl'>): Pag
   const base = new URL(config.baseUrl).pathname.replace(/\/$/, '')
   const assets = readAssets(folders)
   const engine = openEngine(folders, base, assets)
-  const kept = keepPages(MOST_KEPT)
+  const kept = openPageCache(MOST_KEPT)
   const fill = (template: string, language: Language, view: object) => {
     try {
       return engine.renderFileSync(`${template}.liquid`, view, { globals: language }) as string

@@ -2,7 +2,7 @@
 type Gate = <T>(work: () => Promise<T>) => Promise<T | null>
 
 /** Opens a gate that lets through `mostAtOnce` pieces of work at the same time, the others in their order. */
-export function openGate(mostAtOnce: number, mostWaiting: number): Gate {
+export function limitConcurrentRequests(mostAtOnce: number, mostWaiting: number): Gate {
   const waiting: (() => void)[] = []
   let running = 0
   return async (work) => {

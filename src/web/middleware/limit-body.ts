@@ -9,7 +9,7 @@ const MOST_OCTETS = 64 * 1024
  * Reads what was posted, for `octets`, and refuses more than 64 KB (413) without reading on. A body that breaks off is the
  * client's doing: it went away, sent wrong chunks, or took too long. Nobody hears the answer, and it is no fault of ours.
  */
-export function limitBody(site: Site): MiddlewareHandler<SiteEnv> {
+export function limitBodySize(site: Site): MiddlewareHandler<SiteEnv> {
   return async (c, next) => {
     const octets = await readUpTo(c.req.raw.body, MOST_OCTETS)
     if (octets === 'torn') {

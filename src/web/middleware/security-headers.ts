@@ -10,7 +10,7 @@ const HTTPS_ONLY = 'max-age=15552000'
  * Headers of every answer: no script, no inline style, no referrer, no frame but for the form, which publishers embed.
  * Pictures come from anywhere on an edition's page, as in the mail it shows.
  */
-export function guardHeaders({ config }: Site): MiddlewareHandler<SiteEnv> {
+export function setSecurityHeaders({ config }: Site): MiddlewareHandler<SiteEnv> {
   const common = {
     referrerPolicy: 'no-referrer',
     crossOriginResourcePolicy: false,

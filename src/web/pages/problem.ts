@@ -33,7 +33,7 @@ export function showProblem(
 }
 
 /** The page of a fault of ours; the log gets its code and place, never its message, which may hold what was typed. */
-export function showFault(site: Site, c: SiteContext, error: unknown): Response {
+export function showInternalError(site: Site, c: SiteContext, error: unknown): Response {
   const code = error instanceof CourantError ? error.code : 'internal'
   const place =
     error instanceof Error ? (error.stack ?? '').split('\n').find((line) => /^\s+at /.test(line)) : undefined

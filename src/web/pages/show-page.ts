@@ -5,11 +5,11 @@ import { shortenAddress } from '../../mail/addresses/address.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
 import type { Language } from '../page-templates.ts'
-import { FOR_EVERYBODY } from './caching.ts'
+import { SHARED_CACHE } from './caching.ts'
 import { colourSheetName } from './colour-sheet.ts'
 
 /** A page to show: its template, whose newsletters and reader it names in its head, and what the template is given. */
-export type Page = {
+export type PageContent = {
   readonly template: string
   readonly title: string
   /** Names for the head; none on pages about no newsletter. */
@@ -30,13 +30,13 @@ export type Page = {
 const LANGUAGE_NAMES = { de: 'Deutsch', en: 'English' } as const
 
 /** Renders a page into the common frame: head with newsletter, reader and language, foot with imprint and privacy. */
-export function showPage(site: Site, c: SiteContext, language: Language, page: Page): Response {
+export function showPage(site: Site, c: SiteContext, language: Language, page: PageContent): Response {
   // A template that fails becomes a page of its own: no header of this one may be set by then.
   return sendPage(c, language, page, renderPage(site, c, language, page))
 }
 
 /** The page in its frame, as HTML. */
-export function renderPage(site: Site, c: SiteContext, language: Language, page: Page): string {
+export function renderPage(site: Site, c: SiteContext, language: Language, page: PageContent): string {
   const frame = {
     locale: language.locale,
     title: page.title,
@@ -60,12 +60,12 @@ export function renderPage(site: Site, c: SiteContext, language: Language, page:
 export function sendPage(
   c: SiteContext,
   language: Language,
-  page: Pick<Page, 'isPublic' | 'status'>,
+  page: Pick<PageContent, 'isPublic' | 'status'>,
   html: string,
 ): Response {
   c.header('Vary', 'Accept-Language')
   c.header('Content-Language', language.locale)
-  if (page.isPublic === true) c.header('Cache-Control', FOR_EVERYBODY)
+  if (page.isPublic === true) c.header('Cache-Control', SHARED_CACHE)
   return isKnown(c) ? c.body(null, 304) : c.html(html, page.status ?? 200)
 }
 

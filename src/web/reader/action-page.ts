@@ -5,7 +5,7 @@ import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { isOwnPost } from '../middleware/same-origin.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
-import { evidenceOf, type Shown } from './evidence.ts'
+import { formEvidence, type ShownText } from './evidence.ts'
 
 /** A page of a link's token with one sentence and one button; `read` and `act` find null where the link leads to nothing. */
 type ButtonPage<Found> = {
@@ -14,12 +14,12 @@ type ButtonPage<Found> = {
   readonly read: (token: string) => Promise<Found | null>
   /** What the button does, with the proof of what was shown beside it. */
   readonly act: (token: string, evidence: Evidence) => Promise<Found | null>
-  readonly shownTo: (found: Found, locale: Locale) => Shown
+  readonly shownTo: (found: Found, locale: Locale) => ShownText
   readonly show: (c: SiteContext, found: Found) => Promise<Response>
 }
 
 /** Serves the page: looking changes nothing (DESIGN I4), and the button acts only from our own page. */
-export function routeButton<Found extends { readonly locale: Locale }>(
+export function routeActionPage<Found extends { readonly locale: Locale }>(
   app: Hono<SiteEnv>,
   site: Site,
   { name, read, act, shownTo, show }: ButtonPage<Found>,
@@ -33,6 +33,6 @@ export function routeButton<Found extends { readonly locale: Locale }>(
     const before = await read(token)
     if (before === null) return answer(c, before)
     const { locale } = languageOf(c, before.locale)
-    return answer(c, await act(token, evidenceOf(site, c, shownTo(before, locale), locale)))
+    return answer(c, await act(token, formEvidence(site, c, shownTo(before, locale), locale)))
   })
 }

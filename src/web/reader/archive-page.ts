@@ -5,7 +5,7 @@ import { sayDayWithYear } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { findNewsletter, type Newsletter } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
-import { openGate } from '../middleware/concurrency.ts'
+import { limitConcurrentRequests } from '../middleware/concurrency.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
 import { showPage } from '../pages/show-page.ts'
@@ -28,7 +28,7 @@ const LONGEST_NAME = 64
  */
 export function routeArchive(app: Hono<SiteEnv>, site: Site): void {
   const showEdition = openEditionPages(site)
-  const gate = openGate(MOST_AT_ONCE, MOST_WAITING)
+  const gate = limitConcurrentRequests(MOST_AT_ONCE, MOST_WAITING)
   app.get('/archive/:newsletter', async (c) => {
     const newsletter = await findBySlug(site, c.req.param('newsletter'))
     return newsletter === null ? showProblem(site, c, 404) : showList(site, c, newsletter)

@@ -11,14 +11,14 @@ import {
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showPage } from '../pages/show-page.ts'
-import { routeButton } from './action-page.ts'
-import { type Shown, sayShown } from './evidence.ts'
+import { routeActionPage } from './action-page.ts'
+import { describeShown, type ShownText } from './evidence.ts'
 import { brandingOf } from './page-branding.ts'
 
 /** `/confirm/:token`: one sentence and one button; the button confirms, looking does not. */
 export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {
   const { db, linkKeys, clock } = site
-  routeButton<Confirmation>(app, site, {
+  routeActionPage<Confirmation>(app, site, {
     name: 'confirm',
     read: (token) => readConfirmation(db, linkKeys, token, clock.now()),
     act: (token, evidence) => confirm(db, linkKeys, token, evidence, clock.now()),
@@ -27,7 +27,7 @@ export function routeConfirm(app: Hono<SiteEnv>, site: Site): void {
   })
 }
 
-function shownTo({ newsletters, email }: Confirmation, locale: Locale): Shown {
+function shownTo({ newsletters, email }: Confirmation, locale: Locale): ShownText {
   const names = sayList(
     newsletters.map(({ name }) => name),
     locale,
@@ -51,7 +51,7 @@ async function show(site: Site, c: SiteContext, found: Confirmation): Promise<Re
     address: found.email,
     view:
       found.state === 'open'
-        ? { sentence: sayShown(shownTo(found, locale), locale) }
+        ? { sentence: describeShown(shownTo(found, locale), locale) }
         : { address: shortenAddress(found.email), newsletters: found.newsletters.map((one) => viewOf(one, locale)) },
   })
 }

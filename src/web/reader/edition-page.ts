@@ -6,10 +6,10 @@ import { sayDate, sayDayWithYear } from '../../locale/dates.ts'
 import { phrase } from '../../locale/locale.ts'
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 import type { Site, SiteContext } from '../context.ts'
-import { digestOf, keepPages } from '../page-cache.ts'
+import { fingerprint, openPageCache } from '../page-cache.ts'
 import type { Language } from '../page-templates.ts'
 import { languageOf } from '../pages/page-language.ts'
-import { hrefIn, type Page, renderPage, sendPage } from '../pages/show-page.ts'
+import { hrefIn, type PageContent, renderPage, sendPage } from '../pages/show-page.ts'
 
 /** At most 4 MB. */
 const MOST_KEPT = 40
@@ -19,7 +19,7 @@ type EditionPages = (c: SiteContext, newsletter: Newsletter, edition: ArchivePag
 
 /** Shows pages of editions. What was rendered is kept for the next reader, and not sent to one who has it (ETag). */
 export function openEditionPages(site: Site): EditionPages {
-  const kept = keepPages(MOST_KEPT)
+  const kept = openPageCache(MOST_KEPT)
   return async (c, newsletter, edition, path) => {
     const language = languageOf(c, newsletter.locale)
     const parts = [language, hrefIn(language.locale, c), path, newsletter, edition]
@@ -28,7 +28,7 @@ export function openEditionPages(site: Site): EditionPages {
     const html = found ?? renderPage(site, c, language, await page())
     if (found === null) kept.keep(parts, html)
     if (!edition.home) c.header('X-Robots-Tag', 'noindex')
-    c.header('ETag', `"${digestOf(html)}"`)
+    c.header('ETag', `"${fingerprint(html)}"`)
     return sendPage(c, language, { isPublic: true }, html)
   }
 }
@@ -40,7 +40,7 @@ function pageOf(
   edition: ArchivePage,
   articles: readonly DigestArticle[],
   path: string,
-): Page {
+): PageContent {
   const { page, pages } = edition
   const count = articles.length
   const { lead, sections, intro, words } = composeDigest({

@@ -4,7 +4,7 @@ import { FREQUENCIES, type Frequency, topic } from '../../db/schema/newsletter.t
 import { listNewsletters, type Newsletter } from '../../newsletters/newsletters.ts'
 
 /** What the form offers: for one newsletter with its frequencies and topics, or for all with the frequencies they have in common. */
-export type Offer = {
+export type FormChoices = {
   readonly newsletters: readonly Newsletter[]
   /** The newsletter the page is about, where it is about one. */
   readonly only: Newsletter | null
@@ -13,7 +13,7 @@ export type Offer = {
 const MOST_TOPICS = 200
 
 /** Everything there is to subscribe to; about one newsletter where there is one only, or `slug` names it. */
-export async function readOffer(db: Database, slug: string | null): Promise<Offer> {
+export async function readFormChoices(db: Database, slug: string | null): Promise<FormChoices> {
   const newsletters = (await listNewsletters(db)).filter(({ state }) => state === 'active')
   const named = newsletters.find((newsletter) => newsletter.slug === slug)
   return { newsletters, only: named ?? (newsletters.length === 1 ? (newsletters[0] ?? null) : null) }

@@ -10,17 +10,17 @@ const FIELDS = ['newsletter', 'email', 'name', 'frequency', 'weekday', 'hour', '
 export type Field = (typeof FIELDS)[number]
 
 /** What was typed, to be shown again; what could not be read is empty. */
-export type Typed = Readonly<Record<Exclude<Field, 'newsletter' | 'topics'>, string>> & {
+export type EnteredFields = Readonly<Record<Exclude<Field, 'newsletter' | 'topics'>, string>> & {
   readonly newsletter: readonly string[]
   readonly topics: readonly string[]
 }
 
 /** What is wrong with a field, by its sentence in `pages.wrong`. */
-type Wrong = { readonly sentence: string; readonly values?: Readonly<Record<string, string | number>> }
-export type Wrongs = Partial<Readonly<Record<Field, Wrong>>>
+type FieldError = { readonly sentence: string; readonly values?: Readonly<Record<string, string | number>> }
+export type FieldErrors = Partial<Readonly<Record<Field, FieldError>>>
 
 /** What is asked for, once nothing is wrong. */
-export type Asked = {
+export type FormSubmission = {
   readonly address: string
   /** A likelier address than the one typed. */
   readonly suggestion: string | null
@@ -45,7 +45,7 @@ const WEB_ADDRESS = /:\/\/|\bwww\./i
 const ADDRESSES = /@.*@/s
 
 /** The texts of a form as typed, and what about them as texts is wrong: unreadable, too long, twice, of several lines. */
-export function readTexts(form: Form): { readonly typed: Typed; readonly wrongs: Wrongs } {
+export function readTexts(form: Form): { readonly typed: EnteredFields; readonly wrongs: FieldErrors } {
   const values = (field: Field) => [
     ...(form.get(field) ?? []),
     ...(field === 'topics' ? (form.get('topics[]') ?? []) : []),
@@ -68,7 +68,7 @@ export function readTexts(form: Form): { readonly typed: Typed; readonly wrongs:
   }
 }
 
-function whyNotText(field: Field, values: readonly (string | null)[]): Wrong | null {
+function whyNotText(field: Field, values: readonly (string | null)[]): FieldError | null {
   const most = LONGEST[field]
   if (values.includes(null)) return { sentence: 'unreadable' }
   if (values.length > 1 && field !== 'newsletter' && field !== 'topics') return { sentence: 'twice' }
@@ -81,17 +81,17 @@ function whyNotText(field: Field, values: readonly (string | null)[]): Wrong | n
 }
 
 /** What is asked of these newsletters, or what is wrong; all of them offer `frequencies`, any of them `topics`. */
-export function readAsked(
-  typed: Typed,
+export function readSubmission(
+  typed: EnteredFields,
   newsletters: readonly Newsletter[],
   frequencies: readonly Frequency[],
   topics: readonly string[],
-): { readonly asked: Asked; readonly wrongs: Wrongs } {
+): { readonly asked: FormSubmission; readonly wrongs: FieldErrors } {
   const checked = checkAddress(typed.email)
   const { parts } = readPreferences(typed)
   const known = new Map(topics.map((name) => [topicKey(name), name]))
   const picked = typed.topics.map((name) => known.get(topicKey(name)) ?? null)
-  const wrongs: Record<Field, Wrong | null> = {
+  const wrongs: Record<Field, FieldError | null> = {
     newsletter: newsletters.length === 0 ? { sentence: 'newsletter' } : null,
     email: checked.address === null ? whyNotAddress(typed.email, checked.suggestion) : null,
     name: WEB_ADDRESS.test(typed.name) ? { sentence: 'link' } : null,
@@ -114,13 +114,13 @@ export function readAsked(
   }
 }
 
-function whyNotAddress(email: string, suggestion: string | null): Wrong {
+function whyNotAddress(email: string, suggestion: string | null): FieldError {
   if (email.trim() === '') return { sentence: 'noAddress' }
   if (suggestion !== null) return { sentence: 'suggestion', values: { address: suggestion } }
   return { sentence: ADDRESSES.test(email) ? 'severalAddresses' : 'address' }
 }
 
-function whyNotChoice(field: (typeof CHOICE)[number], text: string): Wrong | null {
+function whyNotChoice(field: (typeof CHOICE)[number], text: string): FieldError | null {
   const none: PreferenceTexts = { frequency: '', weekday: '', hour: '', timeZone: '' }
   return readPreferences({ ...none, [field]: text }).wrong.length === 0 ? null : { sentence: field }
 }

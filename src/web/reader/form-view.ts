@@ -4,8 +4,8 @@ import { capitalised, sayWhen } from '../../locale/say-when.ts'
 import { homeSchedule } from '../../newsletters/schedule/home-cohort.ts'
 import { canonicalZone } from '../../newsletters/schedule/time-zone.ts'
 import { topicKey } from '../../newsletters/topics.ts'
-import { frequenciesOf, type Offer } from './form-choices.ts'
-import type { Field, Typed, Wrongs } from './form-fields.ts'
+import { type FormChoices, frequenciesOf } from './form-choices.ts'
+import type { EnteredFields, Field, FieldErrors } from './form-fields.ts'
 
 type Option = { readonly value: string; readonly name: string; readonly chosen: boolean }
 
@@ -18,7 +18,7 @@ const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7]
 const SETTINGS: readonly Field[] = ['frequency', 'weekday', 'hour', 'timeZone', 'topics']
 
 /** The form before anything was typed: the newsletter's own frequency, hour and zone, or (of several) each its own. */
-export function blankForm({ only }: Offer): Typed {
+export function blankForm({ only }: FormChoices): EnteredFields {
   const home = only === null ? null : homeSchedule(only)
   return {
     newsletter: only === null ? [] : [only.slug],
@@ -33,7 +33,13 @@ export function blankForm({ only }: Offer): Typed {
 }
 
 /** What the form's template is given: all choices, what was typed among them, each wrong field's sentence beside it. */
-export function formView(offer: Offer, topics: readonly string[], typed: Typed, wrongs: Wrongs, locale: Locale) {
+export function formView(
+  offer: FormChoices,
+  topics: readonly string[],
+  typed: EnteredFields,
+  wrongs: FieldErrors,
+  locale: Locale,
+) {
   const { only, newsletters } = offer
   const own = only === null ? [{ value: '', name: phrase(locale, 'pages.subscribe.asOffered') }] : []
   const option = (field: 'frequency' | 'weekday' | 'hour' | 'timeZone') => (value: string, name: string) => ({
@@ -71,7 +77,7 @@ export function formView(offer: Offer, topics: readonly string[], typed: Typed, 
 }
 
 /** A sentence for each field, null where nothing is wrong: the template asks for all of them. */
-function sayWrongs(wrongs: Wrongs, locale: Locale): Readonly<Record<Field, string | null>> {
+function sayWrongs(wrongs: FieldErrors, locale: Locale): Readonly<Record<Field, string | null>> {
   const say = (field: Field) => {
     const wrong = wrongs[field]
     return wrong === undefined ? null : phrase(locale, `pages.wrong.${wrong.sentence}`, wrong.values)
@@ -90,7 +96,7 @@ function sayWrongs(wrongs: Wrongs, locale: Locale): Readonly<Record<Field, strin
 
 const sayHour = (hour: string, locale: Locale) => phrase(locale, 'pages.subscribe.oclock', { hour })
 
-function differs(typed: Typed, blank: Typed): boolean {
+function differs(typed: EnteredFields, blank: EnteredFields): boolean {
   const isSame = SETTINGS.every(
     (field) => typed[field].toString() === '' || typed[field].toString() === blank[field].toString(),
   )

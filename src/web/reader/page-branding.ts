@@ -1,10 +1,10 @@
 import { eq } from 'drizzle-orm'
 import { newsletter } from '../../db/schema/newsletter.ts'
 import type { Site } from '../context.ts'
-import type { Page } from '../pages/show-page.ts'
+import type { PageContent } from '../pages/show-page.ts'
 
 /** The colour and headlines of a newsletter's pages; null for none. */
-export async function brandingOf({ db }: Site, slug: string | undefined): Promise<Page['look']> {
+export async function brandingOf({ db }: Site, slug: string | undefined): Promise<PageContent['look']> {
   if (slug === undefined) return null
   const rows = await db
     .select({

@@ -14,9 +14,9 @@ import type { Language } from '../page-templates.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
 import { showPage } from '../pages/show-page.ts'
-import { evidenceOf, foreignEvidence, type Shown, sayShown } from './evidence.ts'
-import { frequenciesOf, type Offer, readOffer, readTopics } from './form-choices.ts'
-import { type Asked, readAsked, readTexts, type Typed, type Wrongs } from './form-fields.ts'
+import { describeShown, externalEvidence, formEvidence, type ShownText } from './evidence.ts'
+import { type FormChoices, frequenciesOf, readFormChoices, readTopics } from './form-choices.ts'
+import { type EnteredFields, type FieldErrors, type FormSubmission, readSubmission, readTexts } from './form-fields.ts'
 import { blankForm, formView } from './form-view.ts'
 
 /** Longer than the statements of a request take. */
@@ -26,7 +26,7 @@ const ANSWER_AFTER_MS = 150
 export function routeSubscribe(app: Hono<SiteEnv>, site: Site): void {
   const limiter = openLimiter(site.config.subscribeLimit)
   app.get('/subscribe', async (c) => {
-    const offer = await readOffer(site.db, c.req.query('newsletter') ?? null)
+    const offer = await readFormChoices(site.db, c.req.query('newsletter') ?? null)
     return showForm(site, c, languageFor(c, offer), offer, blankForm(offer), {})
   })
   app.post('/subscribe', async (c) => {
@@ -40,24 +40,24 @@ export function routeSubscribe(app: Hono<SiteEnv>, site: Site): void {
 
 /** A posted form beside what was offered: what is asked for, or what is wrong. */
 type Posted = {
-  readonly offer: Offer
+  readonly offer: FormChoices
   readonly language: Language
-  readonly typed: Typed
-  readonly chosen: Offer['newsletters']
-  readonly asked: Asked
-  readonly wrongs: Wrongs
+  readonly typed: EnteredFields
+  readonly chosen: FormChoices['newsletters']
+  readonly asked: FormSubmission
+  readonly wrongs: FieldErrors
 }
 
 async function readPosted(site: Site, c: SiteContext, form: Form): Promise<Posted> {
   const { typed, wrongs } = readTexts(form)
   const only = typed.newsletter.length === 1 && !isOwnPost(site, c) ? typed.newsletter[0] : null
-  const offer = await readOffer(site.db, c.req.query('newsletter') ?? only ?? null)
+  const offer = await readFormChoices(site.db, c.req.query('newsletter') ?? only ?? null)
   const wanted = typed.newsletter.length === 0 && offer.only !== null ? [offer.only.slug] : typed.newsletter
   const chosen = offer.newsletters.filter(({ slug }) => wanted.includes(slug))
   const topics = chosen.length === 0 ? [] : await readTopics(site.db, chosen)
-  const read = readAsked(typed, chosen, frequenciesOf(chosen), topics)
+  const read = readSubmission(typed, chosen, frequenciesOf(chosen), topics)
   const isUnknown = wanted.some((slug) => !chosen.some((one) => one.slug === slug))
-  const unknown: Wrongs = isUnknown ? { newsletter: { sentence: 'unknownNewsletter' } } : {}
+  const unknown: FieldErrors = isUnknown ? { newsletter: { sentence: 'unknownNewsletter' } } : {}
   const language = languageFor(c, offer, onlyValue(form, 'lang'))
   return { offer, language, typed, chosen, asked: read.asked, wrongs: { ...read.wrongs, ...unknown, ...wrongs } }
 }
@@ -66,9 +66,9 @@ async function take(site: Site, c: SiteContext, form: Form): Promise<Response> {
   const { offer, language, typed, chosen, asked, wrongs } = await readPosted(site, c, form)
   if (Object.keys(wrongs).length > 0) return showForm(site, c, language, offer, typed, wrongs)
   const { locale } = language
-  const own = () => evidenceOf(site, c, shownBy(offer, language), locale)
+  const own = () => formEvidence(site, c, shownBy(offer, language), locale)
   const { address, name, schedule, topics } = asked
-  const evidence = isOwnPost(site, c) ? own() : foreignEvidence(site, c)
+  const evidence = isOwnPost(site, c) ? own() : externalEvidence(site, c)
   const newsletterIds = chosen.map(({ id }) => id)
   const request = { newsletterIds, email: address, name, locale, schedule, topics, evidence }
   const sameTime = wait(site.answerAfterMs ?? ANSWER_AFTER_MS)
@@ -89,7 +89,7 @@ function limitsOf({ config: { subscribeLimit, subscribeBudget } }: Site): FormLi
 }
 
 /** For what only the stage that keeps requests knows to be wrong. */
-function sentencesFor(fields: readonly WrongField[]): Wrongs {
+function sentencesFor(fields: readonly WrongField[]): FieldErrors {
   const sentences = {
     newsletter: 'unknownNewsletter',
     email: 'address',
@@ -100,13 +100,13 @@ function sentencesFor(fields: readonly WrongField[]): Wrongs {
   return Object.fromEntries(fields.map(({ field }) => [field, { sentence: sentences[field] }]))
 }
 
-function languageFor(c: SiteContext, { only, newsletters }: Offer, posted: string | null = null): Language {
+function languageFor(c: SiteContext, { only, newsletters }: FormChoices, posted: string | null = null): Language {
   const language = languageOf(c, only?.locale ?? newsletters[0]?.locale ?? 'de')
   const isPosted = language.chosen === null && posted !== null && isLocale(posted)
   return isPosted ? { locale: posted, chosen: posted } : language
 }
 
-function shownBy({ only }: Offer, { locale }: Language): Shown {
+function shownBy({ only }: FormChoices, { locale }: Language): ShownText {
   const newsletters = only?.name ?? phrase(locale, 'pages.subscribe.chosen')
   return { sentence: 'subscribe.consent', button: 'subscribe.button', values: { newsletters } }
 }
@@ -115,9 +115,9 @@ async function showForm(
   site: Site,
   c: SiteContext,
   language: Language,
-  offer: Offer,
-  typed: Typed,
-  wrongs: Wrongs,
+  offer: FormChoices,
+  typed: EnteredFields,
+  wrongs: FieldErrors,
 ): Promise<Response> {
   const { locale } = language
   const { only } = offer
@@ -132,7 +132,10 @@ async function showForm(
     title,
     newsletters: only === null ? [] : [only.name],
     look: only,
-    view: { ...formView(offer, topics, typed, wrongs, locale), consent: sayShown(shownBy(offer, language), locale) },
+    view: {
+      ...formView(offer, topics, typed, wrongs, locale),
+      consent: describeShown(shownBy(offer, language), locale),
+    },
     status: Object.keys(wrongs).length === 0 ? 200 : 422,
   })
 }
@@ -141,8 +144,8 @@ function showSubscribed(
   site: Site,
   c: SiteContext,
   language: Language,
-  chosen: Offer['newsletters'],
-  { address, suggestion }: Asked,
+  chosen: FormChoices['newsletters'],
+  { address, suggestion }: FormSubmission,
 ): Response {
   const names = chosen.map(({ name }) => name)
   return showPage(site, c, language, {

@@ -7,14 +7,14 @@ import type { Leaving } from '../../subscribers/unsubscribe/unsubscribe.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showPage } from '../pages/show-page.ts'
-import { routeButton } from './action-page.ts'
-import { type Shown, sayShown } from './evidence.ts'
+import { routeActionPage } from './action-page.ts'
+import { describeShown, type ShownText } from './evidence.ts'
 import { brandingOf } from './page-branding.ts'
 
 /** `/undo/:token`: takes back, for an hour, what was left by mistake. */
 export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
   const { db, linkKeys, clock } = site
-  routeButton<Leaving>(app, site, {
+  routeActionPage<Leaving>(app, site, {
     name: 'undo',
     read: (token) => readUndo(db, linkKeys, token, clock.now()),
     act: (token, evidence) => undoUnsubscribe(db, linkKeys, token, evidence, clock.now()),
@@ -23,7 +23,7 @@ export function routeUndo(app: Hono<SiteEnv>, site: Site): void {
   })
 }
 
-function shownTo({ newsletter, email }: Leaving): Shown {
+function shownTo({ newsletter, email }: Leaving): ShownText {
   const values = { name: newsletter.name, address: shortenAddress(email) }
   return { sentence: 'undo.sentence', button: 'unsubscribed.undoButton', values }
 }
@@ -40,7 +40,7 @@ async function show(site: Site, c: SiteContext, found: Leaving): Promise<Respons
     address: found.email,
     view:
       found.state === 'unsubscribed'
-        ? { sentence: sayShown(shownTo(found), language.locale) }
+        ? { sentence: describeShown(shownTo(found), language.locale) }
         : { names: sayList(names, language.locale), address: shortenAddress(found.email) },
   })
 }

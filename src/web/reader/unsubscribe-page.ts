@@ -10,7 +10,7 @@ import { visitorOf } from '../middleware/visitor.ts'
 import { languageOf } from '../pages/page-language.ts'
 import { showProblem } from '../pages/problem.ts'
 import { showPage } from '../pages/show-page.ts'
-import { evidenceOf, type Shown, sayShown } from './evidence.ts'
+import { describeShown, formEvidence, type ShownText } from './evidence.ts'
 import { brandingOf } from './page-branding.ts'
 
 const ONE_CLICK = 'List-Unsubscribe=One-Click'
@@ -47,7 +47,7 @@ async function leaveByButton(site: Site, c: SiteContext, token: string, all: boo
   const before = await readUnsubscribe(site.db, site.linkKeys, token)
   if (before === null) return showProblem(site, c, 404, 'unsubscribe')
   const { locale } = languageOf(c, before.locale)
-  const evidence = evidenceOf(site, c, all ? allShown(before, locale) : oneShown(before), locale)
+  const evidence = formEvidence(site, c, all ? allShown(before, locale) : oneShown(before), locale)
   const after = await unsubscribe(site.db, site.linkKeys, token, { all }, evidence, site.clock.now())
   if (after === null) return showProblem(site, c, 404, 'unsubscribe')
   return showUnsubscribed(site, c, after, all ? namesOf(before.others) : [])
@@ -55,12 +55,12 @@ async function leaveByButton(site: Site, c: SiteContext, token: string, all: boo
 
 const namesOf = (newsletters: Leaving['others']) => newsletters.map(({ name }) => name)
 
-function oneShown({ newsletter, email }: Leaving): Shown {
+function oneShown({ newsletter, email }: Leaving): ShownText {
   const values = { name: newsletter.name, address: shortenAddress(email) }
   return { sentence: 'unsubscribe.sentence', button: 'unsubscribe.button', values }
 }
 
-function allShown({ others }: Leaving, locale: Locale): Shown {
+function allShown({ others }: Leaving, locale: Locale): ShownText {
   const values = { names: sayList(namesOf(others), locale) }
   return { sentence: 'unsubscribed.allSentence', button: 'unsubscribed.allButton', values }
 }
@@ -74,7 +74,7 @@ async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise
     newsletters: [name],
     look: await brandingOf(site, slug),
     address: found.email,
-    view: { sentence: sayShown(oneShown(found), language.locale) },
+    view: { sentence: describeShown(oneShown(found), language.locale) },
   })
 }
 
@@ -100,7 +100,7 @@ async function showUnsubscribed(
       address: shortenAddress(found.email),
       undoToken: found.undoToken,
       others: found.others.length === 0 ? null : sayList(namesOf(found.others), locale),
-      allSentence: found.others.length === 0 ? null : sayShown(allShown(found, locale), locale),
+      allSentence: found.others.length === 0 ? null : describeShown(allShown(found, locale), locale),
     },
   })
 }
