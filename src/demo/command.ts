@@ -10,7 +10,7 @@ import { digestOperations } from '../operations/digests.ts'
 import { perform } from '../operations/perform.ts'
 import type { Actor } from '../operations/rights.ts'
 import { type Demo, startDemo } from './demo.ts'
-import { stay } from './keep-running.ts'
+import { keepRunning } from './keep-running.ts'
 import { findPort } from './serve-pages.ts'
 
 const CONNECTIONS = 5
@@ -41,7 +41,7 @@ async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
     }
     const send = () => perform(DEMO, digestOperations.send, { newsletter: running.newsletter.slug }, sending)
     if (endAfter) answer(context, running, await send())
-    else await stay(own, running, config, send, stopAsked)
+    else await keepRunning(own, running, config, send, stopAsked)
   } finally {
     await running.close()
   }

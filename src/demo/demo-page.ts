@@ -11,6 +11,6 @@ const liquid = new Liquid({
 })
 
 /** Renders a template of `content/pages`; what it shows is escaped, an unknown variable throws. */
-export function renderPage(name: string, view: object): string {
+export function renderDemoPage(name: string, view: object): string {
   return liquid.renderFileSync(name, view)
 }

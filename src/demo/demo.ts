@@ -11,7 +11,7 @@ import { addNewsletter, type Newsletter } from '../newsletters/newsletters.ts'
 import { newNewsletter } from '../newsletters/settings.ts'
 import { signUp } from '../subscribers/signup/sign-up.ts'
 import { DEMO_READERS } from './demo-readers.ts'
-import { type Mailbox, startMailbox } from './mailbox/mailbox-server.ts'
+import { type LocalMailbox, startMailbox } from './mailbox/mailbox-server.ts'
 import { type Publications, startPublications } from './press/publications.ts'
 
 /** The whole system on its own: newspapers, database, mailbox, a newsletter with its readers, articles collected. */
@@ -20,7 +20,7 @@ export type Demo = {
   readonly databaseUrl: string
   readonly newsletter: Newsletter
   readonly publications: Publications
-  readonly mailbox: Mailbox
+  readonly mailbox: LocalMailbox
   readonly close: () => Promise<void>
 }
 

@@ -14,7 +14,7 @@ const PUBLISH_EVERY = 3
  * Keeps the demo running until `stopAsked`: the real server beside it, and every minute is everybody's hour, so that
  * who confirms by hand has a digest within the minute.
  */
-export async function stay(
+export async function keepRunning(
   context: Pick<CommandContext, 'log' | 'clock' | 'print'>,
   running: Demo,
   config: Config,

@@ -6,7 +6,7 @@ import type { Temporal } from '../clock.ts'
 import { CourantError, reasonOf } from '../errors.ts'
 
 /** One answer of the demo's small web servers. */
-export type Page = {
+export type DemoPage = {
   readonly status?: number
   readonly type: string
   readonly body: string | Buffer
@@ -16,17 +16,17 @@ export type Page = {
 }
 
 /** Finds the page of a URL, whose origin is the server itself; null where there is none. */
-type Route = (url: URL) => Page | null | Promise<Page | null>
+type Route = (url: URL) => DemoPage | null | Promise<DemoPage | null>
 
 /** A web server on 127.0.0.1. */
-export type Served = { readonly port: number; readonly url: string; readonly close: () => Promise<void> }
+export type PageServer = { readonly port: number; readonly url: string; readonly close: () => Promise<void> }
 
 /**
  * Serves what `route` finds on 127.0.0.1, with ETag and conditional GET (RFC 9110 §13).
  *
  * @throws CourantError `demo.port`, when the port is taken.
  */
-export async function servePages(port: number, route: Route): Promise<Served> {
+export async function servePages(port: number, route: Route): Promise<PageServer> {
   const server = createServer((request, response) => {
     findPage(request, route)
       .catch(() => FAILED)
@@ -36,7 +36,7 @@ export async function servePages(port: number, route: Route): Promise<Served> {
   return { port: opened, url: `http://127.0.0.1:${opened}`, close: () => closeServer(server) }
 }
 
-async function findPage(request: IncomingMessage, route: Route): Promise<Page> {
+async function findPage(request: IncomingMessage, route: Route): Promise<DemoPage> {
   const url = URL.parse(request.url ?? '/', `http://127.0.0.1:${request.socket.localPort}`)
   return (url && (await route(url))) ?? NOT_FOUND
 }
@@ -72,15 +72,15 @@ export async function findPort(wanted: number, host: string): Promise<number> {
   return wanted
 }
 
-const NOT_FOUND: Page = {
+const NOT_FOUND: DemoPage = {
   status: 404,
   type: 'text/plain; charset=utf-8',
   body: 'Not found\n',
   cacheControl: 'no-store',
 }
-const FAILED: Page = { status: 500, type: 'text/plain; charset=utf-8', body: 'Failed\n', cacheControl: 'no-store' }
+const FAILED: DemoPage = { status: 500, type: 'text/plain; charset=utf-8', body: 'Failed\n', cacheControl: 'no-store' }
 
-function answer(request: IncomingMessage, response: ServerResponse, page: Page): void {
+function answer(request: IncomingMessage, response: ServerResponse, page: DemoPage): void {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { Allow: 'GET, HEAD' }).end()
     return

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../src/clock.ts'
 import { DEMO_READERS } from '../../src/demo/demo-readers.ts'
 import { type DemoArticle, parseArticle, readArticles } from '../../src/demo/press/demo-articles.ts'
-import { PUBLICATIONS } from '../../src/demo/press/publication.ts'
+import { DEMO_PUBLICATIONS } from '../../src/demo/press/publication.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00Z')
 
@@ -42,7 +42,7 @@ describe('the content', () => {
   test('has two to six topics in each publication, and readers pick among these', async () => {
     const articles = await readArticles()
     const all = new Set(articles.filter(isOut).flatMap(({ topics }) => topics))
-    for (const publication of PUBLICATIONS) {
+    for (const publication of DEMO_PUBLICATIONS) {
       const own = new Set(articles.filter((one) => one.publication === publication).flatMap(({ topics }) => topics))
       expect(own.size).toBeGreaterThanOrEqual(2)
       expect(own.size).toBeLessThanOrEqual(6)
@@ -51,7 +51,7 @@ describe('the content', () => {
   })
 
   test('names the file and the field that is missing', () => {
-    const read = () => parseArticle(PUBLICATIONS[0]!, 'x', 'title: X\n\nText.')
+    const read = () => parseArticle(DEMO_PUBLICATIONS[0]!, 'x', 'title: X\n\nText.')
 
     expect(read).toThrow(
       expect.objectContaining({ code: 'demo.content', message: expect.stringMatching(/\/x\.md has no summary/) }),

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/clock.ts'
 import type { CommandContext } from '../../src/commands/shared/command-context.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/db/client.ts'
-import { stay } from '../../src/demo/keep-running.ts'
+import { keepRunning } from '../../src/demo/keep-running.ts'
 import { startMailbox } from '../../src/demo/mailbox/mailbox-server.ts'
 import { startPublications } from '../../src/demo/press/publications.ts'
 import { findPort } from '../../src/demo/serve-pages.ts'
@@ -47,7 +47,7 @@ test('a demo whose first digest fails ends, with its server and all', async () =
     served.push((await fetch(`${config.baseUrl}/healthz`)).status)
     throw new Error('no digest')
   }
-  await expect(stay(context, running, config, fail, new Promise(() => {}))).rejects.toThrow('no digest')
+  await expect(keepRunning(context, running, config, fail, new Promise(() => {}))).rejects.toThrow('no digest')
 
   expect(served).toEqual([200])
   await expect(fetch(`${config.baseUrl}/healthz`)).rejects.toThrow()

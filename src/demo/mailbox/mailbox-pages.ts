@@ -1,7 +1,7 @@
 import type { Email } from 'postal-mime'
-import { renderPage } from '../demo-page.ts'
-import type { Page } from '../serve-pages.ts'
-import type { Mail, Mailbox } from './mailbox-server.ts'
+import { renderDemoPage } from '../demo-page.ts'
+import type { DemoPage } from '../serve-pages.ts'
+import type { LocalMailbox, Mail } from './mailbox-server.ts'
 
 /** What a mail's page shows of it. */
 type Tab = (typeof TABS)[number]
@@ -9,13 +9,13 @@ const TABS = ['html', 'text', 'headers', 'source'] as const
 
 /** The page that lists mails, newest first. */
 export function renderMailboxList(mails: readonly Mail[]): string {
-  return renderPage('mailbox', { mails: mails.map(viewOf).reverse() })
+  return renderDemoPage('mailbox', { mails: mails.map(viewOf).reverse() })
 }
 
 /** The page of one mail. Its HTML stands in a sandboxed frame: no script, no form, links open a new tab. */
 export async function renderMail(mail: Mail, tab: Tab): Promise<string> {
   const parsed = await mail.parse().catch(() => null)
-  return renderPage('mail', {
+  return renderDemoPage('mail', {
     mail: viewOf(mail),
     tab,
     tabs: TABS,
@@ -26,7 +26,7 @@ export async function renderMail(mail: Mail, tab: Tab): Promise<string> {
 }
 
 /** Answers requests for the mailbox's pages, which the server mounts. */
-export function answerMailbox(mailbox: Mailbox): (request: Request) => Promise<Response> {
+export function answerMailbox(mailbox: LocalMailbox): (request: Request) => Promise<Response> {
   return async ({ url }) => {
     const page = await findMailboxPage(mailbox, new URL(url))
     if (page === null) return new Response('Not found\n', { status: 404 })
@@ -37,7 +37,7 @@ export function answerMailbox(mailbox: Mailbox): (request: Request) => Promise<R
 }
 
 /** The page of `/mailbox`, `/mailbox/:id?tab=…` or `/mailbox/:id/raw`; null where there is none. */
-async function findMailboxPage(mailbox: Mailbox, { pathname, searchParams }: URL): Promise<Page | null> {
+async function findMailboxPage(mailbox: LocalMailbox, { pathname, searchParams }: URL): Promise<DemoPage | null> {
   if (pathname === '/mailbox') return htmlPage(renderMailboxList(mailbox.messages()))
   const [, id, raw] = /^\/mailbox\/(\d+)(\/raw)?$/.exec(pathname) ?? []
   const mail = mailbox.messages().find((one) => one.id === Number(id))
@@ -56,11 +56,11 @@ async function firstTab(mail: Mail): Promise<Tab> {
 
 const cacheControl = 'no-store'
 
-function htmlPage(body: string): Page {
+function htmlPage(body: string): DemoPage {
   return { type: 'text/html; charset=utf-8', body, cacheControl }
 }
 
-function rawPage({ id, raw }: Mail): Page {
+function rawPage({ id, raw }: Mail): DemoPage {
   const headers = { 'Content-Disposition': `attachment; filename="${id}.eml"` }
   return { type: 'message/rfc822', body: raw, cacheControl, headers }
 }

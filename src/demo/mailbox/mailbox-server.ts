@@ -19,7 +19,7 @@ export type Mail = {
   readonly parse: () => Promise<Email>
 }
 
-export type Mailbox = {
+export type LocalMailbox = {
   readonly smtpUrl: string
   readonly smtpPort: number
   /** The newest 2,000, oldest first. */
@@ -44,7 +44,7 @@ const CONNECTIONS = 50
  *
  * @throws CourantError `demo.port`, when the port is taken.
  */
-export async function startMailbox({ smtpPort = 0, now }: MailboxOptions): Promise<Mailbox> {
+export async function startMailbox({ smtpPort = 0, now }: MailboxOptions): Promise<LocalMailbox> {
   const box = { mails: [] as Mail[], lastId: 0, listeners: new Set<(mail: Mail) => void>() }
   const keep = async (stream: SMTPServerDataStream, session: SMTPServerSession) => {
     const raw = await readMessage(stream)

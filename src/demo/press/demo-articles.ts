@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CourantError } from '../../errors.ts'
-import { PUBLICATIONS, type Publication } from './publication.ts'
+import { DEMO_PUBLICATIONS, type DemoPublication } from './publication.ts'
 
 /** An article as the content folder holds it: text in plain words, but for the body, which is HTML. */
 export type DemoArticle = {
-  readonly publication: Publication
+  readonly publication: DemoPublication
   readonly slug: string
   readonly title: string
   readonly summary: string
@@ -30,11 +30,11 @@ const FOLDER = join(import.meta.dirname, '..', 'content', 'articles')
  * @throws CourantError `demo.content` naming the file in which a field is missing or wrong.
  */
 export async function readArticles(): Promise<DemoArticle[]> {
-  const read = await Promise.all(PUBLICATIONS.map(readFolder))
+  const read = await Promise.all(DEMO_PUBLICATIONS.map(readFolder))
   return read.flat()
 }
 
-async function readFolder(publication: Publication): Promise<DemoArticle[]> {
+async function readFolder(publication: DemoPublication): Promise<DemoArticle[]> {
   const folder = join(FOLDER, publication.slug)
   const names = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort()
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
@@ -46,7 +46,7 @@ async function readFolder(publication: Publication): Promise<DemoArticle[]> {
  *
  * @throws CourantError `demo.content`.
  */
-export function parseArticle(publication: Publication, slug: string, text: string): DemoArticle {
+export function parseArticle(publication: DemoPublication, slug: string, text: string): DemoArticle {
   const [head = '', ...blocks] = text.trim().split(/\n{2,}/)
   const fields = new Map(head.split('\n').map(splitField))
   const field = (name: string) => fields.get(name) ?? missing(publication, slug, name)
@@ -75,7 +75,7 @@ function toHtml(block: string): string {
   return block.startsWith('<') ? block : `<p>${block}</p>`
 }
 
-function missing(publication: Publication, slug: string, name: string): never {
+function missing(publication: DemoPublication, slug: string, name: string): never {
   throw new CourantError('demo.content', {
     what: `The demo article ${publication.slug}/${slug}.md has no ${name}.`,
     todo: `Add a line "${name}: …" above the first empty line.`,

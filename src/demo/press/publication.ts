@@ -1,5 +1,5 @@
 /** One of the demo's newspapers; its feed lies at `/<slug>/<feed.file>`. */
-export type Publication = {
+export type DemoPublication = {
   readonly slug: string
   readonly title: string
   readonly tagline: string
@@ -12,7 +12,7 @@ export type Publication = {
 }
 
 /** The three newspapers of the demo, one for each format of feed. */
-export const PUBLICATIONS: readonly Publication[] = [
+export const DEMO_PUBLICATIONS: readonly DemoPublication[] = [
   {
     slug: 'welt-und-technik',
     title: 'Welt & Technik',

@@ -1,14 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Temporal } from '../../clock.ts'
-import { type Served, servePages } from '../serve-pages.ts'
+import { type PageServer, servePages } from '../serve-pages.ts'
 import { type DemoArticle, readArticles } from './demo-articles.ts'
 import { findPressPage } from './press.ts'
-import { PUBLICATIONS } from './publication.ts'
-import { articleUrl, feedUrl, type Press, type PublishedArticle } from './write-feeds.ts'
+import { DEMO_PUBLICATIONS } from './publication.ts'
+import { articleUrl, type DemoPress, feedUrl, type PublishedArticle } from './write-feeds.ts'
 
 /** The demo's newspapers, as they are being served on 127.0.0.1. */
-export type Publications = Served & {
+export type Publications = PageServer & {
   readonly feeds: readonly DemoFeed[]
   /** Puts the next article held back (of one publication, where `slug` is given) into its feed; null: none is left. */
   readonly publish: (now: Temporal.Instant, slug?: string) => NewArticle | null
@@ -44,10 +44,10 @@ export async function startPublications({ port = 0, now, baseUrl }: Publications
   const served = await servePages(port, (url) => {
     return findPressPage({ base: baseUrl ?? url.origin, pictures }, published, url.pathname, now)
   })
-  const press: Press = { base: baseUrl ?? served.url, pictures }
+  const press: DemoPress = { base: baseUrl ?? served.url, pictures }
   return {
     ...served,
-    feeds: PUBLICATIONS.map((of) => ({
+    feeds: DEMO_PUBLICATIONS.map((of) => ({
       slug: of.slug,
       title: of.title,
       language: of.language,

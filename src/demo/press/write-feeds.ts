@@ -8,10 +8,10 @@ import {
 } from 'feedsmith'
 import type { Temporal } from '../../clock.ts'
 import type { DemoArticle } from './demo-articles.ts'
-import type { Publication } from './publication.ts'
+import type { DemoPublication } from './publication.ts'
 
 /** What feeds and pages are made from: the address links begin with, and the PNGs by name. */
-export type Press = { readonly base: string; readonly pictures: ReadonlyMap<string, Buffer> }
+export type DemoPress = { readonly base: string; readonly pictures: ReadonlyMap<string, Buffer> }
 
 /** An article that is out. */
 export type PublishedArticle = DemoArticle & { readonly publishedAt: Temporal.Instant }
@@ -20,7 +20,7 @@ export type PublishedArticle = DemoArticle & { readonly publishedAt: Temporal.In
 type FeedDocument = { readonly type: string; readonly body: string }
 
 /** Writes a publication's feed (RSS 2.0, RFC 4287 or JSON Feed 1.1); `articles` newest first, at least one. */
-export function writeFeed(press: Press, of: Publication, articles: readonly PublishedArticle[]): FeedDocument {
+export function writeFeed(press: DemoPress, of: DemoPublication, articles: readonly PublishedArticle[]): FeedDocument {
   switch (of.feed.format) {
     case 'rss':
       return { type: 'application/rss+xml; charset=utf-8', body: writeRss(press, of, articles) }
@@ -31,23 +31,23 @@ export function writeFeed(press: Press, of: Publication, articles: readonly Publ
   }
 }
 
-export function frontUrl({ base }: Press, of: Publication): string {
+export function frontUrl({ base }: DemoPress, of: DemoPublication): string {
   return `${base}/${of.slug}`
 }
 
-export function feedUrl({ base }: Press, of: Publication): string {
+export function feedUrl({ base }: DemoPress, of: DemoPublication): string {
   return `${base}/${of.slug}/${of.feed.file}`
 }
 
-export function articleUrl({ base }: Press, { publication, slug }: DemoArticle): string {
+export function articleUrl({ base }: DemoPress, { publication, slug }: DemoArticle): string {
   return `${base}/${publication.slug}/${slug}`
 }
 
-export function pictureUrl({ base }: Press, name: string): string {
+export function pictureUrl({ base }: DemoPress, name: string): string {
   return `${base}/pictures/${name}.png`
 }
 
-function writeRss(press: Press, of: Publication, articles: readonly PublishedArticle[]): string {
+function writeRss(press: DemoPress, of: DemoPublication, articles: readonly PublishedArticle[]): string {
   return generateRssFeed({
     title: of.title,
     link: frontUrl(press, of),
@@ -71,7 +71,7 @@ function writeRss(press: Press, of: Publication, articles: readonly PublishedArt
   })
 }
 
-function writeAtom(press: Press, of: Publication, articles: readonly PublishedArticle[]): string {
+function writeAtom(press: DemoPress, of: DemoPublication, articles: readonly PublishedArticle[]): string {
   return generateAtomFeed({
     xml: { lang: of.language },
     id: `tag:courant.example,2026:${of.slug}`,
@@ -100,7 +100,7 @@ function writeAtom(press: Press, of: Publication, articles: readonly PublishedAr
   })
 }
 
-function writeJson(press: Press, of: Publication, articles: readonly PublishedArticle[]): string {
+function writeJson(press: DemoPress, of: DemoPublication, articles: readonly PublishedArticle[]): string {
   const document = generateJsonFeed({
     title: of.title,
     home_page_url: frontUrl(press, of),
@@ -129,7 +129,7 @@ function idOf(article: DemoArticle): string {
   return `tag:courant.example,2026:${article.publication.slug}/${article.slug}`
 }
 
-function enclosuresOf(press: Press, { picture }: DemoArticle): RssFeed.Enclosure[] {
+function enclosuresOf(press: DemoPress, { picture }: DemoArticle): RssFeed.Enclosure[] {
   if (picture === null) return []
   const length = press.pictures.get(picture.name)?.length ?? 0
   return [{ url: pictureUrl(press, picture.name), length, type: PNG }]
@@ -139,7 +139,7 @@ function toLink({ url, length, type }: RssFeed.Enclosure): AtomFeed.Link<Date> {
   return { href: url ?? '', rel: 'enclosure', type, length }
 }
 
-function mediaOf(press: Press, { picture }: DemoArticle): MediaNs.ItemOrFeed | undefined {
+function mediaOf(press: DemoPress, { picture }: DemoArticle): MediaNs.ItemOrFeed | undefined {
   if (picture === null) return undefined
   const url = pictureUrl(press, picture.name)
   // As title too: some collectors look for the alternative text there.

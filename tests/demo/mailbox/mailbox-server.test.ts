@@ -4,12 +4,12 @@ import { createTransport } from 'nodemailer'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import { answerMailbox, renderMail, renderMailboxList } from '../../../src/demo/mailbox/mailbox-pages.ts'
-import { type Mail, type Mailbox, startMailbox } from '../../../src/demo/mailbox/mailbox-server.ts'
+import { type LocalMailbox, type Mail, startMailbox } from '../../../src/demo/mailbox/mailbox-server.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00.250Z')
 const HOSTILE = `</title></textarea><script>alert('x')</script>"><img src=x onerror=alert(1)>`
 
-let mailbox: Mailbox
+let mailbox: LocalMailbox
 
 beforeEach(async () => {
   mailbox = await startMailbox({ now: () => NOON })

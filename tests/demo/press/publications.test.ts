@@ -3,7 +3,7 @@ import { fetch } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import { readArticles } from '../../../src/demo/press/demo-articles.ts'
-import { PUBLICATIONS } from '../../../src/demo/press/publication.ts'
+import { DEMO_PUBLICATIONS } from '../../../src/demo/press/publication.ts'
 import { type Publications, startPublications } from '../../../src/demo/press/publications.ts'
 
 const NOON = Temporal.Instant.from('2031-03-30T12:00:00Z')
@@ -153,7 +153,7 @@ describe('the pages', () => {
 
   test('list the publications, and each publication its articles', async () => {
     const index = await read('')
-    for (const { title } of PUBLICATIONS) expect(index).toContain(`>${title.replace('&', '&amp;')}</a>`)
+    for (const { title } of DEMO_PUBLICATIONS) expect(index).toContain(`>${title.replace('&', '&amp;')}</a>`)
     expect((await read('landblatt')).match(/<h2>/g)).toHaveLength(13)
   })
 
