@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { anyOf } from '../db/sql.ts'
 import { CourantError } from '../errors.ts'
 import { withStoreLock } from './store/store-lock.ts'
 
@@ -34,7 +35,7 @@ export async function hideArticles(
   hiding: HideKind,
   now: Temporal.Instant,
 ): Promise<Hidden> {
-  const ids = sql`any(${`{${articleIds.join(',')}}`}::bigint[])`
+  const ids = anyOf(articleIds)
   return withStoreLock(db, async (tx) => {
     const known = await tx.execute<HiddenArticle>(
       sql`select id, url, title, state from article where id = ${ids} order by id`,

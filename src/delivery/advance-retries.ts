@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { openStates } from '../db/sql.ts'
 import { GIVE_UP_HOURS } from './outcome/next-attempt.ts'
 
 /**
@@ -13,7 +14,7 @@ export async function advanceRetries(tx: Database, now: Temporal.Instant): Promi
   await tx.execute(sql`
     with locked as (
       select s.id from batch s join edition e on e.id = s.edition_id
-      where e.state in ('planning', 'sending', 'paused', 'held') and s.due_at > ${latest}
+      where e.state in ${openStates} and s.due_at > ${latest}
       order by s.id for update of s
     ), late as (
       update batch s set due_at = ${at} from locked where s.id = locked.id

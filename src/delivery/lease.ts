@@ -2,6 +2,7 @@ import { and, asc, eq, lte, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { batch } from '../db/schema/batch.ts'
+import { anyOf } from '../db/sql.ts'
 import { RECALL_SECONDS, requeueSending } from '../editions/recall.ts'
 
 /** A worker's hold on a batch. Whatever is done under an older token is refused by the database. */
@@ -122,7 +123,7 @@ export async function extendLeases(
   const held = await db.execute<{ id: number }>(sql`
     with held as (
       select s.id from batch s
-      where s.id = any(${listOf(rows.map(({ id }) => id))}::bigint[])
+      where s.id = ${anyOf(rows.map(({ id }) => id))}
         and (s.id, s.token) in (select id, token from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (id bigint, token integer))
       order by s.id for update
     )

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
+import { anyOf } from '../db/sql.ts'
 
 /** How a suppressed address stands when its reader asks: `barred`, or bounced so long ago that one confirmation may go. */
 export type Suppressed = 'barred' | 'retriable'
@@ -45,7 +46,7 @@ export async function noteRetries(
 ): Promise<void> {
   await tx.execute(sql`
     update suppression s set retried_at = ${now.toString()} from subscriber p
-    where p.id = any(${`{${subscriberIds.join(',')}}`}::bigint[]) and s.email_hash = p.email_hash
+    where p.id = ${anyOf(subscriberIds)} and s.email_hash = p.email_hash
       and ${isRetriable(now)}`)
 }
 

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import type { withdrawal } from '../db/schema/subscriber.ts'
+import { anyOf } from '../db/sql.ts'
 
 /** That the owner of an address did not want a newsletter: they left, or a request was never confirmed. */
 export type Withdrawal = { readonly kind: (typeof withdrawal.$inferSelect)['kind']; readonly at: Temporal.Instant }
@@ -37,7 +38,7 @@ export async function rememberWithdrawals(
     insert into withdrawal as x (email_hash, newsletter_id, kind, at)
     select p.email_hash, s.newsletter_id, ${kind}, ${now.toString()}::timestamptz
     from subscription s join subscriber p on p.id = s.subscriber_id
-    where s.id = any(${`{${subscriptionIds.join(',')}}`}::bigint[])
+    where s.id = ${anyOf(subscriptionIds)}
     order by 1, 2
     on conflict (email_hash, newsletter_id) do update
       set at = greatest(x.at, excluded.at), kind = case when x.kind = 'unsubscribed' then x.kind else excluded.kind end`)
@@ -47,6 +48,6 @@ export async function rememberWithdrawals(
 export async function forgetWithdrawals(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
   await tx.execute(sql`
     delete from withdrawal x using subscription s, subscriber p
-    where s.id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]) and p.id = s.subscriber_id
+    where s.id = ${anyOf(subscriptionIds)} and p.id = s.subscriber_id
       and x.email_hash = p.email_hash and x.newsletter_id = s.newsletter_id`)
 }

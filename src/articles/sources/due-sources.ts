@@ -2,6 +2,7 @@ import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { source } from '../../db/schema/source.ts'
+import { anyOf } from '../../db/sql.ts'
 
 /** A source that may be fetched next. `failing`: its last fetch failed. `lastFetchedAt` as the database writes it. */
 export type SourceRef = {
@@ -30,7 +31,7 @@ const isWaiting = sql<boolean>`exists (
 
 /** The feeds of these ids, ended ones too, or with null all that are active. By id. */
 export function findSources(db: Database, ids: readonly number[] | null): Promise<SourceRef[]> {
-  const isNamed = ids === null ? eq(source.state, 'active') : sql`${source.id} = any(${`{${ids.join(',')}}`}::bigint[])`
+  const isNamed = ids === null ? eq(source.state, 'active') : sql`${source.id} = ${anyOf(ids)}`
   return db
     .select({
       id: source.id,

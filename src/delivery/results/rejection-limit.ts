@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../db/client.ts'
+import { anyOf, openStates } from '../../db/sql.ts'
 import type { DeliveryResult } from './write-results.ts'
 
 /** A suppression that a delivery of an edition ended with. `outcomes`: how many the edition had before it. */
@@ -86,7 +87,7 @@ async function countDomain(
     join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state in ('sent', 'failed')
     join subscriber p on p.id = d.subscriber_id and lower(split_part(p.email, '@', 2)) = ${domain}
     left join suppression x on x.email_hash = p.email_hash and x.edition_id = ${editionId}
-    where s.id = any(${`{${batchIds.join(',')}}`}::bigint[]) and s.edition_id = ${editionId}`)
+    where s.id = ${anyOf(batchIds)} and s.edition_id = ${editionId}`)
   return rows.rows[0] ?? { outcomes: 0, refused: 0 }
 }
 
@@ -94,7 +95,7 @@ async function countDomain(
 export async function findPausedForRejections(db: Database): Promise<readonly number[]> {
   const found = await db.execute<{ id: number }>(sql`
     select id from edition
-    where state in ('planning', 'sending', 'paused', 'held') and state = 'paused' and starts_with(reason, ${TOO_MANY_REJECTIONS})
+    where state in ${openStates} and state = 'paused' and starts_with(reason, ${TOO_MANY_REJECTIONS})
     order by id limit 20`)
   return found.rows.map(({ id }) => id)
 }

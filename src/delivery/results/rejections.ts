@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf } from '../../db/sql.ts'
 import {
   type ExceededLimit,
   findExceededLimit,
@@ -112,8 +113,7 @@ async function readSubscriptions(tx: Database, editionId: number, refused: reado
 
 /** Before cohorts, as everybody locks them. */
 async function lockSuppressions(tx: Database, ids: readonly number[]): Promise<void> {
-  if (ids.length > 0)
-    await tx.execute(sql`select from suppression where id = any(${listOf(ids)}::bigint[]) order by id for update`)
+  if (ids.length > 0) await tx.execute(sql`select from suppression where id = ${anyOf(ids)} order by id for update`)
 }
 
 /** What is still this worker's: its batches of these results, and the deliveries of theirs that are still `sending`. */
@@ -139,7 +139,7 @@ async function lockBatches(
 ): Promise<StillOpen> {
   const ids = [...new Set([...results.map(({ claimed }) => claimed.lease.batchId), ...others])]
   const batches = await tx.execute<{ id: number; token: number }>(sql`
-    select id, token from batch where id = any(${listOf(ids)}::bigint[]) order by id for update`)
+    select id, token from batch where id = ${anyOf(ids)} order by id for update`)
   const tokens = new Map(batches.rows.map(({ id, token }) => [id, token]))
   const mine = results.filter(({ claimed: { lease } }) => tokens.get(lease.batchId) === lease.token)
   const seqs = await tx.execute<{ seq: number }>(sql`

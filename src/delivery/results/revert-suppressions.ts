@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf, openStates } from '../../db/sql.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { ExceededLimit, SuppressedDelivery } from './rejection-limit.ts'
 
@@ -25,7 +26,7 @@ export async function revertSuppressions(
   if (refused.length === 0) return
   await tx.execute(sql`
     with taken as (
-      delete from suppression where id = any(${`{${refused.map(({ id }) => id).join(',')}}`}::bigint[]) returning seq
+      delete from suppression where id = ${anyOf(refused.map(({ id }) => id))} returning seq
     ), reopened as (
       update delivery d set state = 'queued', reason = ${WAITS}, final_at = null
       from taken t, subscription s
@@ -50,5 +51,5 @@ export async function revertSuppressions(
 export async function pauseForRejections(tx: Database, editionId: number, { reason }: ExceededLimit): Promise<void> {
   await tx.execute(sql`
     update edition set state = 'paused', reason = ${reason}
-    where id = ${editionId} and state in ('planning', 'sending', 'paused', 'held')`)
+    where id = ${editionId} and state in ${openStates}`)
 }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf } from '../../db/sql.ts'
 import { nextSlot, type Schedule } from '../../newsletters/schedule/slots.ts'
 import type { SubscriptionState } from '../permission.ts'
 import type { ReaderLocale } from '../subscribers.ts'
@@ -119,7 +120,7 @@ async function readNamed(
     cross join lateral (select to_jsonb(c) as standing from cohort c where c.id = s.cohort_id) k
     cross join lateral jsonb_to_record(coalesce(w.schedule, k.standing))
       as c (frequency text, weekday smallint, hour smallint, zone text)
-    where s.id = any(${`{${ids.join(',')}}`}::bigint[])
+    where s.id = ${anyOf(ids)}
     order by l.name, s.id`)
   return found.rows.map(({ id, slug, name, topics, frequency, weekday, hour, zone }) => {
     const schedule = { frequency, weekday, hour, zone }

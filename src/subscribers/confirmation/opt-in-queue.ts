@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
+import { anyOf } from '../../db/sql.ts'
 import type { Schedule } from '../../newsletters/schedule/slots.ts'
 import { findFirstAllowed, LONGEST_WAIT_HOURS } from './opt-in-limits.ts'
 
@@ -71,7 +72,7 @@ export async function endRequests(tx: Database, subscriptionIds: readonly number
     update notice n
     set payload = n.payload || jsonb_build_object('ended', coalesce(n.payload -> 'ended', '[]'::jsonb) || w.ids)
     from (select s.subscriber_id, jsonb_agg(s.id order by s.id) as ids from subscription s
-      where s.id = any(${`{${subscriptionIds.join(',')}}`}::bigint[]) group by s.subscriber_id) w
+      where s.id = ${anyOf(subscriptionIds)} group by s.subscriber_id) w
     where n.subscriber_id = w.subscriber_id and n.kind in ('confirmation', 'reminder')
       and exists (select from jsonb_array_elements(n.payload -> 'subscriptionIds') as named (id)
         where w.ids @> named.id and not coalesce(n.payload -> 'ended', '[]'::jsonb) @> named.id)`)
@@ -81,7 +82,7 @@ export async function endRequests(tx: Database, subscriptionIds: readonly number
 export async function forgetOptIns(tx: Database, subscriberIds: readonly number[]): Promise<void> {
   await tx.execute(sql`
     delete from opt_in o using subscriber p
-    where p.id = any(${`{${subscriberIds.join(',')}}`}::bigint[]) and o.email_hash = p.email_hash`)
+    where p.id = ${anyOf(subscriberIds)} and o.email_hash = p.email_hash`)
 }
 
 async function readOptIns(
@@ -90,7 +91,7 @@ async function readOptIns(
 ): Promise<ReadonlyMap<number, readonly Temporal.Instant[]>> {
   const found = await tx.execute<{ subscriber_id: number; at: string }>(sql`
     select p.id as subscriber_id, o.at from subscriber p join opt_in o on o.email_hash = p.email_hash
-    where p.id = any(${`{${orders.map((order) => order.subscriberId).join(',')}}`}::bigint[])`)
+    where p.id = ${anyOf(orders.map((order) => order.subscriberId))}`)
   const groups = Map.groupBy(found.rows, (row) => row.subscriber_id)
   return new Map([...groups].map(([id, rows]) => [id, rows.map((row) => Temporal.Instant.from(row.at))]))
 }

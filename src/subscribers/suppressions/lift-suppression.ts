@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import type { suppression } from '../../db/schema/subscriber.ts'
+import { anyOf } from '../../db/sql.ts'
 import { CourantError } from '../../errors.ts'
 import { addressKey } from '../../mail/addresses/address.ts'
 import { forgetOptIns } from '../confirmation/opt-in-queue.ts'
@@ -86,7 +87,7 @@ async function askAnew(
     update suppression set retried_at = ${now.toString()} where email_hash = decode(${hash}, 'hex')`)
   await tx.execute(sql`
     update notice set state = 'skipped', reason = 'asked anew'
-    where subscriber_id = any(${`{${subscriberIds.join(',')}}`}::bigint[]) and kind in ('confirmation', 'reminder')
+    where subscriber_id = ${anyOf(subscriberIds)} and kind in ('confirmation', 'reminder')
       and state = 'queued'`)
   // The limits keep strangers from mailing somebody; they hold again for who is asked a second time.
   if (!asked) await forgetOptIns(tx, subscriberIds)

@@ -109,7 +109,7 @@ describe('a recipient whose relay takes its time', () => {
     await relay.received(3)
     expect(relay.got).not.toContain('neu0@leser.example')
     relay.letGo()
-    expect(await delivering).toMatchObject({ notices: 1, sent: 3, trouble: null })
+    expect(await delivering).toMatchObject({ notices: 1, sent: 3, relayError: null })
   })
 
   const LEAVES = sql`update subscription set state = 'unsubscribed'`
