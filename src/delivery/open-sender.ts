@@ -9,10 +9,10 @@ import { openLinkKeys } from '../subscribers/tokens.ts'
 import type { MessageContext } from './message.ts'
 import type { Sender } from './worker.ts'
 
-/** What messages are made with, by the configuration; `apart` as for `loadTemplates`. */
-export async function openMessageContext(config: Config, apart = false): Promise<MessageContext> {
+/** What messages are made with, by the configuration; `inSubprocess` as for `loadTemplates`. */
+export async function openMessageContext(config: Config, inSubprocess = false): Promise<MessageContext> {
   return {
-    templates: await loadTemplates({ dir: config.templatesDir, apart }),
+    templates: await loadTemplates({ dir: config.templatesDir, inSubprocess }),
     baseUrl: config.baseUrl,
     linkKeys: openLinkKeys(config.secrets),
     inboundDomain: config.inboundDomain,
@@ -20,12 +20,12 @@ export async function openMessageContext(config: Config, apart = false): Promise
 }
 
 /**
- * What a worker sends with, by the configuration; `apart` as for `loadTemplates`. Warns of a password that others could read,
+ * What a worker sends with, by the configuration; `inSubprocess` as for `loadTemplates`. Warns of a password that others could read,
  * and of more connections than the process may open, of which it takes fewer.
  *
  * @throws CourantError `machine.descriptors`.
  */
-export async function openSender(config: Config, log: Logger, apart = false): Promise<Sender> {
+export async function openSender(config: Config, log: Logger, inSubprocess = false): Promise<Sender> {
   requireDescriptors('postgres')
   const ehloName = chooseEhloName(config.ehloName, hostname(), config.baseUrl)
   const relays = fitRelays(
@@ -37,7 +37,7 @@ export async function openSender(config: Config, log: Logger, apart = false): Pr
     const hint = 'Leave tls out of SMTP_URL, or set tls=require.'
     if (risk !== null) log.warn({ relay: relayName(relay), risk, hint }, 'relay.insecure')
   }
-  return { relays, context: await openMessageContext(config, apart), log }
+  return { relays, context: await openMessageContext(config, inSubprocess), log }
 }
 
 function fitRelays(relays: readonly Relay[], log: Logger): readonly Relay[] {

@@ -146,7 +146,7 @@ function confirmation(templates: Templates, name: string, locale: Locale, count:
   const view = composeConfirmation({
     kind: count === 1 ? 'confirmation' : 'reminder',
     locale,
-    look: PUBLICATIONS[locale],
+    branding: PUBLICATIONS[locale],
     asked: asked.slice(0, count),
     address: 'leserin@example.net',
     confirmUrl: 'https://news.example.org/confirm/x',

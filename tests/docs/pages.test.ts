@@ -162,7 +162,7 @@ describe('docs/templates.md', () => {
     const view = composeConfirmation({
       kind: 'confirmation',
       locale: 'de',
-      look: { accent: '#1a5276', headlineColour: null, headlineFont: 'serif' },
+      branding: { accent: '#1a5276', headlineColour: null, headlineFont: 'serif' },
       asked: [{ name: 'Morgen', imprint: 'Verlag', frequency: 'daily', weekday: null, hour: 7, zone: 'Europe/Berlin' }],
       address: 'eva@example.com',
       confirmUrl: 'https://news.example.org/confirm/x',

@@ -26,7 +26,7 @@ export async function writeNotice(
   const view = composeConfirmation({
     kind: notice.kind,
     locale,
-    look: from,
+    branding: from,
     asked: notice.asked,
     address: email,
     confirmUrl: `${baseUrl}/confirm/${signLink(linkKeys, 'confirm', { id: notice.id, version: VERSION })}`,

@@ -57,7 +57,7 @@ export type Section = { readonly name: string | null; readonly level: 2 | 3; rea
 export type DigestView = {
   readonly input: DigestInput
   readonly locale: Locale
-  readonly look: Branding
+  readonly branding: Branding
   readonly newsletter: { readonly slug: string; readonly name: string; readonly logo: ShownLogo | null }
   readonly subject: string
   readonly preheader: string
@@ -109,7 +109,7 @@ export function composeDigest(input: DigestInput): DigestView {
   return {
     input,
     locale,
-    look: lookOf(publication),
+    branding: brandingOf(publication),
     newsletter: { slug: publication.slug, name, logo: composeLogo(publication.logo, name) },
     subject: test === null ? subject : phrase(locale, 'test.subject', { subject }),
     preheader: composePreheader(shown[1]?.title ?? leadEntry?.summary ?? null, locale),
@@ -158,7 +158,7 @@ function topicOf(article: DigestArticle, locale: Locale): string {
   return cutAtWord(names.find((name) => name !== '') ?? '', MAX_TOPIC, locale)
 }
 
-function lookOf({ accent, headlineColour, headlineFont }: Publication): Branding {
+function brandingOf({ accent, headlineColour, headlineFont }: Publication): Branding {
   return { accent, headlineColour, headlineFont }
 }
 

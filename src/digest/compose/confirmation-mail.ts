@@ -17,7 +17,7 @@ export type ConfirmationInput = {
   readonly kind: 'confirmation' | 'reminder'
   readonly locale: Locale
   /** Of the first newsletter. */
-  readonly look: Branding
+  readonly branding: Branding
   readonly asked: readonly RequestedSubscription[]
   readonly address: string
   readonly confirmUrl: string
@@ -27,7 +27,7 @@ export type ConfirmationInput = {
 export type ConfirmationView = {
   readonly kind: ConfirmationInput['kind']
   readonly locale: Locale
-  readonly look: Branding
+  readonly branding: Branding
   readonly subject: string
   readonly preheader: string
   /** The first one asked for, whose mail this is. */
@@ -50,7 +50,7 @@ const MAX_PREHEADER = 120
 
 /** Says what is to be confirmed, and what happens otherwise. */
 export function composeConfirmation(input: ConfirmationInput): ConfirmationView {
-  const { kind, locale, look, confirmUrl, address } = input
+  const { kind, locale, branding, confirmUrl, address } = input
   const asked = input.asked.map((one) => ({
     name: cutAtWord(plainLine(one.name), MAX_NAME, locale),
     when: sayWhen(one, locale),
@@ -59,7 +59,7 @@ export function composeConfirmation(input: ConfirmationInput): ConfirmationView 
   return {
     kind,
     locale,
-    look,
+    branding,
     subject: subjectOf(
       kind,
       locale,

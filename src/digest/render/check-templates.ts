@@ -53,7 +53,7 @@ function checkConfirmation(templates: Templates, publication: Publication, local
   const view = composeConfirmation({
     kind: count === 1 ? 'confirmation' : 'reminder',
     locale,
-    look: publication,
+    branding: publication,
     asked: names.map((name) => ({ name, imprint, frequency: 'weekly', weekday: 1, hour: 7, zone })),
     address: 'CheckAddress',
     confirmUrl: 'https://example.org/CheckConfirm',

@@ -19,7 +19,7 @@ export type Rendered = {
  * the HTML holds them escaped, the text as they are. About 1 ms for 12 entries.
  */
 export function renderDigest(templates: Templates, view: DigestView, reader: ReaderFields): Rendered {
-  const template = templates.digest.htmlFor(view.look)
+  const template = templates.digest.htmlFor(view.branding)
   const { view: fitted, html } = fitBudget(view, (candidate) => render(template, scopeOf(candidate, reader)))
   const text = render(templates.digest.text, scopeOf(fitted, reader))
   return { subject: fitted.subject, preheader: fitted.preheader, html, text: tidy(text), full: fitted.full }
@@ -30,7 +30,7 @@ export function renderConfirmation(
   { confirmation }: Templates,
   view: ConfirmationView,
 ): Pick<Rendered, 'html' | 'text'> {
-  return { html: render(confirmation.htmlFor(view.look), view), text: tidy(render(confirmation.text, view)) }
+  return { html: render(confirmation.htmlFor(view.branding), view), text: tidy(render(confirmation.text, view)) }
 }
 
 function scopeOf({ input: _, ...shown }: DigestView, reader: ReaderFields): object {

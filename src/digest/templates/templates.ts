@@ -12,10 +12,10 @@ import { runMjmlInSubprocess } from './mjml-subprocess.ts'
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
 export type MailTemplate = {
   readonly text: ParsedTemplate
-  readonly htmlFor: (look: Branding) => ParsedTemplate
+  readonly htmlFor: (branding: Branding) => ParsedTemplate
 }
 
-/** The templates of all mails, read and compiled once; their HTML is parsed once per look, which they remember. */
+/** The templates of all mails, read and compiled once; their HTML is parsed once per branding, which they remember. */
 export type Templates = {
   readonly digest: MailTemplate
   /** The mail that asks for confirmation, and its reminder. */
@@ -27,8 +27,8 @@ const OWN = fileURLToPath(new URL('../../../templates/', import.meta.url))
 /** Parsed looks kept, at about 200 kB each: more newsletters than this parse again now and then (3 ms). */
 const LOOKS_KEPT = 64
 
-/** Where templates are; `apart` compiles them in a process of its own, for one that is to run long and small. */
-export type TemplateOptions = { readonly dir: string | null; readonly apart?: boolean }
+/** Where templates are; `inSubprocess` compiles them in a process of its own, for one that is to run long and small. */
+export type TemplateOptions = { readonly dir: string | null; readonly inSubprocess?: boolean }
 
 /** Reads and compiles all templates; a file of the same name under `dir` (TEMPLATES_DIR) is taken for ours. */
 export async function loadTemplates(options: TemplateOptions): Promise<Templates> {
@@ -36,24 +36,24 @@ export async function loadTemplates(options: TemplateOptions): Promise<Templates
   return { digest, confirmation }
 }
 
-async function loadMail(kind: keyof Templates, { dir, apart = false }: TemplateOptions): Promise<MailTemplate> {
+async function loadMail(kind: keyof Templates, { dir, inSubprocess = false }: TemplateOptions): Promise<MailTemplate> {
   const [html, text] = await Promise.all([
     readTemplate(`mail/${kind}.mjml`, dir),
     readTemplate(`mail/${kind}.txt`, dir),
   ])
   const engine = htmlEngine()
   parse(engine, html)
-  const compiled = await compileMjml(html, apart ? runMjmlInSubprocess : runMjml)
+  const compiled = await compileMjml(html, inSubprocess ? runMjmlInSubprocess : runMjml)
   return { text: parse(textEngine(), text), htmlFor: rememberLooks(engine, html, compiled) }
 }
 
 function rememberLooks(engine: Liquid, file: TemplateFile, compiled: string): MailTemplate['htmlFor'] {
   const looks = new Map<string, ParsedTemplate>()
-  return (look) => {
-    const key = brandingKey(look)
+  return (branding) => {
+    const key = brandingKey(branding)
     const known = looks.get(key)
     if (known) return known
-    const parsed = parse(engine, file, applyBranding(compiled, look))
+    const parsed = parse(engine, file, applyBranding(compiled, branding))
     const oldest = looks.keys().next().value
     if (looks.size >= LOOKS_KEPT && oldest !== undefined) looks.delete(oldest)
     looks.set(key, parsed)

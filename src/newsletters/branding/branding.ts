@@ -20,18 +20,18 @@ const SENTINELS = {
 }
 
 /** A compiled template in a newsletter's colours and font. */
-export function applyBranding(template: string, look: Branding): string {
-  const accent = readableShades(look.accent)
-  const headline = headlineShades(look.headlineColour)
+export function applyBranding(template: string, branding: Branding): string {
+  const accent = readableShades(branding.accent)
+  const headline = headlineShades(branding.headlineColour)
   return template
     .replace(SENTINELS.accentLight, accent.light)
     .replace(SENTINELS.accentDark, accent.dark)
     .replace(SENTINELS.headlineLight, headline.light)
     .replace(SENTINELS.headlineDark, headline.dark)
-    .replace(SENTINELS.headlineFont, look.headlineFont === 'serif' ? SERIF : SANS)
+    .replace(SENTINELS.headlineFont, branding.headlineFont === 'serif' ? SERIF : SANS)
 }
 
-/** What two looks that render alike have in common. */
+/** What two brandings that render alike have in common. */
 export function brandingKey({ accent, headlineColour, headlineFont }: Branding): string {
   return `${accent} ${headlineColour} ${headlineFont}`
 }

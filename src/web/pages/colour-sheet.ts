@@ -2,9 +2,9 @@ import { GROUND, headlineShades, readableShades, type Shades } from '../../newsl
 import type { Newsletter } from '../../newsletters/newsletters.ts'
 
 /** The style sheet with a newsletter's colours, under /assets/: its accent, and its headlines' where it sets one. */
-export function colourSheetName(look: Pick<Newsletter, 'accent' | 'headlineColour'> | null): string {
-  const accent = look?.accent.slice(1) ?? 'none'
-  const headline = look?.headlineColour?.replace('#', '-') ?? ''
+export function colourSheetName(branding: Pick<Newsletter, 'accent' | 'headlineColour'> | null): string {
+  const accent = branding?.accent.slice(1) ?? 'none'
+  const headline = branding?.headlineColour?.replace('#', '-') ?? ''
   return `accent/${accent}${headline}.css`.toLowerCase()
 }
 

@@ -26,7 +26,7 @@ export function showProblem(
     template: 'problem',
     title: view.heading,
     newsletters: [],
-    look: null,
+    branding: null,
     view,
     status,
   })

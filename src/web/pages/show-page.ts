@@ -15,7 +15,7 @@ export type PageContent = {
   /** Names for the head; none on pages about no newsletter. */
   readonly newsletters: readonly string[]
   /** Gives the page its colours. */
-  readonly look: Pick<Newsletter, 'accent' | 'headlineColour' | 'headlineFont'> | null
+  readonly branding: Pick<Newsletter, 'accent' | 'headlineColour' | 'headlineFont'> | null
   /** In full; the page shows it shortened. */
   readonly address?: string | null
   readonly view: object
@@ -42,8 +42,8 @@ export function renderPage(site: Site, c: SiteContext, language: Language, page:
     title: page.title,
     newsletter: page.newsletters.length === 0 ? null : sayList(page.newsletters, language.locale),
     address: page.address == null ? null : shortenAddress(page.address),
-    colours: colourSheetName(page.look),
-    headlines: page.look?.headlineFont ?? 'serif',
+    colours: colourSheetName(page.branding),
+    headlines: page.branding?.headlineFont ?? 'serif',
     links: page.links ?? null,
     isEmbeddable: c.req.path === '/subscribe',
     languages: LOCALES.map((locale) => ({

@@ -74,7 +74,7 @@ async function showList(site: Site, c: SiteContext, newsletter: Newsletter): Pro
     isPublic: true,
     title: phrase(locale, 'pages.archive.titleOf', { name: newsletter.name }),
     newsletters: [newsletter.name],
-    look: newsletter,
+    branding: newsletter,
     view: {
       newsletter: { slug: newsletter.slug, name: newsletter.name },
       isFirst: before === null,

@@ -47,7 +47,7 @@ async function show(site: Site, c: SiteContext, found: Confirmation): Promise<Re
     template,
     title: phrase(locale, `pages.${template}.title`),
     newsletters: found.newsletters.map(({ name }) => name),
-    look: await brandingOf(site, found.newsletters[0]?.slug),
+    branding: await brandingOf(site, found.newsletters[0]?.slug),
     address: found.email,
     view:
       found.state === 'open'

@@ -60,7 +60,7 @@ function pageOf(
     template: 'edition',
     title: [`${newsletter.name} – ${day}`, ...(page === 1 ? [] : [numbered])].join(', '),
     newsletters: [newsletter.name],
-    look: newsletter,
+    branding: newsletter,
     links: {
       canonical: `${site.config.baseUrl}${pathOf(page)}`,
       previous: page === 1 ? null : pathOf(page - 1),

@@ -18,7 +18,7 @@ export function routeHome(app: Hono<SiteEnv>, site: Site): void {
       isPublic: true,
       title: phrase(locale, 'pages.home.title'),
       newsletters: [],
-      look: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
+      branding: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
       view: {
         newsletters: newsletters.map((newsletter) => ({
           slug: newsletter.slug,

@@ -29,7 +29,7 @@ async function showLegal(site: Site, c: SiteContext, page: 'imprint' | 'privacy'
     template: page === 'privacy' ? `privacy.${locale}` : 'imprint',
     title: phrase(locale, `pages.${page}.title`),
     newsletters: newsletters.length === 1 ? newsletters.map(({ name }) => name) : [],
-    look: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
+    branding: newsletters.length === 1 ? (newsletters[0] ?? null) : null,
     view: { publishers },
   })
 }

@@ -4,7 +4,7 @@ import type { Site } from '../context.ts'
 import type { PageContent } from '../pages/show-page.ts'
 
 /** The colour and headlines of a newsletter's pages; null for none. */
-export async function brandingOf({ db }: Site, slug: string | undefined): Promise<PageContent['look']> {
+export async function brandingOf({ db }: Site, slug: string | undefined): Promise<PageContent['branding']> {
   if (slug === undefined) return null
   const rows = await db
     .select({

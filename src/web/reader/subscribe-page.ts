@@ -131,7 +131,7 @@ async function showForm(
     isPublic: c.req.method !== 'POST',
     title,
     newsletters: only === null ? [] : [only.name],
-    look: only,
+    branding: only,
     view: {
       ...formView(offer, topics, typed, wrongs, locale),
       consent: describeShown(shownBy(offer, language), locale),
@@ -152,7 +152,7 @@ function showSubscribed(
     template: 'subscribed',
     title: phrase(language.locale, 'pages.subscribed.title'),
     newsletters: names,
-    look: chosen[0] ?? null,
+    branding: chosen[0] ?? null,
     address,
     view: { address, suggestion, newsletters: sayList(names, language.locale) },
   })

@@ -36,7 +36,7 @@ async function show(site: Site, c: SiteContext, found: Leaving): Promise<Respons
     template,
     title: phrase(language.locale, `pages.${template}.title`),
     newsletters: [found.newsletter.name],
-    look: await brandingOf(site, found.newsletter.slug),
+    branding: await brandingOf(site, found.newsletter.slug),
     address: found.email,
     view:
       found.state === 'unsubscribed'

@@ -72,7 +72,7 @@ async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise
     template: 'unsubscribe',
     title: phrase(language.locale, 'pages.unsubscribe.title', { name }),
     newsletters: [name],
-    look: await brandingOf(site, slug),
+    branding: await brandingOf(site, slug),
     address: found.email,
     view: { sentence: describeShown(oneShown(found), language.locale) },
   })
@@ -92,7 +92,7 @@ async function showUnsubscribed(
     template: 'unsubscribed',
     title: phrase(locale, 'pages.unsubscribed.title'),
     newsletters: names,
-    look: await brandingOf(site, found.newsletter.slug),
+    branding: await brandingOf(site, found.newsletter.slug),
     address: found.email,
     view: {
       token: c.req.param('token'),

@@ -43,7 +43,7 @@ function confirmation(facts: Partial<ConfirmationInput> = {}) {
   const view = composeConfirmation({
     kind: 'confirmation',
     locale: 'de',
-    look: PUBLICATION,
+    branding: PUBLICATION,
     asked: [DAILY],
     address: 'leserin@example.net',
     confirmUrl: URL,
@@ -136,7 +136,8 @@ describe('the mail that asks for confirmation', () => {
 })
 
 describe('its templates', () => {
-  const read = (name: string) => readFile(new globalThis.URL(`../../templates/mail/${name}`, import.meta.url), 'utf8')
+  const read = (name: string) =>
+    readFile(new globalThis.URL(`../../../templates/mail/${name}`, import.meta.url), 'utf8')
 
   test('may be overridden, and are checked before anything is queued', async () => {
     const txt = await read('confirmation.txt')

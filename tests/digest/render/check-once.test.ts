@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { checkTemplatesOnce2 } from '../../../src/digest/render/check-once.ts'
+import { checkTemplatesOnce } from '../../../src/digest/render/check-once.ts'
 import { loadTemplates, type Templates } from '../../../src/digest/templates/templates.ts'
 import { PUBLICATION } from '../sample.ts'
 
@@ -23,26 +23,26 @@ function counting(templates: Templates): { readonly templates: Templates; readon
 describe('checking templates for every slot', () => {
   test('takes the time once for a publication, and again when it is changed', async () => {
     const { templates, asked } = counting(await loadTemplates({ dir: null }))
-    checkTemplatesOnce2(templates, PUBLICATION)
+    checkTemplatesOnce(templates, PUBLICATION)
     const once = asked()
     expect(once).toBeGreaterThan(0)
-    checkTemplatesOnce2(templates, { ...PUBLICATION })
+    checkTemplatesOnce(templates, { ...PUBLICATION })
     expect(asked()).toBe(once)
-    checkTemplatesOnce2(templates, { ...PUBLICATION, accent: '#7a1f1f' })
+    checkTemplatesOnce(templates, { ...PUBLICATION, accent: '#7a1f1f' })
     expect(asked()).toBe(2 * once)
-    checkTemplatesOnce2(templates, { ...PUBLICATION, maxArticles: PUBLICATION.maxArticles + 1 })
+    checkTemplatesOnce(templates, { ...PUBLICATION, maxArticles: PUBLICATION.maxArticles + 1 })
     expect(asked()).toBe(3 * once)
   })
 
   test('finds what is wrong with a file that was changed after the last check, each time anew', async () => {
-    checkTemplatesOnce2(await loadTemplates({ dir }), PUBLICATION)
+    checkTemplatesOnce(await loadTemplates({ dir }), PUBLICATION)
     const own = await readFile(new URL('../../../templates/mail/digest.txt', import.meta.url), 'utf8')
     await writeFile(join(dir, 'mail/digest.txt'), own.replace('{{ reader.reason }}', ''))
     const changed = await loadTemplates({ dir })
     for (let tries = 0; tries < 2; tries++)
-      expect(() => checkTemplatesOnce2(changed, PUBLICATION)).toThrow(/digest\.txt.*reader\.reason/)
+      expect(() => checkTemplatesOnce(changed, PUBLICATION)).toThrow(/digest\.txt.*reader\.reason/)
     await writeFile(join(dir, 'mail/digest.txt'), own)
     const mended = await loadTemplates({ dir })
-    expect(() => checkTemplatesOnce2(mended, PUBLICATION)).not.toThrow()
+    expect(() => checkTemplatesOnce(mended, PUBLICATION)).not.toThrow()
   })
 })

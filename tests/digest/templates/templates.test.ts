@@ -19,7 +19,7 @@ let own: { mjml: string; txt: string }
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'courant-templates-'))
   await mkdir(join(dir, 'mail'))
-  const read = (name: string) => readFile(new URL(`../../templates/mail/${name}`, import.meta.url), 'utf8')
+  const read = (name: string) => readFile(new URL(`../../../templates/mail/${name}`, import.meta.url), 'utf8')
   own = { mjml: await read('digest.mjml'), txt: await read('digest.txt') }
 })
 afterAll(() => rm(dir, { recursive: true }))
