@@ -16,7 +16,7 @@ import { at, MONDAY, TUESDAY_SLOT, WEDNESDAY_SLOT } from './times.ts'
 const { db } = await freshDatabase()
 const silent = pino({ level: 'silent' })
 
-/** A pass of a scheduler that has just been started: nothing is known but what stands in rows. */
+/** A pass of a scheduler that has just been started and knows only what is in the database. */
 async function tickAt(time: string | Temporal.Instant): Promise<void> {
   const clock = handClock(typeof time === 'string' ? at(time) : time)
   await runMaintenance(db, silent, clock)
@@ -65,7 +65,7 @@ describe('after the clock ran ahead and came back', () => {
     await tickAt('2026-05-05T05:10:00Z')
     await tickAt('2026-05-05T05:11:00Z')
     expect(await statesOf()).toMatchObject({ [TUESDAY_SLOT]: 'finished' })
-    // Where the slot itself was sent too early it is over, and what came since waits for the next.
+    // Where the slot itself was sent too early it is over, and later articles wait for the next one.
     expect(flat(await received())).toEqual(name === 'an hour' ? [first] : [first, second])
     await tickAt(WEDNESDAY_SLOT)
     expect(flat(await received())).toEqual([first, second])

@@ -7,7 +7,7 @@ import { type DueCohort, groupDue } from '../../src/scheduler/due-cohorts.ts'
 const at = (text: string) => Temporal.Instant.from(text)
 const BERLIN = 'Europe/Berlin'
 
-/** What holds, frequency, weekday, hour, zone, now (UTC), the latest slot (UTC). */
+/** The rule, frequency, weekday, hour, zone, now (UTC), the latest slot (UTC). */
 const LATEST: readonly (readonly [string, Frequency, number | null, number | null, string, string, string])[] = [
   ['at the slot itself', 'daily', null, 7, BERLIN, '2025-01-15T06:00Z', '2025-01-15T06:00Z'],
   ['a moment before: yesterday’s', 'daily', null, 7, BERLIN, '2025-01-15T05:59:59.999Z', '2025-01-14T06:00Z'],

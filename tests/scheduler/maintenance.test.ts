@@ -12,8 +12,8 @@ import { MONDAY } from './times.ts'
 
 const { db } = await freshDatabase()
 
-/** Keeps house at `now`, and returns what was logged of it. */
-async function keepHouseAt(now: Temporal.Instant): Promise<readonly Record<string, unknown>[]> {
+/** Runs maintenance at `now`, and returns what it logged. */
+async function runMaintenanceAt(now: Temporal.Instant): Promise<readonly Record<string, unknown>[]> {
   const lines: string[] = []
   await runMaintenance(
     db,
@@ -28,11 +28,11 @@ test('maintenance creates partitions ahead, drops old ones after 180 days, and l
   await planByHand(db, { newsletterId: tagblatt.id }, clockFrom(MONDAY))
   await endAll(db, MONDAY)
   await takeIds(db, 1000)
-  expect(await keepHouseAt(MONDAY)).toEqual([])
+  expect(await runMaintenanceAt(MONDAY)).toEqual([])
   expect(await readPartitions(db)).toEqual(['delivery_0', 'delivery_1', 'delivery_2'])
   const end = MONDAY.add({ hours: RETENTION_DAYS * 24 })
-  expect(await keepHouseAt(end.subtract({ seconds: 1 }))).toEqual([])
-  expect(await keepHouseAt(end)).toEqual([{ level: 30, partition: 'delivery_0', msg: 'deliveries.dropped' }])
-  expect(await keepHouseAt(end.add({ minutes: 1 }))).toEqual([])
+  expect(await runMaintenanceAt(end.subtract({ seconds: 1 }))).toEqual([])
+  expect(await runMaintenanceAt(end)).toEqual([{ level: 30, partition: 'delivery_0', msg: 'deliveries.dropped' }])
+  expect(await runMaintenanceAt(end.add({ minutes: 1 }))).toEqual([])
   expect((await db.execute(sql`select from delivery`)).rows).toEqual([])
 })

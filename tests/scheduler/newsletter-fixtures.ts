@@ -29,7 +29,7 @@ export function addTagblatt(
   return addNewsletter(db, { ...tagblatt, ...fields }, now)
 }
 
-/** A confirmed reader; what is not chosen is as the newsletter has it. Returns the subscription. */
+/** A confirmed reader; what is not chosen is the newsletter's default. Returns the subscription. */
 export async function addReader(
   db: Database,
   newsletter: Newsletter,
@@ -59,14 +59,14 @@ export async function addReaders(
     by: 'administrator' as const,
     confirmed: { evidence: 'a card', at: null },
   }))
-  const enrolled = await signUp(db, wishes, now)
-  return enrolled.map((one) => {
+  const signedUp = await signUp(db, wishes, now)
+  return signedUp.map((one) => {
     if (one.kind === 'refused') throw new Error(`a reader is refused: ${one.reason}`)
     return one.subscriptionId
   })
 }
 
-/** The Tagblatt with its reader Eva, to whom one entry is to come. */
+/** The Tagblatt with its reader Eva, for whom one entry is new. */
 export async function addEva(
   db: Database,
   fields: Record<string, unknown> = {},
@@ -92,7 +92,7 @@ export async function addEntry(db: Database, newsletter: Newsletter, time: Tempo
   return made.rows[0]?.id ?? 0
 }
 
-/** An edition of a slot as a test looks at it. */
+/** An edition of a slot, as tests compare it. */
 export type SlotRow = {
   readonly frequency: string
   readonly slot: string
@@ -108,7 +108,7 @@ export async function readSlots(db: Database): Promise<readonly SlotRow[]> {
   return rows.rows.map(({ slot_at, ...row }) => ({ ...row, slot: Temporal.Instant.from(slot_at).toString() }))
 }
 
-/** The entries each subscription is to get or got, one list a delivery that stands, in the order of planning. */
+/** The entries of a subscription's deliveries that were not superseded or cancelled, one list each, in the order of planning. */
 export async function readReceived(db: Database, subscriptionId: number): Promise<readonly (readonly number[])[]> {
   const rows = await db.execute<{ entries: number[] }>(sql`
     select v.entry_ids as entries from delivery d join variant v on v.id = d.variant_id
@@ -116,7 +116,7 @@ export async function readReceived(db: Database, subscriptionId: number): Promis
   return rows.rows.map((row) => row.entries)
 }
 
-/** As if all that is open had been sent. */
+/** Marks everything unsent as sent. */
 export async function sendAll(db: Database): Promise<void> {
   await db.execute(sql`update delivery set state = 'sent' where state in ('queued', 'deferred')`)
   await db.execute(sql`update batch set sent = to_seq - from_seq + 1 - superseded, due_at = null`)

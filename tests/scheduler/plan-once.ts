@@ -6,7 +6,7 @@ import { at } from './times.ts'
 
 /**
  * A process of its own, to be run in any TZ: plans two days around the night in which Berlin's clocks go forward, in a
- * migrated database of this URL, and prints what came of it.
+ * migrated database of this URL, and prints the result.
  */
 const opened = await openDatabase(process.argv[2] ?? '')
 const { db } = opened

@@ -39,7 +39,7 @@ async function addTwoSlices(newsletter: Newsletter): Promise<readonly number[]> 
   return readers
 }
 
-/** A connection that dies when it begins one more transaction than these. */
+/** A connection that dies when it begins one more transaction than this. */
 function dieAfter(transactions: number): Database {
   let left = transactions
   return new Proxy(db, {
@@ -108,7 +108,7 @@ describe('a planner that dies', () => {
     const { waiting } = await planAt(TUESDAY_SLOT, dieAfter(2))
     expect(waiting).toMatchObject([{ reason: 'the planner was killed' }])
     expect(await readSlots(db)).toMatchObject([{ state: 'planning', readers: 1 }])
-    // What comes meanwhile is not in this slot's edition for one and not for the other.
+    // What is added meanwhile is in this slot's edition for neither.
     const late = await addEntry(db, tagblatt, at('2026-05-05T05:00:30Z'))
 
     const { planned } = await planAt('2026-05-05T05:01:00Z')
@@ -206,7 +206,7 @@ describe('a cohort that is added to its slot late', () => {
     const three = await addEntry(db, tagblatt, at('2026-05-05T05:10:00Z'))
     const behind = await addLate(tagblatt)
     const ahead = await addReader(db, tagblatt, 'ida', { zone: 'Etc/UTC', hour: 5 }, MONDAY)
-    // Sent by hand: the cohort has seen all, one reader's delivery failed; another got everything elsewhere.
+    // Sent by hand: the cohort has seen all, one reader's delivery failed, and another got everything from another edition.
     await db.execute(
       sql`update cohort set seen_entry_id = ${three}, next_due_at = ${TUESDAY_SLOT} where zone = 'Etc/UTC'`,
     )

@@ -30,7 +30,7 @@ const CHOICES: Readonly<Record<string, Partial<Schedule>>> = {
 
 type Step =
   | { readonly kind: 'article' }
-  /** The clock goes on, or is wrong: minutes forward or back. */
+  /** The clock advances, or is wrong: minutes forward or back. */
   | { readonly kind: 'clock'; readonly minutes: number }
   | { readonly kind: 'tick'; readonly schedulers: number }
   | { readonly kind: 'sent' }
@@ -59,7 +59,7 @@ async function tickAt(now: Temporal.Instant, schedulers = 1): Promise<void> {
   await Promise.all([db, second.db].slice(0, schedulers).map((one) => planDue(one, WORK, clock)))
 }
 
-/** Ticks when each cohort is due, until all have had two slots more. */
+/** Ticks when each cohort is due, until all have had two more slots. */
 async function settle(from: Temporal.Instant): Promise<void> {
   let now = from
   for (let round = 0; round < 3; round++) {

@@ -7,7 +7,7 @@ import { NOON } from '../support/world.ts'
 
 const { db } = await freshDatabase()
 
-/** A clock of which so many milliseconds pass, as fast as somebody sleeps; then it stands. */
+/** A clock on which this many milliseconds pass, as fast as it is slept on; then it stops. */
 function passing(totalMs: number): Clock & { readonly over: Promise<void> } {
   let ms = 0
   const { promise: over, resolve } = Promise.withResolvers<void>()

@@ -13,7 +13,7 @@ const onPostgres = process.env.COURANT_TEST_ENGINE === 'postgres'
 const made = inject('database')
 const HOSTS = 40
 const DEAD = 10
-/** Takes no mail. */
+/** Accepts no mail. */
 const NO_RELAY = 'smtp://127.0.0.1:1'
 
 const servers: Serving[] = []
@@ -83,7 +83,7 @@ describe.runIf(onPostgres)('three workers on one PostgreSQL', () => {
     for (const { child } of servers) child.kill('SIGTERM')
     expect((await Promise.all(servers.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([0, 0, 0])
     expect(healthy.map(hosts.timesAsked)).toEqual(healthy.map(() => 1))
-    // What was broken off by the stop is nobody's failure, and the next worker may have it at once.
+    // What the stop aborted counts as no failure, and the next worker may fetch it at once.
     expect(await ask(url, sql`select host from host_lease`)).toEqual([])
     expect(await ask(url, sql`select id from source where failures > 0`)).toEqual([])
   })

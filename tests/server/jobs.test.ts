@@ -25,26 +25,26 @@ async function open(): Promise<Jobs> {
   return made
 }
 
-/** A look that a test lets end; `begun(n)` waits for its nth run. */
-function heldLook() {
+/** A handler that runs until the test releases it; `begun(n)` waits for its nth run. */
+function heldHandler() {
   let runs = 0
-  let atWork = 0
+  let running = 0
   let most = 0
   let gate = Promise.withResolvers<void>()
-  const waiting: { readonly n: number; readonly settle: () => void }[] = []
+  const waiting: { readonly n: number; readonly resolve: () => void }[] = []
   return {
-    look: async () => {
+    handler: async () => {
       runs += 1
-      atWork += 1
-      most = Math.max(most, atWork)
-      for (const one of waiting) if (runs >= one.n) one.settle()
+      running += 1
+      most = Math.max(most, running)
+      for (const one of waiting) if (runs >= one.n) one.resolve()
       await gate.promise
-      atWork -= 1
+      running -= 1
     },
-    begun: (n: number) => new Promise<void>((settle) => (runs >= n ? settle() : waiting.push({ n, settle }))),
+    begun: (n: number) => new Promise<void>((resolve) => (runs >= n ? resolve() : waiting.push({ n, resolve }))),
     runs: () => runs,
     most: () => most,
-    letGo: () => {
+    release: () => {
       const old = gate
       gate = Promise.withResolvers()
       old.resolve()
@@ -59,16 +59,16 @@ describe('wake-ups', () => {
 
   test('while a handler runs are kept as one, which runs when the handler has ended', async () => {
     const [one] = [await open()]
-    const held = heldLook()
-    await one.work('deliver', held.look)
+    const held = heldHandler()
+    await one.work('deliver', held.handler)
     await one.wake('deliver')
     await held.begun(1)
     for (let n = 0; n < 5; n++) await one.wake('deliver')
     expect(await countWaiting('deliver')).toBe(1)
-    held.letGo()
+    held.release()
     await held.begun(2)
     expect(await countWaiting('deliver')).toBe(0)
-    held.letGo()
+    held.release()
     await one.close()
     expect(held.runs()).toBe(2)
     expect(held.most()).toBe(1)
@@ -76,16 +76,16 @@ describe('wake-ups', () => {
 
   test('that come while one process is busy go to another', async () => {
     const [busy, idle] = [await open(), await open()]
-    const [first, second] = [heldLook(), heldLook()]
-    await busy.work('plan', first.look)
+    const [first, second] = [heldHandler(), heldHandler()]
+    await busy.work('plan', first.handler)
     await busy.wake('plan')
     await first.begun(1)
-    await idle.work('plan', second.look)
+    await idle.work('plan', second.handler)
     await busy.wake('plan')
     await second.begun(1)
     expect(first.runs()).toBe(1)
-    first.letGo()
-    second.letGo()
+    first.release()
+    second.release()
   })
 
   test('are not held up by what a dead process was working on', async () => {
@@ -93,17 +93,17 @@ describe('wake-ups', () => {
       "insert into job.job (name, state, started_on, policy) values ('deliver', 'active', now(), 'short')",
     )
     const alive = await open()
-    const held = heldLook()
-    await alive.work('deliver', held.look)
+    const held = heldHandler()
+    await alive.work('deliver', held.handler)
     await alive.wake('deliver')
     await held.begun(1)
-    held.letGo()
+    held.release()
   })
 
   test('are ignored after closing, which waits for the handler under way', async () => {
     const one = await open()
-    const held = heldLook()
-    await one.work('notice', held.look)
+    const held = heldHandler()
+    await one.work('notice', held.handler)
     await one.wake('notice')
     await held.begun(1)
     let closed = false
@@ -113,7 +113,7 @@ describe('wake-ups', () => {
     await one.wake('notice')
     expect(await countWaiting('notice')).toBe(0)
     expect(closed).toBe(false)
-    held.letGo()
+    held.release()
     await closing
     expect(held.runs()).toBe(1)
   })

@@ -95,7 +95,7 @@ async function wakePlanning(url: string): Promise<void> {
   await opened.close()
 }
 
-/** The ids of the processes that hold a batch. */
+/** Reads the ids of the processes that have leased a batch. */
 async function readOwners(url: string): Promise<ReadonlySet<string | undefined>> {
   const rows = await useDatabase(url, (db) =>
     db.execute<{ owner: string }>(sql`select owner from batch where owner is not null order by id`),

@@ -17,11 +17,11 @@ export type Serving = {
   /** Where it listens; empty without the web. */
   readonly url: string
   readonly ended: Promise<Ended>
-  /** Ends when a line with this message was logged, from now on. */
+  /** Waits for the next line with this message in the log. */
   readonly logged: (msg: string) => Promise<LogLine>
 }
 
-/** The environment of a server that is asked for nothing in particular. */
+/** The environment of a server with default settings. */
 export function environmentOf(databaseUrl: string, smtpUrl: string): Record<string, string> {
   return {
     DATABASE_URL: databaseUrl,
@@ -33,17 +33,17 @@ export function environmentOf(databaseUrl: string, smtpUrl: string): Record<stri
   }
 }
 
-/** Starts a server and waits until it says that it is ready; one that ends before is an error with what it said. */
+/** Starts a server and waits until it is ready; one that exits before is an error with its output. */
 export async function startServing(environment: Record<string, string>, roles?: string): Promise<Serving> {
   const words = ['serve', '--json', ...(roles === undefined ? [] : ['--roles', roles])]
   const { child, ended } = startCommand(words, environment)
-  const waiting: { readonly msg: string; readonly settle: (line: LogLine) => void }[] = []
+  const waiting: { readonly msg: string; readonly resolve: (line: LogLine) => void }[] = []
   if (child.stderr === null || child.stdout === null) throw new Error('the process has no output')
   createInterface({ input: child.stderr }).on('line', (text) => {
     const line = readLine(text)
-    for (const one of waiting.filter(({ msg }) => msg === line.msg)) one.settle(line)
+    for (const one of waiting.filter(({ msg }) => msg === line.msg)) one.resolve(line)
   })
-  const ready = new Promise<string>((settle) => createInterface(child.stdout ?? process.stdin).once('line', settle))
+  const ready = new Promise<string>((resolve) => createInterface(child.stdout ?? process.stdin).once('line', resolve))
   const first = await Promise.race([ready, ended])
   if (typeof first !== 'string') throw new Error(`the server ended with ${first.code}: ${first.err}`)
   const { url }: { url: string | null } = JSON.parse(first)
@@ -51,7 +51,7 @@ export async function startServing(environment: Record<string, string>, roles?: 
     child,
     url: url ?? '',
     ended,
-    logged: (msg) => new Promise((settle) => waiting.push({ msg, settle })),
+    logged: (msg) => new Promise((resolve) => waiting.push({ msg, resolve })),
   }
 }
 
@@ -73,7 +73,7 @@ export async function planWaiting(databaseUrl: string, readers: number): Promise
   })
 }
 
-/** Opens a database for a moment; an embedded one through the process that holds it. */
+/** Opens a database for a moment; an embedded one through the process that has it open. */
 export async function useDatabase<T>(databaseUrl: string, use: (db: Database) => Promise<T>): Promise<T> {
   const opened = await openDatabase(databaseUrl, 2)
   try {
@@ -83,7 +83,7 @@ export async function useDatabase<T>(databaseUrl: string, use: (db: Database) =>
   }
 }
 
-/** How many deliveries stand in each state, and how many batches somebody still holds. */
+/** Counts the deliveries in each state, and the batches that are leased. */
 export async function readStanding(databaseUrl: string): Promise<Readonly<Record<string, number>>> {
   return useDatabase(databaseUrl, async (db) => {
     const states = await db.execute<{ state: string; n: number }>(

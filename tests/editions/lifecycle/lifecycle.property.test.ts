@@ -16,7 +16,7 @@ import { startSink } from '../../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
 
 const { db, truncate, close } = await openTestDatabase()
-/** Who is answered how; everybody else is taken. */
+/** How the relay answers for each reader; it accepts all others. */
 let answers: ReadonlyMap<string, string> = new Map()
 const smtp = await startSink({ reply: ({ to }) => answers.get(to) ?? null })
 const sender = await senderTo(`${smtp.url}?connections=2`)
@@ -28,7 +28,7 @@ afterAll(async () => {
 type Act =
   | { readonly kind: 'publish'; readonly topic: number }
   | { readonly kind: 'plan' }
-  /** Readers who are asked to come back later, and who are refused, by their number. */
+  /** Readers who are deferred, and readers who are rejected, by their number. */
   | { readonly kind: 'send'; readonly later: readonly number[]; readonly refused: readonly number[] }
   | { readonly kind: 'pause' | 'resume' | 'cancel' | 'hide'; readonly pick: number }
 
@@ -57,7 +57,7 @@ type Play = {
   readonly articles: { topic: number; hidden: boolean }[]
 }
 
-/** Three readers take everything, three the one topic, two in another cohort the other. */
+/** Three readers chose all topics, three the first, and two in another cohort the second. */
 async function open(): Promise<Play> {
   await truncate()
   const world = await makeWorld(db)
@@ -150,7 +150,7 @@ async function expectCounts(): Promise<void> {
   }
 }
 
-/** Everything goes on and is taken, and one article more comes to everybody. */
+/** Resumes everything, accepts everything, and adds one more article for every reader. */
 async function finish(play: Play): Promise<void> {
   await publish(play, 1)
   await publish(play, 2)

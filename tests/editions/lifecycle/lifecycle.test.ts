@@ -23,7 +23,7 @@ const { send } = takeTurns(db)
 const clock = handClock(NOON)
 const plan = (world: World) => planByHand(db, world)
 
-/** A newsletter with so many readers, and its planned edition of three articles. */
+/** A newsletter with this many readers, and its planned edition of three articles. */
 async function planned(readers: number): Promise<{ world: World; edition: number }> {
   const world = await makeWorld(db)
   await world.addReaders(readers)

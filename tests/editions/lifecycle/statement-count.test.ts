@@ -12,7 +12,7 @@ const { db, pool } = await freshDatabase()
 const counted = countStatements(pool)
 const clock = handClock(NOON)
 
-/** Hides an article of an edition for so many readers, then cancels it, and counts the statements of each. */
+/** Hides an article of an edition for this many readers, then cancels it, and counts the statements of each. */
 async function run(slug: string, readers: number) {
   const world = await makeWorld(db, slug)
   await world.addReaders(readers)

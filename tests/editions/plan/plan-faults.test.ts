@@ -36,7 +36,7 @@ test('a slot that is recorded as missed while it is planned gets no delivery and
     values ('missed', ${world.newsletterId}, 'daily', '${SLOT}', 'missed', 0, '', '${SLOT}')`
   let overtaken = 0
   const racing = hookStatements(pool, async (text, run, ask) => {
-    // Another scheduler's record is seen by the insert itself, and from then on by everybody.
+    // The insert itself sees another scheduler's record, and every later statement does.
     if (/^begin/.test(text) && overtaken === 1) {
       overtaken += 1
       await recordMissedSlots(db, world.newsletterId, [slot], 'late', SLOT)

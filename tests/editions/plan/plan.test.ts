@@ -10,7 +10,7 @@ import { makeWorld, NOON, type World } from '../../support/world.ts'
 
 const { db } = await freshDatabase()
 const clock = handClock(NOON)
-/** Plans by hand what is new to all readers, or to one; a key names the sending. */
+/** Plans by hand what is new to all readers, or to one; a key identifies the edition. */
 const planNow = (world: World, key: string | null = null, onlySubscriptionId: number | null = null) =>
   planEdition(db, makeManualRequest(world.newsletterId, key, onlySubscriptionId), clock)
 

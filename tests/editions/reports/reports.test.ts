@@ -23,7 +23,7 @@ beforeEach(async () => {
   edition = await plan(db, 5)
 })
 
-/** The relay takes the first message, knows no second and third reader, and asks to come back for the others. */
+/** The relay accepts the first message, does not know the second and third readers, and defers the others. */
 async function sendInPart(): Promise<void> {
   const { sender } = await meet({ answers: { RCPT: [OK, `${GONE}\r\n`, `${GONE}\r\n`, `${BUSY}\r\n`] } })
   await send(db, sender, edition)

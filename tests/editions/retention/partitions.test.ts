@@ -23,7 +23,7 @@ async function makeReady(slug: string): Promise<World> {
   return world
 }
 
-/** How many deliveries lie in a partition. */
+/** Counts the deliveries in a partition. */
 async function countIn(partition: string): Promise<number> {
   const rows = await db.execute<{ n: number }>(sql`select count(*) as n from ${sql.identifier(partition)}`)
   return rows.rows[0]?.n ?? 0

@@ -26,7 +26,7 @@ beforeEach(() => restorePartitions(db))
 const LATER = NOON.add({ hours: RETENTION_DAYS * 24 })
 const config = readConfig({ SECRET: 'x'.repeat(32), MAIL_FROM: 'Haus <haus@verlag.example>' })
 
-/** Edition 1 with four readers, sent and finished at noon; ids have gone on since, so far that its partition is closed. */
+/** Edition 1 with four readers, sent and finished at noon; so many ids were used since that its partition is closed. */
 async function sendFirst(): Promise<World> {
   const world = await makeWorld(db)
   await world.addReaders(4)
@@ -194,7 +194,7 @@ describe('sending at the same time', () => {
   })
 })
 
-/** Tick after tick, as the scheduler would, until the old partition is gone. */
+/** Ticks, as the scheduler would, until the old partition is gone. */
 async function untilDropped(): Promise<string | null> {
   for (let ticks = 0; ticks < 50; ticks++) {
     const dropped = await dropOldPartition(second.db, LATER)
@@ -203,7 +203,7 @@ async function untilDropped(): Promise<string | null> {
   return null
 }
 
-/** Until somebody waits for a lock of `delivery`, or has long given up. */
+/** Waits until a statement waits for a lock on `delivery`, or has given up. */
 async function untilWaiting(): Promise<void> {
   for (let asked = 0; asked < 1000; asked++) {
     const waiting = await pool.query("select from pg_locks where relation = 'delivery'::regclass and not granted")
