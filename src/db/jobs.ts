@@ -7,52 +7,52 @@ import type { DatabasePool } from './client.ts'
 export const QUEUES = ['plan', 'notice', 'deliver'] as const
 export type Queue = (typeof QUEUES)[number]
 
-/** Wake-ups shared by all processes on one database. A wake-up says only "look": what there is to do stands in rows. */
+/** Wake-ups shared by all processes on one database. A wake-up carries no data: what is due is in the rows. */
 export type Jobs = {
   /** Wakes one idle worker of the queue; nothing is added while a wake-up waits there already, or once closed. */
   readonly wake: (queue: Queue) => Promise<void>
-  /** Runs `look` for each wake-up, one at a time in this process; while it runs, wake-ups are left to other processes. */
-  readonly work: (queue: Queue, look: () => Promise<void>) => Promise<void>
-  /** Takes no more wake-ups and waits for what is running. */
+  /** Runs `handler` for each wake-up, one at a time in this process; meanwhile wake-ups are left to other processes. */
+  readonly work: (queue: Queue, handler: () => Promise<void>) => Promise<void>
+  /** Accepts no more wake-ups and waits for what is running. */
   readonly close: () => Promise<void>
 }
 
 const SCHEMA = 'job'
 const HOUR_SECONDS = 3600
-/** pg-boss's longest. A send may take longer: it fails the wake-up then, and waits for the work all the same. */
+/** pg-boss's maximum. A send may take longer: pg-boss then fails the wake-up, and still waits for the work. */
 const LONGEST_WORK_SECONDS = 24 * HOUR_SECONDS - 1
-/** Another process hears of a wake-up this late, the same one at once; looking costs 1 % of a core on either engine. */
+/** A wake-up reaches another process within this, the same one at once; polling costs 1 % of a core on either engine. */
 const POLL_SECONDS = 2
-/** Whoever closes decides how long to wait; pg-boss takes a limit. */
+/** pg-boss needs a limit, but the caller of `close` decides how long to wait. */
 const CLOSE_MS = HOUR_SECONDS * 1000
 
 /**
- * Opens the wake-ups in a schema of their own, which pg-boss makes or migrates under a lock, so that processes may start
- * together. It works through our pool with plain statements and short transactions, as the embedded database asks; what
- * needs a session of its own (LISTEN) or is not needed (cron, statistics, its registry) is off.
+ * Opens the wake-ups in a schema of their own, which pg-boss creates or migrates under a lock, so that processes may start
+ * together. It uses our pool with plain statements and short transactions, as the embedded database requires; what needs a
+ * session of its own (LISTEN) or is not needed (cron, statistics, its registry) is off.
  *
  * The policy is `short`: at most one wake-up waits. Those that allow one running at a time (`singleton`, `stately`) would
- * hold everybody up for hours when a worker dies.
+ * hold up every worker for hours when one dies.
  */
 export async function openJobs({ pool }: Pick<DatabasePool, 'pool'>, log: Logger): Promise<Jobs> {
-  let troubled = false
+  let hasFailed = false
   const boss = new PgBoss({
     ...SETTINGS,
     // A statement that fails in the middle of a transaction loses its connection, so none goes back to the pool in one.
     db: {
       executeSql: async (text, values) => {
         const result = await pool.query(text, values)
-        troubled = false
+        hasFailed = false
         return result
       },
     },
   })
-  // Polling goes on while the database is away: said once, not every two seconds.
+  // Polling continues while the database is unreachable: logged once, not every two seconds.
   boss.on('error', (error) => {
-    if (!troubled) log.warn({ reason: reasonOf(error) }, 'jobs.error')
-    troubled = true
+    if (!hasFailed) log.warn({ reason: reasonOf(error) }, 'jobs.error')
+    hasFailed = true
   })
-  await makeSchema(pool)
+  await createSchema(pool)
   await boss.start()
   for (const queue of QUEUES) await boss.createQueue(queue, QUEUE)
   const workers = new Map<Queue, string>()
@@ -64,8 +64,8 @@ export async function openJobs({ pool }: Pick<DatabasePool, 'pool'>, log: Logger
       const worker = workers.get(queue)
       if (worker !== undefined) boss.notifyWorker(worker)
     },
-    work: async (queue, look) => {
-      workers.set(queue, await boss.work(queue, { pollingIntervalSeconds: POLL_SECONDS }, look))
+    work: async (queue, handler) => {
+      workers.set(queue, await boss.work(queue, { pollingIntervalSeconds: POLL_SECONDS }, handler))
     },
     close: async () => {
       closed = true
@@ -75,10 +75,10 @@ export async function openJobs({ pool }: Pick<DatabasePool, 'pool'>, log: Logger
 }
 
 /**
- * Makes pg-boss's schema before it does: `create schema if not exists` of two that start at once ends in a unique violation
- * for one of them (PostgreSQL 15), which then finds what the other has made.
+ * Creates the schema before pg-boss does: when two processes start at once, `create schema if not exists` fails with a
+ * unique violation in one of them (PostgreSQL 15), which then finds the schema of the other.
  */
-async function makeSchema(pool: DatabasePool['pool']): Promise<void> {
+async function createSchema(pool: DatabasePool['pool']): Promise<void> {
   await pool.query(`create schema if not exists ${SCHEMA}`).catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION)) throw error
   })
