@@ -48,6 +48,22 @@ const LEAST_FILES_OF_A_THIRD_LEVEL = 5
 const ABOVE_ALL = ['main.ts', 'cli.ts']
 /** What an address or a name in the settings may be is RFC knowledge, which is written down once. */
 const SETTINGS_MAY_READ = ['mail/addresses/address.ts', 'mail/addresses/sender.ts', 'mail/relays/ehlo-name.ts']
+/** What commands import beside operations: what a word on the command line means, and how the database is opened. */
+const COMMANDS_MAY_CALL = [
+  'mail/addresses/address.ts',
+  'newsletters/settings.ts',
+  'subscribers/preferences/preferences.ts',
+  'subscribers/import/row.ts',
+  'subscribers/import/import.ts',
+  'editions/reports/reasons.ts',
+]
+/** Commands that are no operations: they bring the schema up to date, or watch the files of templates. */
+const NO_OPERATIONS = [
+  'commands/migrate.ts',
+  'commands/shared/command-context.ts',
+  'commands/shared/encrypt-now.ts',
+  'commands/digests/watch-preview.ts',
+]
 const MOST_LINES = 250
 
 const files = walk(SRC).map((path) => relative(SRC, path))
@@ -63,6 +79,16 @@ function walk(folder: string): string[] {
 function importsOf(file: string, text: string): string[] {
   const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)
   return [...found].map((match) => relative(SRC, resolve(SRC, dirname(file), match[1] ?? '')))
+}
+
+/** The same without those that import types alone. */
+function callsOf(file: string, text: string): string[] {
+  const values = text
+    .replace(/import type [^']*'[^']*'/g, '')
+    .replace(/import \{([^}]*)\} from '[^']*'/g, (all, names: string) =>
+      names.split(',').every((name) => /^\s*(type\s|$)/.test(name)) ? '' : all,
+    )
+  return importsOf(file, values)
 }
 
 const folderOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
@@ -161,6 +187,22 @@ describe('the source', () => {
   test('mail knows nothing of Courant', () => {
     const wrong = [...imports].flatMap(([file, targets]) =>
       folderOf(file) === 'mail' ? targets.filter((target) => !['', 'config', 'mail'].includes(folderOf(target))) : [],
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('commands hold no query, and call operations alone', () => {
+    const inCommands = [...sources].filter(([file]) => folderOf(file) === 'commands')
+    expect(
+      inCommands.filter(([, text]) => /from '(drizzle-orm|.*db\/schema)/.test(text)).map(([file]) => file),
+    ).toEqual([])
+    const wrong = inCommands.flatMap(([file, text]) =>
+      NO_OPERATIONS.includes(file)
+        ? []
+        : callsOf(file, text)
+            .filter((target) => !['', 'config', 'locale', 'operations', 'commands'].includes(folderOf(target)))
+            .filter((target) => !COMMANDS_MAY_CALL.includes(target))
+            .map((target) => `${file} → ${target}`),
     )
     expect(wrong).toEqual([])
   })

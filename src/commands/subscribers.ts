@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Frequency } from '../db/schema/newsletter.ts'
+import type { z } from 'zod'
 import type { DeliveryRecord } from '../editions/reports/history.ts'
 import { formatReason } from '../editions/reports/reasons.ts'
 import { CourantError } from '../errors.ts'
@@ -11,18 +11,8 @@ import { performBare, performOne, withOperations } from './shared/run.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './shared/values.ts'
 import { importFile } from './subscriber-import.ts'
 
-type AddOptions = {
-  readonly newsletter?: string
-  readonly confirmed?: true
-  readonly evidence?: string
-  readonly name?: string
-  readonly locale?: (typeof LOCALES)[number]
-  readonly frequency?: Frequency
-  readonly weekday?: number
-  readonly hour?: number
-  readonly timeZone?: string
+type AddOptions = Omit<z.input<typeof subscriberOperations.add.input>, 'email' | 'topics'> & {
   readonly topics?: string
-  readonly format?: (typeof SUBSCRIBER_FORMATS)[number]
 }
 
 const LOCALES = ['de', 'en'] as const
