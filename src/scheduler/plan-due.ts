@@ -3,7 +3,7 @@ import { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { checkMessages } from '../delivery/check-messages.ts'
 import type { Sender } from '../delivery/worker.ts'
-import { checkTemplatesOnce2 } from '../digest/render/check-once.ts'
+import { checkTemplatesOnce } from '../digest/render/check-once.ts'
 import { readPublication } from '../digest/variant.ts'
 import { openAbandoned } from '../editions/editions.ts'
 import { markSlotMissed, recordMissedSlots } from '../editions/plan/missed.ts'
@@ -137,7 +137,7 @@ async function findObstacle(newsletter: Newsletter, context: Sender['context']):
   if (newsletter.imprint === null || newsletter.imprint.trim() === '')
     return 'The newsletter has no imprint; every mail must say who sends it.'
   try {
-    checkTemplatesOnce2(context.templates, readPublication(newsletter))
+    checkTemplatesOnce(context.templates, readPublication(newsletter))
     await checkMessages(context, newsletter)
     return null
   } catch (error) {
