@@ -62,16 +62,16 @@ export async function sendNow(
   checkTemplates(sender.context.templates, readPublication(newsletter))
   await checkMessages(sender.context, newsletter)
   const only = options.to === undefined ? null : await findActiveSubscription(db, newsletter.id, options.to)
-  const order = makeManualRequest(newsletter.id, options.key ?? null, only)
+  const request = makeManualRequest(newsletter.id, options.key ?? null, only)
   const finish = (report: Omit<SendReport, 'durationMs'>) => ({
     ...report,
     durationMs: Math.round(context.clock.monotonicMs() - startMs),
   })
   if (options.dryRun) {
-    const rehearsed = await dryRunPlan(db, order, context.clock)
-    return finish({ edition: null, created: false, ...rehearsed })
+    const dryRun = await dryRunPlan(db, request, context.clock)
+    return finish({ edition: null, created: false, ...dryRun })
   }
-  const plan = await planEdition(db, order, context.clock)
+  const plan = await planEdition(db, request, context.clock)
   if (plan.edition === null)
     return finish({ edition: null, created: false, articles: 0, variants: 0, ...publish(NO_DELIVERIES) })
   context.log.info({ editionId: plan.edition.id, created: plan.created }, 'edition.planned')
