@@ -25,7 +25,7 @@ export type RelayTrouble = { readonly reason: string; readonly reply: string }
  */
 const WAITS_MS = [0, 100, 500, 2000]
 
-/** Opens the brake of one relay. */
+/** Opens the circuit breaker of one relay. */
 export function openCircuitBreaker(clock: Clock, signal: AbortSignal): CircuitBreaker {
   let failures = 0
   let lastMs = Number.NEGATIVE_INFINITY

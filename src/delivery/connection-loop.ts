@@ -19,67 +19,67 @@ import type { OutcomeBatcher } from './outcome-batcher.ts'
 import type { DeliveryQueue } from './queue.ts'
 import type { Throttle } from './throttle.ts'
 
-/** What one connection works with. */
+/** What one connection needs for its work. */
 type ConnectionWork = {
   readonly relay: Relay
   readonly throttle: Throttle
   readonly breaker: CircuitBreaker
   readonly queue: DeliveryQueue
   readonly outcomes: OutcomeBatcher
-  /** The message, or what becomes of a delivery whose message cannot be made. */
+  /** The message, or the outcome of a delivery whose message cannot be rendered. */
   readonly write: (claimed: Claimed) => Promise<Message | Outcome>
   readonly clock: Clock
   readonly idle: IdleTracker
   readonly onRecorded: () => void
-  /** Once it is aborted, no message is begun. */
+  /** Once aborted, no further message is begun. */
   readonly signal: AbortSignal
 }
 
-/** How a lane ended: it had a connection, it never needed one, or its relay takes nothing. */
+/** How a connection's loop ended: it was connected, it never had to connect, or its relay accepts nothing. */
 export type ConnectionEnd =
   | { readonly kind: 'served' | 'idle' }
   | { readonly kind: 'unreachable'; readonly trouble: RelayTrouble }
 
 /**
- * Sends one delivery after another over one kept-alive connection until nothing is due and no other lane is at work. A
- * message goes on the wire while the last one's outcome is being committed, but for its end, which waits for that: so a
- * crash leaves at most one message a connection in doubt. When stopped it finishes the message on the wire and leaves what
- * else was claimed to the supply, which gives it back.
+ * Sends one delivery after another over one kept-alive connection until nothing is due and no other connection is
+ * working. A message is written while the previous outcome is being committed, except for its end, which waits for the commit:
+ * a crash leaves at most one message per connection in doubt. When stopped it finishes the message in transit and leaves the
+ * other claimed deliveries to the queue, which returns them.
  */
-export async function runConnection(lane: ConnectionWork): Promise<ConnectionEnd> {
-  const line = newConnection()
-  const seat = lane.idle.join()
+export async function runConnection(work: ConnectionWork): Promise<ConnectionEnd> {
+  const conn = newConnection()
+  const idleState = work.idle.join()
   const end = (): ConnectionEnd => {
-    // Others may have met the trouble while this one had nothing to send.
-    const trouble = line.trouble ?? lane.breaker.givenUp()
-    return trouble === null ? { kind: line.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
+    // Other connections may have failed while this one had nothing to send.
+    const trouble = conn.trouble ?? work.breaker.givenUp()
+    return trouble === null ? { kind: conn.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
   }
   try {
     for (;;) {
-      lane.idle.look(seat)
-      const claimed = await lane.queue.next()
+      work.idle.look(idleState)
+      const claimed = await work.queue.next()
       if (claimed !== null) {
-        lane.idle.resume(seat)
-        await sendOne(lane, line, claimed)
-        if (line.trouble !== null || lane.signal.aborted) return end()
-      } else if (line.last !== null) {
+        work.idle.resume(idleState)
+        await sendOne(work, conn, claimed)
+        if (conn.trouble !== null || work.signal.aborted) return end()
+      } else if (conn.last !== null) {
         // What was not sent may be due again.
-        await awaitLastCommit(line)
+        await awaitLastCommit(conn)
       } else {
-        await disconnect(line)
-        if (!(await lane.idle.wait(seat))) return end()
+        await disconnect(conn)
+        if (!(await work.idle.wait(idleState))) return end()
       }
     }
   } finally {
     try {
-      await awaitLastCommit(line).finally(() => disconnect(line))
+      await awaitLastCommit(conn).finally(() => disconnect(conn))
     } finally {
-      lane.idle.leave(seat, line.trouble !== null)
+      work.idle.leave(idleState, conn.trouble !== null)
     }
   }
 }
 
-/** What came of beginning a message: all of it but its end is on the wire, or there is none to send, or it is given back. */
+/** The result of beginning a message: all but its end is written, or there is none to send, or the delivery is returned. */
 type Begun =
   | {
       readonly kind: 'begun'
@@ -87,124 +87,124 @@ type Begun =
       readonly giveUpFrom: Temporal.Instant
       readonly begunMs: number
     }
-  | { readonly kind: 'over'; readonly outcome: Outcome }
-  | { readonly kind: 'given back' }
+  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'returned' }
 
-/** Sends the delivery's message, or says why not, and begins to commit what became of it; not when it is to be given back. */
-async function sendOne(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<void> {
-  const isAhead = line.last !== null
-  let begun = await begin(lane, line, claimed)
-  if (!(await isCommitted(line))) {
-    await returnDelivery(lane, line, claimed, begun)
-    await awaitLastCommit(line)
-    if (begun.kind !== 'over') return
+/** Sends the delivery's message, or finds out why not, and begins to commit the outcome; nothing is committed for a delivery that is returned. */
+async function sendOne(work: ConnectionWork, conn: RelayConnection, claimed: Claimed): Promise<void> {
+  const isAhead = conn.last !== null
+  let begun = await begin(work, conn, claimed)
+  if (!(await isCommitted(conn))) {
+    await leaveToOthers(work, conn, claimed, begun)
+    await awaitLastCommit(conn)
+    if (begun.kind !== 'done') return
   }
-  if (isAhead && line.connection !== null && !line.connection.usable) {
-    // The connection ended with the message before, which is not this one's fault.
-    await disconnect(line)
-    begun = await begin(lane, line, claimed)
+  if (isAhead && conn.connection !== null && !conn.connection.usable) {
+    // The connection ended with the previous message, which is no failure of this one.
+    await disconnect(conn)
+    begun = await begin(work, conn, claimed)
   }
-  const sending = await finish(lane, line, claimed, begun)
-  if (sending === null) await lane.queue.giveBack(claimed)
-  else line.last = recordOutcome(lane, line, claimed, sending.outcome)
+  const sending = await finish(work, conn, claimed, begun)
+  if (sending === null) await work.queue.giveBack(claimed)
+  else conn.last = recordOutcome(work, conn, claimed, sending.outcome)
 }
 
-/** Leaves a message that was begun to another connection: this one's last outcome cannot be committed. */
-async function returnDelivery(
-  lane: ConnectionWork,
-  line: RelayConnection,
+/** Abandons a message that was begun, for another connection to send: the last outcome of this one cannot be committed. */
+async function leaveToOthers(
+  work: ConnectionWork,
+  conn: RelayConnection,
   claimed: Claimed,
   begun: Begun,
 ): Promise<void> {
-  if (begun.kind === 'over') return
+  if (begun.kind === 'done') return
   if (begun.kind === 'begun') await begun.connection.abandon()
-  await disconnect(line)
-  await lane.queue.giveBack(claimed)
+  await disconnect(conn)
+  await work.queue.giveBack(claimed)
 }
 
-/** Ends the content of the message begun, once it is certain that its reader may get it and that its batch is held. */
+/** Ends the content of the message, once it is certain that its reader may receive it and that its batch is still leased. */
 async function finish(
-  lane: ConnectionWork,
-  line: RelayConnection,
+  work: ConnectionWork,
+  conn: RelayConnection,
   claimed: Claimed,
   begun: Begun,
 ): Promise<{ readonly outcome: Outcome | Promise<Outcome> } | null> {
-  if (begun.kind === 'given back') return null
-  if (begun.kind === 'over') return begun
+  if (begun.kind === 'returned') return null
+  if (begun.kind === 'done') return begun
   const { connection, giveUpFrom, begunMs } = begun
   if (claimed.ambiguous) await connection.awaitArrival()
-  // Begun may have been long ago: the relay took its time, or the commit.
-  const ended = await lane.queue.endIfAllowed(claimed, () => connection.finish())
+  // The message may have been begun long ago: the relay or the commit was slow.
+  const ended = await work.queue.endIfAllowed(claimed, () => connection.finish())
   if (ended.refusal === null && ended.value !== null) {
     const sent = { claimed, giveUpFrom, begunMs }
-    return { outcome: ended.value.then((reply) => readOutcome(lane, line, reply, sent)) }
+    return { outcome: ended.value.then((reply) => readOutcome(work, conn, reply, sent)) }
   }
   await connection.abandon()
-  await disconnect(line)
+  await disconnect(conn)
   return ended.refusal === null ? null : { outcome: skip(ended.refusal) }
 }
 
-/** Writes the message and puts it on the wire but for its end; behind the last one's, where its reply is still to come. */
-async function begin(lane: ConnectionWork, line: RelayConnection, claimed: Claimed): Promise<Begun> {
+/** Renders the message and writes all but its end; with pipelining, behind the previous message whose reply is still to come. */
+async function begin(work: ConnectionWork, conn: RelayConnection, claimed: Claimed): Promise<Begun> {
   if (claimed.skip !== null) return done(skip(claimed.skip))
-  const message = await lane.write(claimed)
+  const message = await work.write(claimed)
   if ('state' in message) return done(message)
-  await lane.throttle()
-  const trouble = await lane.breaker.enter()
+  await work.throttle()
+  const trouble = await work.breaker.enter()
   if (trouble !== null) {
-    line.trouble = trouble
+    conn.trouble = trouble
     return done(requeue(trouble.reason, trouble.reply))
   }
-  if (line.connection !== null && (line.isBad || !line.connection.usable)) {
-    await awaitLastCommit(line)
-    await disconnect(line)
+  if (conn.connection !== null && (conn.isBad || !conn.connection.usable)) {
+    await awaitLastCommit(conn)
+    await disconnect(conn)
   }
-  if (line.connection === null) await connect(line, lane.relay, lane.clock, lane.signal)
-  if (lane.signal.aborted) return { kind: 'given back' }
-  const { connection } = line
-  if (connection === null) return done(requeue(UNREACHABLE, line.trouble?.reply ?? null))
-  // Writing, dialling and waiting for a turn may each have taken longer than the reader's yes may be old.
-  const refusal = await lane.queue.whySkip(claimed)
+  if (conn.connection === null) await connect(conn, work.relay, work.clock, work.signal)
+  if (work.signal.aborted) return { kind: 'returned' }
+  const { connection } = conn
+  if (connection === null) return done(requeue(UNREACHABLE, conn.trouble?.reply ?? null))
+  // Rendering, connecting and throttling may each have taken longer than the last check of the reader is valid.
+  const refusal = await work.queue.whySkip(claimed)
   if (refusal !== null) return done(skip(refusal))
   const { envelope, content, giveUpFrom } = message
-  const begunMs = lane.clock.monotonicMs()
+  const begunMs = work.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
-  if (reply !== null) return done(readOutcome(lane, line, reply, { claimed, giveUpFrom, begunMs }))
+  if (reply !== null) return done(readOutcome(work, conn, reply, { claimed, giveUpFrom, begunMs }))
   connection.write(content.pieces)
   return { kind: 'begun', connection, giveUpFrom, begunMs }
 }
 
-/** What a message was sent with. */
+/** The delivery that a message was sent for, and when. */
 type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; readonly begunMs: number }
 
-/** What a reply means for the delivery, and for its relay. */
+/** The outcome that a reply means for the delivery; the circuit breaker of its relay records it. */
 function readOutcome(
   { clock, breaker }: ConnectionWork,
-  line: RelayConnection,
+  conn: RelayConnection,
   reply: Reply,
   { claimed, giveUpFrom, begunMs }: Sent,
 ): Outcome {
   const { attempts, ambiguous: mayHaveArrived } = claimed
   const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
   const outcome = readReply(reply, attempt, clock.now())
-  line.isBad ||= outcome.pausesRelay
+  conn.isBad ||= outcome.pausesRelay
   breaker.record(reply, outcome, begunMs)
   return outcome
 }
 
-const done = (outcome: Outcome): Begun => ({ kind: 'over', outcome })
+const done = (outcome: Outcome): Begun => ({ kind: 'done', outcome })
 
-/** The promise may fail while the lane waits for something else; who waits for it next is told. */
+/** The promise may reject while the connection waits for something else; whoever awaits it next sees the error. */
 function recordOutcome(
-  lane: ConnectionWork,
-  line: RelayConnection,
+  work: ConnectionWork,
+  conn: RelayConnection,
   claimed: Claimed,
   outcome: Outcome | Promise<Outcome>,
 ): Promise<void> {
   const accounted = (async () => {
-    await lane.outcomes.commit({ claimed, outcome: await outcome }, () => line.onStuck())
-    await lane.queue.done(claimed)
-    lane.onRecorded()
+    await work.outcomes.commit({ claimed, outcome: await outcome }, () => conn.onStuck())
+    await work.queue.done(claimed)
+    work.onRecorded()
   })()
   accounted.catch(() => {})
   return accounted

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts'
 
 /** A connection's place: at work, looking for work after a rest, resting, or gone for good. */
 export type IdleState = {
-  state: 'working' | 'looking' | 'resting' | 'gone'
-  /** How much had been put back when it last looked for work. */
+  phase: 'working' | 'looking' | 'resting' | 'gone'
+  /** How much had been requeued when it last looked for work. */
   seen: number
 }
 
@@ -18,7 +18,7 @@ export class IdleTracker {
   readonly #signal: AbortSignal
   readonly #counts = { working: 0, looking: 0, resting: 0, gone: 0 }
   /** How many connections left without having sent what they had taken. */
-  #putBack = 0
+  #requeued = 0
   #waking = new AbortController()
 
   constructor(clock: Clock, signal: AbortSignal) {
@@ -34,38 +34,38 @@ export class IdleTracker {
   /** A place for another connection, which is at work until it waits. */
   join(): IdleState {
     this.#counts.working += 1
-    return { state: 'working', seen: this.#putBack }
+    return { phase: 'working', seen: this.#requeued }
   }
 
-  /** To be called before the connection looks for work: it finds all that was put back until then. */
-  look(seat: IdleState): void {
-    seat.seen = this.#putBack
+  /** To be called before the connection looks for work: it finds all that was requeued until then. */
+  look(state: IdleState): void {
+    state.seen = this.#requeued
   }
 
   /** Waits a second; then whether to look again: not once no connection is at work any more, or all are stopped. */
-  async wait(seat: IdleState): Promise<boolean> {
-    this.#move(seat, 'resting')
+  async wait(state: IdleState): Promise<boolean> {
+    this.#move(state, 'resting')
     for (;;) {
-      if (seat.seen === this.#putBack && !this.#isOver)
+      if (state.seen === this.#requeued && !this.#isOver)
         await this.#clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([this.#signal, this.#waking.signal]))
       if (this.#signal.aborted) return false
-      if (seat.seen !== this.#putBack || this.working > 0) break
+      if (state.seen !== this.#requeued || this.working > 0) break
       if (this.#isOver) return false
     }
-    this.#move(seat, 'looking')
+    this.#move(state, 'looking')
     return true
   }
 
   /** The connection found something to send. */
-  resume(seat: IdleState): void {
-    if (seat.state === 'looking') this.#move(seat, 'working')
+  resume(state: IdleState): void {
+    if (state.phase === 'looking') this.#move(state, 'working')
   }
 
-  /** The connection is gone for good; `hasPutBack`: what it had taken is due again, and the others look for it at once. */
-  leave(seat: IdleState, hasPutBack: boolean): void {
-    if (hasPutBack) this.#putBack += 1
-    this.#move(seat, 'gone')
-    if (hasPutBack) this.#wake()
+  /** The connection is gone for good; `hasRequeued`: what it had taken is due again, and the others look for it at once. */
+  leave(state: IdleState, hasRequeued: boolean): void {
+    if (hasRequeued) this.#requeued += 1
+    this.#move(state, 'gone')
+    if (hasRequeued) this.#wake()
   }
 
   /** Who is looking may yet find something, and is waited for. */
@@ -73,10 +73,10 @@ export class IdleTracker {
     return this.#counts.working === 0 && this.#counts.looking === 0
   }
 
-  #move(seat: IdleState, state: IdleState['state']): void {
-    this.#counts[seat.state] -= 1
-    this.#counts[state] += 1
-    seat.state = state
+  #move(state: IdleState, phase: IdleState['phase']): void {
+    this.#counts[state.phase] -= 1
+    this.#counts[phase] += 1
+    state.phase = phase
     if (this.#isOver) this.#wake()
   }
 

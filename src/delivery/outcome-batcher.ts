@@ -35,7 +35,7 @@ const LONG_WAIT_MS = 30_000
 const STUCK_AFTER = 5
 
 /**
- * Opens a ledger for as many connections as `connections` says are at work. A group is committed when four fifths of them wait
+ * Batches the outcomes of as many connections as `connections` counts at work. A group is committed when four fifths of them wait
  * for it or its first has waited 10 ms; while one is being committed the next one gathers. Without that a commit carried
  * 3 of 10 connections (600 messages, `tests/delivery/statements.test.ts`); with half of them PostgreSQL took 0.06 ms of
  * CPU a message, with four fifths 0.05 ms (`npm run bench -- deliver`).

@@ -13,44 +13,44 @@ const BROKEN: Reply = { kind: 'broken', stage: 'content', text: 'The connection 
 
 const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON)
 
-/** A brake that heard these, each of a message begun when the last had ended, with no wait left. */
+/** A breaker that recorded these, each of a message begun when the last had ended, with no wait left. */
 function after(replies: readonly Reply[]) {
   let ms = 0
-  const brake = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, neverAborted)
+  const breaker = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, neverAborted)
   for (const reply of replies) {
     ms += 10_000
-    brake.record(reply, meaning(reply), ms)
+    breaker.record(reply, meaning(reply), ms)
   }
   ms += 10_000
-  return { brake, ms }
+  return { breaker, ms }
 }
 
 const times = (count: number, reply: Reply) => Array.from({ length: count }, () => reply)
 
 test('a relay without trouble is not held back from', async () => {
-  expect(await after(times(20, TAKEN)).brake.enter()).toBeNull()
+  expect(await after(times(20, TAKEN)).breaker.enter()).toBeNull()
 })
 
 test('a relay is given up after five troubles in a row, in its own words', async () => {
-  expect(await after(times(4, FULL)).brake.enter()).toBeNull()
-  expect(await after(times(5, FULL)).brake.enter()).toEqual({
+  expect(await after(times(4, FULL)).breaker.enter()).toBeNull()
+  expect(await after(times(5, FULL)).breaker.enter()).toEqual({
     reason: 'the relay has trouble of its own',
     reply: '452 4.3.1 no room',
   })
 })
 
 test('a connection that breaks five times in a row is its relay’s trouble', async () => {
-  expect(await after(times(4, BROKEN)).brake.enter()).toBeNull()
-  expect(await after(times(5, BROKEN)).brake.enter()).toMatchObject({ reply: 'The connection was closed.' })
+  expect(await after(times(4, BROKEN)).breaker.enter()).toBeNull()
+  expect(await after(times(5, BROKEN)).breaker.enter()).toMatchObject({ reply: 'The connection was closed.' })
 })
 
 test('one message that it takes, or refuses for its reader’s sake, is a new beginning', async () => {
   for (const good of [TAKEN, NOBODY])
-    expect(await after([...times(4, FULL), good, ...times(4, FULL)]).brake.enter()).toBeNull()
+    expect(await after([...times(4, FULL), good, ...times(4, FULL)]).breaker.enter()).toBeNull()
 })
 
 test('what was under way on other connections meets the same trouble, which counts once', async () => {
-  const { brake, ms } = after(times(4, FULL))
-  for (let connection = 0; connection < 20; connection += 1) brake.record(FULL, meaning(FULL), ms - 11_000)
-  expect(await brake.enter()).toBeNull()
+  const { breaker, ms } = after(times(4, FULL))
+  for (let connection = 0; connection < 20; connection += 1) breaker.record(FULL, meaning(FULL), ms - 11_000)
+  expect(await breaker.enter()).toBeNull()
 })

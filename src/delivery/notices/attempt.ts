@@ -31,7 +31,7 @@ const MOST_TAKEN_OVER = 3
 export async function attemptNotice(
   work: NoticeWork,
   connection: SmtpConnection,
-  brake: CircuitBreaker,
+  breaker: CircuitBreaker,
   notice: ClaimedNotice,
 ): Promise<Outcome | null> {
   if (notice.takenOver && notice.attempts > MOST_TAKEN_OVER)
@@ -44,7 +44,7 @@ export async function attemptNotice(
     const { attempts, ambiguous: mayHaveArrived, createdAt: giveUpFrom } = notice
     const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
-    brake.record(reply, outcome, begunMs)
+    breaker.record(reply, outcome, begunMs)
     return outcome
   }
   const refusal = await connection.begin(message.envelope, measure([message.octets]))

@@ -12,7 +12,7 @@ import { type ClaimedNotice, countDue } from './claim-notices.ts'
 import { recordNoticeUntilWritten } from './record-reply.ts'
 
 /** A relay as the connections of one sending share it. */
-export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly brake: CircuitBreaker }
+export type SharedRelay = { readonly relay: Relay; readonly throttle: Throttle; readonly breaker: CircuitBreaker }
 
 /** What the connections of one sending share. */
 export type NoticeSending = NoticeWork & {
@@ -42,23 +42,23 @@ export class NoticeConnection {
   /** Sends until nothing is due and no other connection is at work, no relay takes anything, or the sending is stopped. */
   async run(): Promise<void> {
     const { idle, signal } = this.#sending
-    const seat = idle.join()
+    const idleState = idle.join()
     try {
       while (!signal.aborted) {
         const open = await this.#connect()
         const notice = open === null ? null : await this.#claim(open)
         if (this.trouble !== null) return
         if (open !== null && notice !== null) {
-          idle.resume(seat)
+          idle.resume(idleState)
           await this.#serve(open, notice)
         } else {
           await this.#hangUp()
-          if (!(await idle.wait(seat))) return
+          if (!(await idle.wait(idleState))) return
         }
       }
     } finally {
       this.#claims(false)
-      idle.leave(seat, false)
+      idle.leave(idleState, false)
       await this.#hangUp()
     }
   }
@@ -78,7 +78,7 @@ export class NoticeConnection {
   /** Claims the next due notice when its turn has come: what is known of its reader is soon old. */
   async #claim({ shared }: Open): Promise<ClaimedNotice | null> {
     const { held, signal } = this.#sending
-    this.trouble = (await shared.brake.enter())?.reply ?? null
+    this.trouble = (await shared.breaker.enter())?.reply ?? null
     if (this.trouble === null) await shared.throttle()
     const notice = this.trouble !== null || signal.aborted ? null : await this.#repeat(held.claimer())
     this.#claims(false)
@@ -86,7 +86,7 @@ export class NoticeConnection {
   }
 
   async #serve({ connection, shared }: Open, notice: ClaimedNotice): Promise<void> {
-    const outcome = await attemptNotice(this.#sending, connection, shared.brake, notice)
+    const outcome = await attemptNotice(this.#sending, connection, shared.breaker, notice)
     if (outcome?.state === 'sent') this.accepted += 1
     if (outcome !== null) await recordNoticeUntilWritten(this.#sending, { notice, outcome })
     // Not before it is recorded: no other connection of this sending is to repeat it.

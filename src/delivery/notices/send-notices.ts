@@ -44,7 +44,7 @@ function openConnections(sending: NoticeSending): readonly NoticeConnection[] {
     return {
       relay,
       throttle: openThrottle(relay.ratePerSecond, clock, signal),
-      brake: openCircuitBreaker(clock, signal),
+      breaker: openCircuitBreaker(clock, signal),
     }
   })
   const count = Math.min(MOST_CONNECTIONS, Math.max(0, ...sender.relays.map(({ connections }) => connections)))
