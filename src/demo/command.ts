@@ -3,15 +3,12 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../commands/shared/command-context.ts'
 import { type Config, readConfig, readEnvironment } from '../config/config.ts'
 import { requireDescriptors } from '../config/descriptors.ts'
-import { openSender } from '../delivery/open-sender.ts'
 import type { SendReport } from '../delivery/send-now.ts'
 import { openLog } from '../log.ts'
 import { digestOperations } from '../operations/digests.ts'
 import { perform } from '../operations/perform.ts'
 import type { Actor } from '../operations/rights.ts'
-import { type Demo, startDemo } from './demo.ts'
-import { keepRunning } from './keep-running.ts'
-import { findPort } from './serve-pages.ts'
+import type { Demo } from './demo.ts'
 
 const CONNECTIONS = 5
 const DEMO: Actor = { kind: 'system', name: 'demo' }
@@ -29,9 +26,15 @@ export function registerDemo(program: Command, context: CommandContext): void {
 async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
   requireDescriptors('embedded')
   const stopAsked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  const [{ startDemo }, { keepRunning }, { findPort }, { openSender }] = await Promise.all([
+    import('./demo.ts'),
+    import('./keep-running.ts'),
+    import('./serve-pages.ts'),
+    import('../delivery/open-sender.ts'),
+  ])
   const running = await startDemo(context.clock)
   try {
-    const config = await settle(running, endAfter)
+    const config = await settle(running, (wanted) => findPort(endAfter ? 0 : wanted.port, wanted.host))
     const log = openLog(config.logLevel)
     const own = { ...context, log: () => log }
     const sender = await openSender(config, log)
@@ -48,10 +51,10 @@ async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
 }
 
 /** The demo's own settings, whatever the environment says but for host, port and log; its database keeps a secret of its own. */
-async function settle(running: Demo, endAfter: boolean): Promise<Config> {
+async function settle(running: Demo, findPort: (wanted: Config) => Promise<number>): Promise<Config> {
   const { HOST, PORT, LOG_LEVEL } = readEnvironment()
   const wanted = readConfig({ DATABASE_URL: running.databaseUrl, HOST, PORT })
-  const port = await findPort(endAfter ? 0 : wanted.port, wanted.host)
+  const port = await findPort(wanted)
   return readConfig({
     DATABASE_URL: running.databaseUrl,
     SMTP_URL: `${running.mailbox.smtpUrl}?connections=${CONNECTIONS}`,

@@ -39,7 +39,7 @@ export const articleOperations = {
         await input.remove()
       }
     },
-    audit: { before: ({ newsletter = null }) => ({ subject: newsletter }) },
+    audit: { before: async ({ newsletter }, { db }) => ({ subject: (await findNewsletter(db, newsletter)).slug }) },
   }),
 
   /** The newest first. */

@@ -12,7 +12,6 @@ const PREVIEW_FORMATS = ['html', 'text', 'eml', 'json'] as const
 
 const sendInput = z.object({
   newsletter: onlyOrSlug,
-  dryRun: z.boolean().default(false),
   /** Only this reader's subscription. */
   to: address.optional(),
   /** The same key returns the same edition. */
@@ -66,7 +65,7 @@ export const digestOperations = {
       const options = subscriber === undefined ? { to } : { to, subscriber }
       return { ...about, report: await sendTest(context.db, sender, newsletter, options, context.clock) }
     },
-    audit: { before: ({ newsletter = null }) => ({ subject: newsletter }) },
+    audit: { before: async ({ newsletter }, { db }) => ({ subject: (await findNewsletter(db, newsletter)).slug }) },
   }),
 
   /**
@@ -78,25 +77,38 @@ export const digestOperations = {
     right: 'editions.send',
     input: sendInput,
     run: async (context, { newsletter, ...options }) => {
-      const [{ sendNow }, { readSummary }] = await Promise.all([
-        import('../delivery/send-now.ts'),
-        import('../editions/reports/edition-report.ts'),
-      ])
-      const { db, clock, progress } = context
-      const sender = context.sender ?? (await openOwnSender(context))
-      const sending = { clock, log: context.log(), ...(progress && { progress }) }
-      const report = await sendNow(db, sender, sending, newsletter, options)
-      const edition = report.edition === null ? null : await readSummary(db, report.edition)
+      const { readSummary } = await import('../editions/reports/edition-report.ts')
+      const report = await send(context, newsletter, options)
+      const edition = report.edition === null ? null : await readSummary(context.db, report.edition)
       const held = edition?.state === 'held' ? (edition.reason ?? 'It was not written down why.') : null
       return { ...report, held }
     },
     audit: {
-      before: ({ newsletter = null, dryRun, to, key }) => ({
-        subject: newsletter,
-        details: { dryRun, toOne: to !== undefined, ...(key !== undefined && { key }) },
+      before: async ({ newsletter, to, key }, { db }) => ({
+        subject: (await findNewsletter(db, newsletter)).slug,
+        details: { toOne: to !== undefined, ...(key !== undefined && { key }) },
       }),
     },
   }),
+
+  /** What `send` would do now, by the same plan: the numbers before the button. */
+  dryRun: unaudited({
+    name: 'digest.dry-run',
+    right: 'editions.read',
+    input: sendInput,
+    run: (context, { newsletter, ...options }) => send(context, newsletter, { ...options, dryRun: true }),
+  }),
+}
+
+async function send(
+  context: OperationContext,
+  newsletter: string | undefined,
+  options: { readonly to?: string | undefined; readonly key?: string | undefined; readonly dryRun?: boolean },
+) {
+  const { sendNow } = await import('../delivery/send-now.ts')
+  const { db, clock, progress } = context
+  const sender = context.sender ?? (await openOwnSender(context))
+  return sendNow(db, sender, { clock, log: context.log(), ...(progress && { progress }) }, newsletter, options)
 }
 
 async function openOwnSender({ config, log }: OperationContext) {

@@ -36,7 +36,7 @@ export type AuditDetails = {
  */
 export type Audit<Input, Output> =
   | { readonly after: (output: Output, input: Input) => AuditDetails }
-  | { readonly before: (input: Input) => AuditDetails }
+  | { readonly before: (input: Input, context: OperationContext) => AuditDetails | Promise<AuditDetails> }
 
 /**
  * One thing a person or program may ask Courant for. The input is plain data that the schema validates, and so is the output;

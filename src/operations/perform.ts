@@ -24,7 +24,7 @@ export async function perform<Schema extends z.ZodType, Output, Context extends 
   if (audit === null) return operation.run(context, valid)
   requireDatabase(context)
   if ('before' in audit) {
-    await writeAudit(context, actor, operation.name, audit.before(valid))
+    await writeAudit(context, actor, operation.name, await audit.before(valid, context))
     return operation.run(context, valid)
   }
   const run = () =>

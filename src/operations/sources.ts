@@ -34,9 +34,9 @@ export const sourceOperations = {
     input: taker.extend({ url, ...access.shape }),
     run: addSource,
     audit: {
-      before: ({ newsletter, url }) => ({
-        subject: null,
-        details: { ...(newsletter !== undefined && { newsletter }), host: URL.parse(url)?.host ?? null },
+      before: async ({ newsletter, url }, { db }) => ({
+        subject: (await findNewsletter(db, newsletter)).slug,
+        details: { host: URL.parse(url)?.host ?? null },
       }),
     },
   }),
@@ -117,7 +117,7 @@ export const sourceOperations = {
       }
       return { newsletter, feeds: feeds.length, added: counts.added, existing: counts.existing, refused }
     },
-    audit: { before: ({ newsletter = null }) => ({ subject: newsletter }) },
+    audit: { before: async ({ newsletter }, { db }) => ({ subject: (await findNewsletter(db, newsletter)).slug }) },
   }),
 
   /** The active feeds as OPML. */

@@ -25,6 +25,7 @@ const PERFORMED_BY: Readonly<Record<string, string>> = {
   'suppression.affected': 'suppression lift',
   'source.release': 'source set',
   'digest.template': 'digest preview',
+  'digest.dry-run': 'digest send',
 }
 
 const COMMANDS = resolve(import.meta.dirname, '../../src/commands')
@@ -61,8 +62,9 @@ describe('operations', () => {
 
   test('each that a command performs beside its own is performed there', () => {
     const missing = Object.keys(PERFORMED_BY).filter((name) => {
-      const [noun, verb] = name.split('.')
-      return !commandSources.includes(`${noun}Operations.${verb}`)
+      const [noun, verb = ''] = name.split('.')
+      const key = verb.replace(/-[a-z]/g, ([, letter = '']) => letter.toUpperCase())
+      return !commandSources.includes(`${noun}Operations.${key}`)
     })
     expect(missing).toEqual([])
   })
@@ -75,7 +77,7 @@ describe('operations', () => {
 
   test('each that leaves no audit line only reads, or does what the scheduler does by itself', () => {
     const unaudited = OPERATIONS.filter(({ audit }) => audit === null).map(({ name }) => name)
-    const reading = /\.(list|show|affected|preview|template|export|parse|check-address)$/
+    const reading = /\.(list|show|affected|preview|template|dry-run|export|parse|check-address)$/
     expect(unaudited.filter((name) => !reading.test(name))).toEqual(['collect', 'tick'])
   })
 

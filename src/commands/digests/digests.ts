@@ -8,7 +8,7 @@ import { clockAt } from '../shared/now.ts'
 import { performBare, performOne } from '../shared/run.ts'
 import { address, file, instant, line, oneOf, slug as shortName } from '../shared/values.ts'
 import { sendDigest } from './send.ts'
-import { type WatchOptions, watchPreview } from './watch-preview.ts'
+import type { WatchOptions } from './watch-preview.ts'
 
 const FORMATS = ['html', 'text', 'eml', 'mjml', 'json'] as const
 
@@ -51,7 +51,7 @@ export function registerDigest(program: Command, context: CommandContext): void 
 
 async function preview(context: CommandContext, slug: string | undefined, options: PreviewOptions): Promise<void> {
   const { format, subscriber, now } = options
-  if (options.watch === true) return watchPreview(context, slug, options)
+  if (options.watch === true) return (await import('./watch-preview.ts')).watchPreview(context, slug, options)
   if (format === 'mjml')
     return answer(context, options, (await performBare(context, digestOperations.template, {})).content)
   const at = { ...context, clock: clockAt(now, context.clock) }

@@ -9,9 +9,11 @@ type Options = { readonly dryRun?: boolean; readonly to?: string; readonly key?:
 /** Plans an edition by hand and delivers it; with the key of an older one it goes on with that. */
 export async function sendDigest(context: CommandContext, slug: string | undefined, options: Options): Promise<void> {
   const { dryRun, to, key } = options
-  const input = { newsletter: slug, dryRun, to, key }
+  const input = { newsletter: slug, to, key }
   const progress = (total: number | null) => context.progress(total, 'Sending')
-  const { held, ...report } = await performOne(context, digestOperations.send, input, { progress })
+  const { held, ...report } = dryRun
+    ? { held: null, ...(await performOne(context, digestOperations.dryRun, input)) }
+    : await performOne(context, digestOperations.send, input, { progress })
   const text =
     report.planned === 0 && report.edition === null
       ? 'Nothing is new to anybody: no mail, no edition.'
