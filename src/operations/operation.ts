@@ -38,6 +38,9 @@ export type Audit<Input, Output> =
   | { readonly after: (output: Output, input: Input) => AuditDetails }
   | { readonly before: (input: Input, context: OperationContext) => AuditDetails | Promise<AuditDetails> }
 
+/** Runs work in a transaction. */
+type Transact = <Result>(db: Database, work: (tx: Database) => Promise<Result>) => Promise<Result>
+
 /**
  * One thing a person or program may ask Courant for. The input is plain data that the schema validates, and so is the output;
  * a list of any length is an async iterable of plain rows.
@@ -49,8 +52,8 @@ export type Operation<Schema extends z.ZodType, Output, Context extends BareCont
   readonly input: Schema
   /** Null for an operation that changes nothing, or does only what the scheduler does by itself. */
   readonly audit: Audit<z.output<Schema>, Output> | null
-  /** Done twice it does no more than once, so that it is repeated when the connection to the database was lost. */
-  readonly isRepeatable?: boolean
+  /** Begins the transaction of an operation that is audited `after`, where it needs a lock first or is repeated after a fault. */
+  readonly transact?: Transact
   readonly run: (context: Context, input: z.output<Schema>) => Promise<Output> | Output
 }
 

@@ -1,7 +1,6 @@
 import type { z } from 'zod'
-import { systemClock } from '../clock.ts'
+import type { Database } from '../db/client.ts'
 import { auditLog } from '../db/schema/audit.ts'
-import { retryTransient } from '../db/transient.ts'
 import { InputError } from '../errors.ts'
 import type { AuditDetails, BareContext, Operation, OperationContext } from './operation.ts'
 import { type Actor, requireRight } from './rights.ts'
@@ -27,18 +26,15 @@ export async function perform<Schema extends z.ZodType, Output, Context extends 
     await writeAudit(context, actor, operation.name, await audit.before(valid, context))
     return operation.run(context, valid)
   }
-  const run = () =>
-    context.db.transaction(async (tx) => {
-      const output = await operation.run({ ...context, db: tx }, valid)
-      await writeAudit({ ...context, db: tx }, actor, operation.name, audit.after(output, valid))
-      return output
-    })
-  const mayRepeat = (tries: number) => operation.isRepeatable === true && tries < MOST_TRIES
-  return retryTransient(systemClock, run, { mayRepeat })
+  const { transact = inTransaction } = operation
+  return transact(context.db, async (tx) => {
+    const output = await operation.run({ ...context, db: tx }, valid)
+    await writeAudit({ ...context, db: tx }, actor, operation.name, audit.after(output, valid))
+    return output
+  })
 }
 
-/** Somebody waits for the answer: 350 ms in all. */
-const MOST_TRIES = 4
+const inTransaction = <Result>(db: Database, work: (tx: Database) => Promise<Result>) => db.transaction(work)
 
 /** An operation's input, validated. @throws InputError naming every wrong field. */
 export function readInput<Schema extends z.ZodType>(

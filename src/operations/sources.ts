@@ -75,6 +75,7 @@ export const sourceOperations = {
     name: 'source.release',
     right: 'sources.write',
     input: z.object({ source, decision: z.enum(['letIn', 'markSeen']) }),
+    transact: async (db, work) => (await import('../articles/store/store-lock.ts')).withStoreLock(db, work),
     run: async ({ db, clock }, { source, decision }) => {
       const { releaseHeld } = await import('../articles/sources/release-held.ts')
       return releaseHeld(db, source, decision, clock.now())

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { retryOnConflict } from '../db/retry-transaction.ts'
 import { checkAddress } from '../mail/addresses/address.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import { newsletterChange } from '../newsletters/settings.ts'
@@ -46,7 +47,7 @@ export const subscriberOperations = {
     name: 'subscriber.add',
     right: 'subscribers.write',
     input: newSubscription,
-    isRepeatable: true,
+    transact: retryOnConflict,
     run: async ({ db, clock }, { newsletter, evidence = '', email, name, locale, format, topics, ...input }) => {
       const [{ subscribe }, { readListed }] = await Promise.all([
         import('../subscribers/signup/subscribe.ts'),

@@ -7,6 +7,7 @@ import { newsletterOperations } from '../../src/operations/newsletters.ts'
 import type { OperationContext } from '../../src/operations/operation.ts'
 import { perform } from '../../src/operations/perform.ts'
 import type { Actor } from '../../src/operations/rights.ts'
+import { subscriberOperations } from '../../src/operations/subscribers.ts'
 import { addTagblatt, NOON, TAGBLATT } from '../subscribers/fixtures.ts'
 import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -93,5 +94,26 @@ describe('performing an operation', () => {
     await expect(perform(editor, remove, nobody, context)).rejects.toMatchObject(refused('newsletters.delete'))
     await expect(perform(key, pause, nobody, context)).rejects.toMatchObject(refused('newsletters.write'))
     expect(await auditLines()).toEqual([])
+  })
+
+  test('adding a reader is repeated when the connection is lost, and leaves one audit line', async () => {
+    await addTagblatt(db)
+    let losses = 1
+    const losing: OperationContext['db'] = Object.create(db, {
+      transaction: {
+        value: (work: Parameters<typeof db.transaction>[0]) =>
+          db.transaction(async (tx) => {
+            const result = await work(tx)
+            if (losses-- > 0) throw Object.assign(new Error('lost'), { code: 'ECONNRESET' })
+            return result
+          }),
+      },
+    })
+    const reader = { email: 'eva@example.com', confirmed: true, evidence: 'card' }
+    const added = await perform(CLI, subscriberOperations.add, reader, { ...context, db: losing })
+    expect(added).toMatchObject({ kind: 'added', state: 'active' })
+    expect(await auditLines()).toMatchObject([
+      { operation: 'subscriber.add', subject: 'tagblatt', details: { kind: 'added', confirmed: true } },
+    ])
   })
 })
