@@ -19,8 +19,8 @@ const SINK_PORT = 2526
 const line = `${'=C3=BC and some words of text, '.repeat(4).slice(0, 74)}=\r\n`
 const MESSAGE = Buffer.from(`Subject: Bench\r\n\r\n${line.repeat(1000)}`)
 
-type Way = { readonly name: string; readonly open: () => Promise<Lane> }
-type Lane = { readonly sendMany: (count: number) => Promise<void>; readonly close: () => Promise<void> }
+type Way = { readonly name: string; readonly open: () => Promise<BenchConnection> }
+type BenchConnection = { readonly sendMany: (count: number) => Promise<void>; readonly close: () => Promise<void> }
 
 const given = Number(process.argv[2] ?? 0)
 const port = given === 0 ? SINK_PORT : given
@@ -38,12 +38,12 @@ const ways: readonly Way[] = [
 const spent = new Map<string, number[]>()
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const { name, open } of ways) {
-    const lanes = await Promise.all(Array.from({ length: CONNECTIONS }, open))
+    const connections = await Promise.all(Array.from({ length: CONNECTIONS }, open))
     const before = process.cpuUsage()
-    await Promise.all(lanes.map((lane) => lane.sendMany(MESSAGES / CONNECTIONS)))
+    await Promise.all(connections.map((connection) => connection.sendMany(MESSAGES / CONNECTIONS)))
     const { user, system } = process.cpuUsage(before)
     spent.set(name, [...(spent.get(name) ?? []), (user + system) / 1000 / MESSAGES])
-    await Promise.all(lanes.map((lane) => lane.close()))
+    await Promise.all(connections.map((connection) => connection.close()))
   }
 }
 console.log(`CPU a message of ${MESSAGE.length} octets, median of ${ROUNDS} rounds of ${MESSAGES}:`)
@@ -54,7 +54,9 @@ for (const [name, rounds] of spent) {
 }
 sink?.kill()
 
-async function openOwn(sendMany: (connection: SmtpConnection, count: number) => Promise<void>): Promise<Lane> {
+async function openOwn(
+  sendMany: (connection: SmtpConnection, count: number) => Promise<void>,
+): Promise<BenchConnection> {
   const connection = await openSmtp(parseRelay(`smtp://127.0.0.1:${port}?tls=off`))
   if ('kind' in connection) throw new Error(connection.text)
   return { sendMany: (count) => sendMany(connection, count), close: connection.close }
@@ -80,12 +82,12 @@ function expectTaken(reply: { kind: string; text: string }): void {
   if (reply.kind !== 'accepted') throw new Error(reply.text)
 }
 
-async function openNodemailer(): Promise<Lane> {
+async function openNodemailer(): Promise<BenchConnection> {
   const client = new SMTPConnection({ host: '127.0.0.1', port, ignoreTLS: true })
-  await new Promise<void>((settle, refuse) => client.connect((error) => (error ? refuse(error) : settle())))
+  await new Promise<void>((resolve, reject) => client.connect((error) => (error ? reject(error) : resolve())))
   const sendOne = () =>
-    new Promise<void>((settle, refuse) =>
-      client.send({ from: ENVELOPE.from, to: [ENVELOPE.to] }, MESSAGE, (error) => (error ? refuse(error) : settle())),
+    new Promise<void>((resolve, reject) =>
+      client.send({ from: ENVELOPE.from, to: [ENVELOPE.to] }, MESSAGE, (error) => (error ? reject(error) : resolve())),
     )
   return {
     sendMany: async (count) => {
@@ -98,9 +100,9 @@ async function openNodemailer(): Promise<Lane> {
 /** Waits until somebody listens at the port. */
 async function answers(): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const heard = await new Promise<boolean>((settle) => {
-      const socket = connect(port, '127.0.0.1', () => settle(true))
-      socket.on('error', () => settle(false))
+    const heard = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true))
+      socket.on('error', () => resolve(false))
       socket.on('connect', () => socket.destroy())
     })
     if (heard) return

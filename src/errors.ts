@@ -32,7 +32,7 @@ export class InputError extends CourantError {
 
   constructor(noun: string, fields: readonly InvalidField[], cause?: unknown) {
     super(`${noun}.invalid`, {
-      what: `The ${noun} cannot be kept like this.`,
+      what: `Invalid ${noun} settings.`,
       why: `Wrong: ${fields.map(({ field, problem }) => `${field} ${problem}`).join('; ')}.`,
       todo: 'Correct these fields and try again.',
       cause,
@@ -48,7 +48,7 @@ const ADDRESSES = /(?:"[^"]*"|[^\s"'“”„»«<>()[\],;:/]+)@[^\s"'“”„�
 const CREDENTIALS = /(?<=:\/\/)[^\s/?#"'<>]*@/g
 
 /**
- * A URL as somebody wrote it, fit for a message: `…` in the place of a user name and password. Of what is no URL nothing is
+ * A URL as somebody wrote it, fit for a message: `…` in the place of a user name and password. Of what is not a URL nothing is
  * shown before its last “@”.
  */
 export function maskUrl(text: string): string {

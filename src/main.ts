@@ -94,7 +94,7 @@ function report(error: unknown, json: boolean, context: CommandContext, err: Wri
     return USAGE_CODES.has(error.code) ? WRONG_USAGE : FAILED
   }
   if (['debug', 'trace'].includes(context.config().logLevel)) err.write(`${placesIn(error).join('\n')}\n`)
-  answer('internal', reasonOf(error), 'This is a fault in Courant; with LOG_LEVEL=debug the log says where.')
+  answer('internal', reasonOf(error), 'Internal error. Set LOG_LEVEL=debug for details, and report it.')
   return FAILED
 }
 

@@ -20,7 +20,7 @@ const pool = createTransport({
 const cpu = process.cpuUsage()
 const startMs = systemClock.monotonicMs()
 let next = 0
-const lane = async () => {
+const connection = async () => {
   for (let at = next++; at < (messages ?? 0); at = next++) {
     await pool.sendMail({
       from: 'Der Morgen <redaktion@example.org>',
@@ -32,7 +32,7 @@ const lane = async () => {
     })
   }
 }
-await Promise.all(Array.from({ length: (connections ?? 10) * 2 }, lane))
+await Promise.all(Array.from({ length: (connections ?? 10) * 2 }, connection))
 const ms = systemClock.monotonicMs() - startMs
 const { user, system } = process.cpuUsage(cpu)
 pool.close()

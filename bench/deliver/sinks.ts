@@ -38,8 +38,8 @@ async function sinkOf(name: BenchSink['name'], port: number, child: ChildProcess
     name,
     port,
     close: () =>
-      new Promise((settle) => {
-        child.once('exit', () => settle(said === '' ? null : Number(said)))
+      new Promise((resolve) => {
+        child.once('exit', () => resolve(said === '' ? null : Number(said)))
         child.kill('SIGTERM')
       }),
   }
@@ -47,12 +47,12 @@ async function sinkOf(name: BenchSink['name'], port: number, child: ChildProcess
 
 async function untilAnswering(port: number): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const heard = await new Promise<boolean>((settle) => {
+    const heard = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {
         socket.destroy()
-        settle(true)
+        resolve(true)
       })
-      socket.on('error', () => settle(false))
+      socket.on('error', () => resolve(false))
     })
     if (heard) return
     await pause(50)

@@ -48,12 +48,12 @@ async function browse(): Promise<never> {
 
 /** The status, once the page is there whole; 0 where the connection broke. */
 function ask(path: string): Promise<number> {
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     const request = get(`${origin}${path}`, { agent, headers: { 'accept-language': 'de' } }, (response) => {
-      response.resume().once('end', () => settle(response.statusCode ?? 0))
-      response.once('error', () => settle(0))
+      response.resume().once('end', () => resolve(response.statusCode ?? 0))
+      response.once('error', () => resolve(0))
     })
-    request.once('error', () => settle(0))
+    request.once('error', () => resolve(0))
   })
 }
 

@@ -25,7 +25,7 @@ export function startWorker(databaseUrl: string, relayUrl: string): BenchWorker 
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const ended = new Promise<void>((settle) => child.once('exit', () => settle()))
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   process.once('exit', () => child.kill('SIGKILL'))
   return {
     residentMb: () => {

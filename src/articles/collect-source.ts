@@ -12,7 +12,7 @@ import { withStoreLock } from './store/store-lock.ts'
 export type CollectOptions = FetchSourceOptions & {
   /** Called for each source that failed, once that is recorded. */
   readonly onFailure?: (sourceId: number, reason: string) => void
-  /** Called for each source whose new articles the flood brake held, with their number. */
+  /** Called for each source whose new articles the flood guard held, with their number. */
   readonly onHeld?: (sourceId: number, articles: number) => void
   /** Called each time the database failed to record a result for a reason that may pass. */
   readonly onRetry?: (sourceId: number, error: unknown) => void

@@ -2,28 +2,25 @@ import type { Command } from 'commander'
 import type { ListedArticle } from '../articles/sources/list-sources.ts'
 import { CourantError } from '../errors.ts'
 import { articleOperations } from '../operations/articles.ts'
+import { LISTED } from '../operations/fields.ts'
 import type { CommandContext } from './shared/command-context.ts'
-import { askFirst } from './shared/prompt.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from './shared/newsletter-name.ts'
+import { confirmOrAbort } from './shared/prompt.ts'
 import { performOne, withOperations } from './shared/run.ts'
-import { many, rowId, slug as shortName, wholeNumber } from './shared/values.ts'
-
-const LISTED = 100
-const MOST_LISTED = 10_000
+import { many, rowId, wholeNumber } from './shared/values.ts'
 
 /** `courant article add|list|hide|remove`: articles that come without a feed, all there are, and taking them back. */
 export function registerArticle(program: Command, context: CommandContext): void {
   const group = program.command('article').description('articles of a newsletter')
-  group
-    .command('add')
+  namesNewsletter(group.command('add'))
     .description('add articles from standard input: one JSON object a line, all or none')
-    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
-    .action((options: { newsletter?: string }) => add(context, options.newsletter))
-  group
-    .command('list')
+    .action((slug: string | undefined, options: NewsletterOption) => add(context, namedNewsletter(slug, options)))
+  namesNewsletter(group.command('list'))
     .description('the newest articles')
-    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
-    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, MOST_LISTED), LISTED)
-    .action((options: { newsletter?: string; limit: number }) => list(context, options.newsletter, options.limit))
+    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
+    .action((slug: string | undefined, options: NewsletterOption & { limit: number }) =>
+      list(context, namedNewsletter(slug, options), options.limit),
+    )
   withdrawing(group.command('hide'), context, 'hide').description(
     'keep articles out of every newsletter, also out of what is being sent and of the archive; for good',
   )
@@ -39,7 +36,7 @@ function withdrawing(command: Command, context: CommandContext, verb: keyof type
       'as `article list --json` gives them',
       many(rowId('<id>', '"courant article list" shows them.')),
     )
-    .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
+    .option('--yes', 'skip the confirmation prompt (shown only on a terminal)')
     .action((ids: readonly number[], options: { yes?: boolean }) => withdraw(context, ids, verb, options.yes ?? false))
 }
 
@@ -80,7 +77,7 @@ async function withdraw(
   const count = new Set(articles).size
   await withOperations(context, async (perform) => {
     const question = `${verb === 'hide' ? 'Hide' : 'Remove'} ${sayArticles(count)} in every newsletter?`
-    if (!yes) await askFirst(`${question} This cannot be undone.`)
+    if (!yes) await confirmOrAbort(`${question} This cannot be undone.`)
     const withdrawn = await perform(articleOperations[verb], { articles: [...articles] })
     context.print(withdrawn, sayWithdrawn(withdrawn, PAST[verb]))
   })

@@ -1,27 +1,27 @@
 import type { Command } from 'commander'
 import { type DeliveryReason, formatReason } from '../editions/reports/reasons.ts'
 import { editionOperations } from '../operations/editions.ts'
+import { LISTED } from '../operations/fields.ts'
 import type { CommandContext } from './shared/command-context.ts'
-import { askFirst, isTerminal } from './shared/prompt.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from './shared/newsletter-name.ts'
+import { confirmOrAbort, isTerminal } from './shared/prompt.ts'
 import { performOne, withOperations } from './shared/run.ts'
-import { rowId, slug, wholeNumber } from './shared/values.ts'
+import { rowId, wholeNumber } from './shared/values.ts'
 
-const LISTED = 100
-const MOST_LISTED = 10_000
 const ID = "the edition's id, as `edition list` and `digest send` give it"
 const readId = rowId('<id>', '"courant edition list" shows them.')
 
-type ListOptions = { readonly newsletter?: string; readonly limit: number }
+type ListOptions = NewsletterOption & { readonly limit: number }
 
-/** `courant edition list|show|pause|resume|cancel`: what was sent and what became of it, and the brakes. */
+/** `courant edition list|show|pause|resume|cancel`: what was sent and what became of it, and how to stop it. */
 export function registerEdition(program: Command, context: CommandContext): void {
-  const group = program.command('edition').description('look at what is sent and was sent, stop it and let it go on')
-  group
-    .command('list')
+  const group = program.command('edition').description('list, pause, resume and cancel editions')
+  namesNewsletter(group.command('list'), 'only of this one')
     .description('the newest editions first')
-    .option('--newsletter <slug>', 'only of this newsletter', slug('--newsletter'))
-    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, MOST_LISTED), LISTED)
-    .action((options: ListOptions) => list(context, options))
+    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
+    .action((slug: string | undefined, options: ListOptions) =>
+      list(context, { ...options, newsletter: namedNewsletter(slug, options) }),
+    )
   group
     .command('show')
     .argument('<id>', ID, readId)
@@ -44,11 +44,14 @@ export function registerEdition(program: Command, context: CommandContext): void
     .command('cancel')
     .argument('<id>', ID, readId)
     .description('stop it for good; who was not reached gets its articles with the next edition')
-    .option('--yes', 'do not ask; in a pipe nothing is asked anyway')
+    .option('--yes', 'skip the confirmation prompt (shown only on a terminal)')
     .action((id: number, options: { yes?: boolean }) => cancel(context, id, options.yes ?? false))
 }
 
-async function list(context: CommandContext, options: ListOptions): Promise<void> {
+async function list(
+  context: CommandContext,
+  options: { readonly newsletter: string | undefined; readonly limit: number },
+): Promise<void> {
   for (const row of await performOne(context, editionOperations.list, options)) {
     const text = `${row.id}  ${row.newsletter}  ${row.state}  ${row.articles} articles  ${row.sent}/${row.planned} sent  ${row.createdAt}`
     context.printLine(row, text)
@@ -83,7 +86,8 @@ function sayReason(one: DeliveryReason): string {
 
 async function cancel(context: CommandContext, edition: number, yes: boolean): Promise<void> {
   await withOperations(context, async (perform) => {
-    if (!yes && isTerminal()) await askFirst(sayCancelling(await perform(editionOperations.affected, { edition })))
+    if (!yes && isTerminal())
+      await confirmOrAbort(sayCancelling(await perform(editionOperations.affected, { edition })))
     show(context, await perform(editionOperations.cancel, { edition }))
   })
 }

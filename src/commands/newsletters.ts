@@ -1,21 +1,19 @@
 import type { Command } from 'commander'
 import { CourantError } from '../errors.ts'
-import { type NewsletterView, newsletterOperations } from '../operations/newsletters.ts'
+import { type NewsletterView, newsletterDefaults, newsletterOperations } from '../operations/newsletters.ts'
 import type { CommandContext } from './shared/command-context.ts'
-import { askFirst, isTerminal } from './shared/prompt.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from './shared/newsletter-name.ts'
+import { confirmOrAbort, isTerminal } from './shared/prompt.ts'
 import { performOne, withOperations } from './shared/run.ts'
-import { slug as shortName } from './shared/values.ts'
 
 /** The rest is validated by the operation, which names each wrong field. */
 type Added = { readonly slug: string; readonly name: string }
-
-const SLUG = 'its short name'
 
 /** `courant newsletter add|list|show|set|pause|resume|delete`. */
 export function registerNewsletter(program: Command, context: CommandContext): void {
   const group = program.command('newsletter').description('newsletters: what one subscribes to')
 
-  withFields(group.command('add').description('add a newsletter'))
+  sayDefaults(withFields(group.command('add').description('add a newsletter')))
     .requiredOption('--slug <slug>', 'its short name: a–z, 0–9 and hyphens')
     .requiredOption('--name <name>', 'the name readers see')
     .action(async (fields: Added) => {
@@ -35,50 +33,50 @@ export function registerNewsletter(program: Command, context: CommandContext): v
       for (const one of all) context.printLine(one, `${one.slug}\t${one.name}\t${one.frequency}\t${one.state}`)
     })
 
-  group
-    .command('show')
-    .argument('[slug]', SLUG, shortName('[slug]'))
+  namesNewsletter(group.command('show'))
     .description('one newsletter')
-    .action(async (slug: string | undefined) => {
-      const found = await performOne(context, newsletterOperations.show, { newsletter: slug })
+    .action(async (slug: string | undefined, options: NewsletterOption) => {
+      const newsletter = namedNewsletter(slug, options)
+      const found = await performOne(context, newsletterOperations.show, { newsletter })
       context.print(found, textOf(found))
     })
 
-  withFields(group.command('set').description('change fields of a newsletter; an empty text clears one'))
-    .argument('<slug>', SLUG, shortName('<slug>'))
+  withFields(namesNewsletter(group.command('set')))
+    .description('change fields of a newsletter; an empty text clears one')
     .option('--name <name>', 'the name readers see')
-    .action(async (slug: string, fields: object) => {
-      const changed = await performOne(context, newsletterOperations.set, { ...fields, newsletter: slug })
+    .action(async (slug: string | undefined, fields: NewsletterOption) => {
+      const newsletter = namedNewsletter(slug, fields)
+      const changed = await performOne(context, newsletterOperations.set, { ...fields, newsletter })
       context.print(changed, textOf(changed))
     })
 
-  group
-    .command('pause')
-    .argument('<slug>', SLUG, shortName('<slug>'))
+  namesNewsletter(group.command('pause'))
     .description('let nothing more be planned or sent; its editions on the way pause with it')
-    .action(async (slug: string) => {
-      const paused = await performOne(context, newsletterOperations.pause, { newsletter: slug })
-      context.print(paused, `Newsletter ${slug} is paused${sayEditions(paused.editions)}.`)
+    .action(async (slug: string | undefined, options: NewsletterOption) => {
+      const newsletter = namedNewsletter(slug, options)
+      const paused = await performOne(context, newsletterOperations.pause, { newsletter })
+      context.print(paused, `Newsletter ${paused.slug} is paused${sayEditions(paused.editions)}.`)
     })
 
-  group
-    .command('resume')
-    .argument('<slug>', SLUG, shortName('<slug>'))
+  namesNewsletter(group.command('resume'))
     .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
-    .action(async (slug: string) => {
-      const resumed = await performOne(context, newsletterOperations.resume, { newsletter: slug })
-      context.print(resumed, `Newsletter ${slug} goes on${sayEditions(resumed.editions)}.`)
+    .action(async (slug: string | undefined, options: NewsletterOption) => {
+      const newsletter = namedNewsletter(slug, options)
+      const resumed = await performOne(context, newsletterOperations.resume, { newsletter })
+      context.print(resumed, `Newsletter ${resumed.slug} goes on${sayEditions(resumed.editions)}.`)
     })
 
-  group
-    .command('delete')
-    .argument('<slug>', SLUG, shortName('<slug>'))
+  namesNewsletter(group.command('delete'), 'its slug')
     .description('end a newsletter: its editions are cancelled, its readers leave; evidence of consent stays')
     .option('--yes', 'do not ask; needed where there is no terminal')
-    .action((slug: string, options: { yes?: boolean }) => remove(context, slug, options.yes ?? false))
+    .action((slug: string | undefined, options: NewsletterOption & { yes?: boolean }) =>
+      remove(context, namedNewsletter(slug, options), options.yes ?? false),
+    )
 }
 
-async function remove(context: CommandContext, slug: string, yes: boolean): Promise<void> {
+async function remove(context: CommandContext, slug: string | undefined, yes: boolean): Promise<void> {
+  if (slug === undefined)
+    throw new CourantError('usage', { what: 'Deleting needs the name of the newsletter.', todo: 'Give its slug.' })
   if (!yes && !isTerminal())
     throw new CourantError('usage', {
       what: 'Deleting a newsletter cannot be undone, and there is nobody to ask.',
@@ -88,7 +86,7 @@ async function remove(context: CommandContext, slug: string, yes: boolean): Prom
     if (!yes) {
       const { name, readers, unsent } = await perform(newsletterOperations.affected, { newsletter: slug })
       const numbers = `${readers.toLocaleString('en')} readers, ${unsent.toLocaleString('en')} messages not sent yet.`
-      await askFirst(`Delete ${name} (${slug}) for good? ${numbers}`)
+      await confirmOrAbort(`Delete ${name} (${slug}) for good? ${numbers}`)
     }
     const deleted = await perform(newsletterOperations.delete, { newsletter: slug })
     context.print(deleted, `Newsletter ${slug} is deleted; ${deleted.readers} readers have left.`)
@@ -97,6 +95,16 @@ async function remove(context: CommandContext, slug: string, yes: boolean): Prom
 
 const sayEditions = (editions: readonly number[]) =>
   editions.length === 0 ? '' : `, and with it edition ${editions.join(', ')}`
+
+/** Help says what a new newsletter has for what is left out. */
+function sayDefaults(command: Command): Command {
+  const defaults = newsletterDefaults()
+  for (const option of command.options) {
+    const value = defaults[option.attributeName()]
+    if (value !== undefined) option.description += ` (default: ${value})`
+  }
+  return command
+}
 
 function withFields(command: Command): Command {
   return command

@@ -2,7 +2,7 @@ import { subscriberOperations } from '../operations/subscribers.ts'
 import { requireRows } from '../subscribers/import/import.ts'
 import type { ImportForecast, ImportResult } from '../subscribers/import/passes.ts'
 import type { CommandContext } from './shared/command-context.ts'
-import { askFirst, isTerminal } from './shared/prompt.ts'
+import { confirmOrAbort, isTerminal } from './shared/prompt.ts'
 import { performOne } from './shared/run.ts'
 
 type ImportOptions = { readonly newsletter?: string; readonly yes?: boolean }
@@ -47,11 +47,11 @@ export async function importFile(context: CommandContext, file: string, options:
 export async function acceptImport(
   { added, asked }: ImportForecast,
   yes: boolean,
-  terminal?: Parameters<typeof askFirst>[1],
+  terminal?: Parameters<typeof confirmOrAbort>[1],
 ): Promise<'send' | 'withhold'> {
   if (yes) return 'send'
   if (added + asked === 0 || !isTerminal(terminal)) return 'withhold'
-  await askFirst(`Import them and send ${count(asked, 'confirmation mail')}?`, terminal)
+  await confirmOrAbort(`Import them and send ${count(asked, 'confirmation mail')}?`, terminal)
   return 'send'
 }
 

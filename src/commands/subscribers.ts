@@ -7,6 +7,7 @@ import { SUBSCRIBER_FORMATS, SUBSCRIPTION_STATES, subscriberOperations } from '.
 import { splitTopics } from '../subscribers/import/row.ts'
 import type { ListedSubscription, SubscriberDetails } from '../subscribers/list-subscribers.ts'
 import type { CommandContext } from './shared/command-context.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from './shared/newsletter-name.ts'
 import { performBare, performOne, withOperations } from './shared/run.ts'
 import { address, choicePart, file, line, lines, oneOf, slug as shortName } from './shared/values.ts'
 import { importFile } from './subscriber-import.ts'
@@ -14,6 +15,8 @@ import { importFile } from './subscriber-import.ts'
 type AddOptions = Omit<z.input<typeof subscriberOperations.add.input>, 'email' | 'topics'> & {
   readonly topics?: string
 }
+
+type ListOptions = NewsletterOption & { readonly state?: (typeof SUBSCRIPTION_STATES)[number] }
 
 const LOCALES = ['de', 'en'] as const
 const LONGEST_TOPICS = 2_000
@@ -61,14 +64,13 @@ function registerAdd(group: Command, context: CommandContext): void {
 }
 
 function registerList(group: Command, context: CommandContext): void {
-  group
-    .command('list')
+  namesNewsletter(group.command('list'), 'only of this one')
     .description('subscriptions, a line each')
-    .option('--newsletter <slug>', 'only of this newsletter', shortName('--newsletter'))
     .option('--state <state>', SUBSCRIPTION_STATES.join(', '), oneOf('--state', SUBSCRIPTION_STATES))
-    .action((options: { newsletter?: string; state?: (typeof SUBSCRIPTION_STATES)[number] }) =>
+    .action((slug: string | undefined, options: ListOptions) =>
       withOperations(context, async (perform) => {
-        for await (const one of await perform(subscriberOperations.list, options)) context.printLine(one, lineOf(one))
+        const filter = { state: options.state, newsletter: namedNewsletter(slug, options) }
+        for await (const one of await perform(subscriberOperations.list, filter)) context.printLine(one, lineOf(one))
       }),
     )
 }

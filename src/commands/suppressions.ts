@@ -3,7 +3,7 @@ import type { Temporal } from '../clock.ts'
 import { SUPPRESSION_REASONS, suppressionOperations } from '../operations/suppressions.ts'
 import type { ListedSuppression } from '../subscribers/suppressions/lift-between.ts'
 import type { CommandContext } from './shared/command-context.ts'
-import { askFirst, isTerminal } from './shared/prompt.ts'
+import { confirmOrAbort, isTerminal } from './shared/prompt.ts'
 import { withOperations } from './shared/run.ts'
 import { instant, lines, oneOf } from './shared/values.ts'
 
@@ -56,7 +56,7 @@ async function lift(context: CommandContext, { since, until, reason, yes = false
       context.print({ found, lifted: 0 }, `${many} would be lifted. Add --yes to lift them.`)
       return
     }
-    if (!yes && found > 0) await askFirst(`Lift ${many}? Their readers are mailed again.`)
+    if (!yes && found > 0) await confirmOrAbort(`Lift ${many}? Their readers are mailed again.`)
     const { lifted } = await perform(suppressionOperations.lift, { since, until, reason })
     context.print({ found, lifted }, `${lifted.toLocaleString('en')} lifted.`)
   })

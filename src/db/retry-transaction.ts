@@ -23,7 +23,7 @@ export async function retryOnConflict<T>(db: Database, work: (tx: Database) => P
     if (settled !== null) return settled.value
   }
   throw new CourantError('subscriber.busy', {
-    what: 'The subscription keeps changing under our hands.',
+    what: 'The subscription was changed concurrently.',
     todo: 'Try again in a moment.',
   })
 }

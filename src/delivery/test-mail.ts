@@ -78,8 +78,8 @@ function readRecipient(typed: string): string {
 
 async function isBarred(db: Database, address: string): Promise<boolean> {
   const hash = hashAddress(await readHashKey(db), addressKey(address))
-  const rows = await db.execute<{ barred: boolean }>(sql`select ${isSuppressed(sql`${hash}::bytea`)} as barred`)
-  return rows.rows[0]?.barred ?? false
+  const rows = await db.execute<{ blocked: boolean }>(sql`select ${isSuppressed(sql`${hash}::bytea`)} as blocked`)
+  return rows.rows[0]?.blocked ?? false
 }
 
 /** The same digest under a public id of its own, with the words that say what it is. */

@@ -99,7 +99,7 @@ async function openEmpty(databaseUrl: string, clock: Clock): Promise<OpenDatabas
 }
 
 async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, clock: Clock): Promise<void> {
-  const enrolments = DEMO_READERS.map((reader) => ({
+  const requests = DEMO_READERS.map((reader) => ({
     newsletterId: newsletter.id,
     address: reader.email,
     name: reader.name,
@@ -110,5 +110,5 @@ async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, cl
     by: 'administrator' as const,
     confirmed: { evidence: EVIDENCE, at: clock.now() },
   }))
-  await signUp(db, enrolments, clock.now())
+  await signUp(db, requests, clock.now())
 }

@@ -32,8 +32,9 @@ export const textOf = (most: number) =>
     .max(most, `takes at most ${most} characters`)
     .regex(/^[\P{Cc}\n\r\t]*$/u, 'takes no control characters')
 
-/** How many rows a list shows. */
-export const listLimit = z.int().min(1).max(10_000).default(100)
+/** How many rows a list shows, unless told otherwise and at most. */
+export const LISTED = { usual: 100, most: 10_000 } as const
+export const listLimit = z.int().min(1).max(LISTED.most).default(LISTED.usual)
 
 /** An instant from 1970 to 9999, as a Temporal.Instant or in ISO 8601. */
 export const instant = z.union([z.instanceof(Temporal.Instant), z.string()]).transform((given, issues) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Config } from '../config/config.ts'
+import { newsletter } from '../db/schema/newsletter.ts'
 import { InputError } from '../errors.ts'
 import {
   addNewsletter,
@@ -16,6 +17,7 @@ import { audited, unaudited } from './operation.ts'
 export type NewsletterView = Omit<Newsletter, 'id' | 'fromAddress' | 'fromName'> & { readonly from: string }
 
 const named = z.object({ newsletter: slug })
+const onlyOrNamed = z.object({ newsletter: onlyOrSlug })
 
 /** Newsletters: what one subscribes to. */
 export const newsletterOperations = {
@@ -39,7 +41,7 @@ export const newsletterOperations = {
   show: unaudited({
     name: 'newsletter.show',
     right: 'newsletters.read',
-    input: z.object({ newsletter: onlyOrSlug }),
+    input: onlyOrNamed,
     run: async ({ db }, { newsletter }) => viewOf(await findNewsletter(db, newsletter)),
   }),
 
@@ -47,9 +49,9 @@ export const newsletterOperations = {
   set: audited({
     name: 'newsletter.set',
     right: 'newsletters.write',
-    input: newsletterChange.extend(named.shape),
+    input: newsletterChange.extend(onlyOrNamed.shape),
     run: async ({ db, clock }, { newsletter, ...fields }) =>
-      viewOf(await changeNewsletter(db, newsletter, fields, clock.now())),
+      viewOf(await changeNewsletter(db, (await findNewsletter(db, newsletter)).slug, fields, clock.now())),
     audit: {
       after: ({ slug }, { newsletter: _, ...fields }) => ({
         subject: slug,
@@ -62,9 +64,10 @@ export const newsletterOperations = {
   pause: audited({
     name: 'newsletter.pause',
     right: 'newsletters.write',
-    input: named,
-    run: async ({ db }, { newsletter: slug }) => {
+    input: onlyOrNamed,
+    run: async ({ db }, { newsletter: given }) => {
       const { pauseNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { slug } = await findNewsletter(db, given)
       const { newsletter, editions } = await pauseNewsletter(db, slug)
       return { ...viewOf(newsletter), editions }
     },
@@ -75,9 +78,10 @@ export const newsletterOperations = {
   resume: audited({
     name: 'newsletter.resume',
     right: 'newsletters.write',
-    input: named,
-    run: async ({ db, clock }, { newsletter: slug }) => {
+    input: onlyOrNamed,
+    run: async ({ db, clock }, { newsletter: given }) => {
       const { resumeNewsletter } = await import('../editions/lifecycle/newsletter-lifecycle.ts')
+      const { slug } = await findNewsletter(db, given)
       const { newsletter, editions } = await resumeNewsletter(db, slug, clock.now())
       return { ...viewOf(newsletter), editions }
     },
@@ -108,6 +112,14 @@ export const newsletterOperations = {
     },
     audit: { before: ({ newsletter }) => ({ subject: newsletter }) },
   }),
+}
+
+/** What a new newsletter has for what is left out. */
+export function newsletterDefaults(): Readonly<Record<string, unknown>> {
+  const { locale, zone, hour, frequency } = newNewsletter.parse({ slug: 'x', name: 'x', from: 'x@example.org' })
+  const { maxArticles, minArticles, graceHours, accent, headlineFont } = newsletter
+  const kept = Object.entries({ maxArticles, minArticles, graceHours, accent, headlineFont })
+  return { locale, zone, hour, frequency, ...Object.fromEntries(kept.map(([name, column]) => [name, column.default])) }
 }
 
 function viewOf(newsletter: Newsletter): NewsletterView {

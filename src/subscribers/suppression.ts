@@ -3,8 +3,8 @@ import type { Temporal } from '../clock.ts'
 import type { Database } from '../db/client.ts'
 import { anyOf } from '../db/sql.ts'
 
-/** How a suppressed address stands when its reader asks: `barred`, or bounced so long ago that one confirmation may go. */
-export type Suppressed = 'barred' | 'retriable'
+/** How a suppressed address stands when its reader asks: `blocked`, or bounced so long ago that one confirmation may go. */
+export type Suppressed = 'blocked' | 'retriable'
 
 /** A mailbox that was full or closed may be open again after this. */
 const RETRY_AFTER = sql`interval '7 days'`
@@ -35,7 +35,7 @@ export async function findSuppressed(
     from suppression s
     where s.email_hash in (select decode(hash, 'hex') from jsonb_array_elements_text(${JSON.stringify(hashes)}::jsonb) as w (hash))
     order by s.id for no key update`)
-  return new Map(found.rows.map((row) => [row.hash, row.retriable ? 'retriable' : 'barred']))
+  return new Map(found.rows.map((row) => [row.hash, row.retriable ? 'retriable' : 'blocked']))
 }
 
 /** Notes that these subscribers, bounced long ago, are asked for confirmation now: once in so many days. */

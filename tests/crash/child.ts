@@ -52,7 +52,7 @@ export function startChild({ words, environment, shiftMs, crashAt }: Start): Chi
   living.add(child)
   let out = ''
   let err = ''
-  const ended = new Promise<End>((settle) => {
+  const ended = new Promise<End>((resolve) => {
     child.stdout.on('data', (octets) => {
       out += octets
     })
@@ -61,7 +61,7 @@ export function startChild({ words, environment, shiftMs, crashAt }: Start): Chi
     })
     child.once('close', (code, signal) => {
       living.delete(child)
-      settle({ code, signal, out, err })
+      resolve({ code, signal, out, err })
     })
   })
   return { process: child, ended, hasSpoken: () => out !== '' }

@@ -73,7 +73,7 @@ describe('on a full disk', () => {
     expect(end.code).toBe(1)
     expect(end.err).toContain('/dev/full')
     expect(end.err).toContain('no space left')
-    expect(end.err).not.toContain('fault in Courant')
+    expect(end.err).not.toContain('Internal error')
   })
 
   test.each([
@@ -185,7 +185,7 @@ describe('without a file descriptor left', () => {
     const flags = ['--import', STARVE]
     const starved = { ...environment, STARVE_AT: String(at), STARVE_MS: '700' }
     const { code, out, err } = await runShell('ulimit -n 300; "$@"', ['digest', 'send', '--json'], starved, flags)
-    expect(err).not.toContain('fault in Courant')
+    expect(err).not.toContain('Internal error')
     expect(code).toBe(0)
     const { planned, sent, deferred } = JSON.parse(out)
     expect({ planned, all: sent + deferred }).toEqual({ planned: READERS, all: READERS })

@@ -19,7 +19,7 @@ export type Deed =
   | { readonly kind: 'confirm'; readonly pick: number }
   /** An administrator has a reader's word, or moves them. */
   | {
-      readonly kind: 'enrol' | 'move'
+      readonly kind: 'signUp' | 'move'
       readonly reader: number
       readonly schedule: number
       readonly topics: readonly string[]
@@ -51,7 +51,7 @@ const DAY = 24 * HOUR
 const TOPICS: readonly (readonly string[])[] = [[], [], ['Sport'], ['Kultur'], ['Sport', 'Kultur']]
 /** Deeds of people, by how often they come. */
 const PEOPLE = {
-  ...{ publish: 40, edit: 3, hide: 3, remove: 1, ask: 8, confirm: 8, enrol: 10, move: 8, leave: 4, undo: 3, rest: 2 },
+  ...{ publish: 40, edit: 3, hide: 3, remove: 1, ask: 8, confirm: 8, signUp: 10, move: 8, leave: 4, undo: 3, rest: 2 },
   ...{ return: 6, complain: 0.4, pauseNewsletter: 1.5, resumeNewsletter: 8, pauseEdition: 3, resumeEdition: 6 },
   ...{ cancelEdition: 2, change: 2, send: 4, setClock: 1 },
 }
@@ -89,7 +89,7 @@ const anyTopics = (dice: Dice) => TOPICS[dice.below(TOPICS.length)] ?? []
 
 function openingOf(dice: Dice, reader: number): Deed {
   return {
-    kind: 'enrol',
+    kind: 'signUp',
     reader,
     schedule: reader === 0 ? 0 : dice.below(1000),
     topics: reader < 2 ? [] : anyTopics(dice),
@@ -159,7 +159,7 @@ function chooseDeed(dice: Dice): Deed {
     case 'edit':
       return { kind, pick, topics: dice.chance(50) ? topics : null }
     case 'ask':
-    case 'enrol':
+    case 'signUp':
     case 'move':
       return { kind, reader, schedule, topics }
     case 'leave':

@@ -11,7 +11,7 @@ import type { Newsletter } from '../../src/newsletters/newsletters.ts'
 import { changeNewsletter } from '../support/newsletters.ts'
 import type { Deed } from './acts.ts'
 import { ARTICLE_URL } from './mails.ts'
-import { askOf, complainOf, confirmOf, enrolOf, leaveOf, type ReaderDeed, restOf, undoOf } from './readers.ts'
+import { askOf, complainOf, confirmOf, leaveOf, type ReaderDeed, restOf, signUpOf, undoOf } from './readers.ts'
 import { pickOf, type World } from './world.ts'
 
 /** A deed of people: everything but a tick and a clock that is set. */
@@ -61,9 +61,9 @@ function performReader(world: World, db: Database, deed: ReaderDeed): Promise<un
       return askOf(world, db, deed)
     case 'confirm':
       return confirmOf(world, db, deed)
-    case 'enrol':
+    case 'signUp':
     case 'move':
-      return enrolOf(world, db, deed)
+      return signUpOf(world, db, deed)
     case 'leave':
       return leaveOf(world, db, deed)
     case 'undo':

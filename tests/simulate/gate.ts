@@ -136,12 +136,12 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
   }
 
   async function serveOne(request: Request): Promise<void> {
-    const { member, text, refuse } = request
+    const { member, text, reject } = request
     clock.pass(isWaiting(text) ? msOfWait(working) : MS_A_STATEMENT)
     statements += 1
     if (counts(member, text)) member.statements += 1
     meetsFate(request, 'before')
-    if (member.dead) return refuse(new Killed())
+    if (member.dead) return reject(new Killed())
     if (member.thawed !== null) {
       waiting.push(request)
       return
@@ -151,7 +151,7 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
   }
 
   async function fail(request: Request, { code, when }: Extract<Trap, { does: 'fail' }>): Promise<void> {
-    const { member, client, text, run, refused, refuse } = request
+    const { member, client, text, run, refused, reject } = request
     try {
       if (when === 'after') await run()
       else if (!isLost(code)) await refused(code)
@@ -160,26 +160,26 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
         await client?.rollBack()
         ended(member)
       }
-      return refuse(error)
+      return reject(error)
     }
     // Whatever transaction was open is gone with its connection.
     await client?.lose(code)
     if (owner !== null && owner.client === client) ended(member)
-    refuse(lostConnection(code))
+    reject(lostConnection(code))
   }
 
   async function answer(request: Request): Promise<void> {
-    const { member, client, text, run, settle, refuse } = request
+    const { member, client, text, run, resolve, reject } = request
     if (/^begin/i.test(text)) beginner = member
     try {
       const value = await run()
       if (/^begin/i.test(text) && client !== null) begun({ member, client })
       if (/^(commit|rollback$)/i.test(text)) ended(member)
       meetsFate(request, 'after')
-      whenThawed(member, () => (member.dead ? refuse(new Killed()) : settle(value)))
+      whenThawed(member, () => (member.dead ? reject(new Killed()) : resolve(value)))
     } catch (error) {
       beginner = null
-      refuse(error)
+      reject(error)
     }
   }
 
@@ -191,8 +191,8 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
 
   async function freeze(member: Member): Promise<void> {
     if (owner?.member === member || beginner === member)
-      await new Promise<void>((settle) => {
-        member.atCommit = settle
+      await new Promise<void>((resolve) => {
+        member.atCommit = resolve
       })
     if (member.dead) return
     fates += 1
@@ -223,7 +223,7 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
       waiting.filter((one) => one.member !== member),
     ]
     waiting = others
-    for (const { refuse } of its) refuse(new Killed())
+    for (const { reject } of its) reject(new Killed())
     look()
   }
 
@@ -241,9 +241,9 @@ export function openGate(clock: WorldClock, dice: Dice): Gate {
 
   return {
     pass: (statement) =>
-      new Promise((settle, refuse) => {
-        if (statement.member.dead) return refuse(new Killed())
-        waiting.push({ ...statement, settle, refuse })
+      new Promise((resolve, reject) => {
+        if (statement.member.dead) return reject(new Killed())
+        waiting.push({ ...statement, resolve, reject })
         look()
       }),
     freeze,

@@ -15,7 +15,7 @@ export type Sub = {
   readonly seen: number
   readonly suppressed: boolean
   /** Suppressed for good: an address that bounced may be asked again one day. */
-  readonly barred: boolean
+  readonly blocked: boolean
   readonly confirmed: boolean
 }
 /** An article as a newsletter shows it; `number` is the simulator's own. */
@@ -86,7 +86,7 @@ export async function lookAt(db: Database, open: readonly number[], after: numbe
         select s.id, s.newsletter_id as "newsletterId", p.email as address, s.state, c.frequency, c.weekday, c.hour, c.zone,
           s.topics, coalesce(s.seen_entry_id, c.seen_entry_id) as seen, s.confirmed_at is not null as confirmed,
           exists (select from suppression x where x.email_hash = p.email_hash) as suppressed,
-          exists (select from suppression x where x.email_hash = p.email_hash and x.reason <> 'bounced') as barred
+          exists (select from suppression x where x.email_hash = p.email_hash and x.reason <> 'bounced') as blocked
         from subscription s join subscriber p on p.id = s.subscriber_id join cohort c on c.id = s.cohort_id order by s.id`)},
       'entries', ${all(sql`
         select e.id, e.newsletter_id as "newsletterId", substring(a.url from '[0-9]+$')::integer as number, e.topics,

@@ -75,7 +75,7 @@ async function share(seed: number, seeds: number, days: number, jobs: number): P
     const given = { seed: seed + job, seeds: seeds - job, days, stride: jobs }
     const words = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)])
     const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, ...words], { stdio: 'inherit' })
-    return new Promise<number>((settle) => child.once('close', (code) => settle(code ?? 1)))
+    return new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
   })
   return Math.max(...(await Promise.all(codes)))
 }

@@ -50,8 +50,8 @@ export type Statement = {
   readonly refused: (code: Code) => Promise<never>
 }
 export type Request = Statement & {
-  readonly settle: (value: unknown) => void
-  readonly refuse: (error: unknown) => void
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Whether a statement is one of those its trap counts. */

@@ -48,8 +48,8 @@ export function startProcess(name: string, pool: pg.Pool, gate: Gate, trap: Trap
     },
     thaw: () => member.thaw(),
     work: (run) => {
-      const frozen = new Promise<void>((settle) => {
-        member.onFrozen = settle
+      const frozen = new Promise<void>((resolve) => {
+        member.onFrozen = resolve
       })
       gate.enter(member)
       return { ended: finish(run, member).finally(() => gate.leave(member)), frozen }

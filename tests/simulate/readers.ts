@@ -11,7 +11,7 @@ import { pickOf, type World } from './world.ts'
 
 type DeedOf<Kind extends Deed['kind']> = Extract<Deed, { kind: Kind }>
 export type ReaderDeed = DeedOf<
-  'ask' | 'confirm' | 'enrol' | 'move' | 'leave' | 'undo' | 'rest' | 'return' | 'complain'
+  'ask' | 'confirm' | 'signUp' | 'move' | 'leave' | 'undo' | 'rest' | 'return' | 'complain'
 >
 
 const SHOWN: Evidence = { shown: 'Abonnieren?', textVersion: 'v1', ip: '192.0.2.7', userAgent: 'A/1' }
@@ -38,9 +38,9 @@ function choiceOf({ scene }: World, schedule: number) {
   return wanted === undefined ? { frequency: null, weekday: null, hour: null, zone: null } : { ...wanted }
 }
 
-/** An administrator writes down what a reader said, with proof (`enrol`), or moves who is there. */
-export async function enrolOf(world: World, db: Database, deed: DeedOf<'enrol' | 'move'>): Promise<void> {
-  const confirmed = deed.kind === 'enrol' ? { evidence: 'eine Karte', at: null } : null
+/** An administrator writes down what a reader said, with proof (`signUp`), or moves who is there. */
+export async function signUpOf(world: World, db: Database, deed: DeedOf<'signUp' | 'move'>): Promise<void> {
+  const confirmed = deed.kind === 'signUp' ? { evidence: 'eine Karte', at: null } : null
   for (const newsletterId of newsletterIdsOf(world, deed.reader)) {
     const wish = {
       ...{ newsletterId, email: addressOf(world, deed.reader), name: null, locale: null, format: null },

@@ -39,7 +39,7 @@ describe('the simulator', () => {
     const order = { seed: 1, days: 1 }
     const deeds: readonly Deed[] = [
       { kind: 'undo' },
-      { kind: 'enrol', reader: 0, schedule: 0, topics: [] },
+      { kind: 'signUp', reader: 0, schedule: 0, topics: [] },
       { kind: 'ask', reader: 1, schedule: 1, topics: [] },
       { kind: 'publish', newsletter: 0, topics: [] },
     ]
@@ -51,7 +51,7 @@ describe('the simulator', () => {
     const report = await simulate(ground, order, acts, spoil)
     expect(report.fault?.wrong).toEqual([expect.stringMatching(/^I1: article 1 .* went by/)])
     const short = await shorten(ground, order, report, spoil)
-    expect(short.acts.map(({ deed }) => deed.kind)).toEqual(['enrol', 'publish'])
+    expect(short.acts.map(({ deed }) => deed.kind)).toEqual(['signUp', 'publish'])
     expect(short.wrong).toEqual(report.fault?.wrong)
   })
 

@@ -30,7 +30,7 @@ export function startCommand(
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stdin.end(input ?? '')
-  const ended = new Promise<Ended>((settle) => {
+  const ended = new Promise<Ended>((resolve) => {
     let out = ''
     let err = ''
     child.stdout.on('data', (octets) => {
@@ -39,7 +39,7 @@ export function startCommand(
     child.stderr.on('data', (octets) => {
       err += octets
     })
-    child.once('close', (code, signal) => settle({ code, signal, out, err }))
+    child.once('close', (code, signal) => resolve({ code, signal, out, err }))
   })
   return { child, ended }
 }

@@ -37,8 +37,8 @@ export async function startPgbouncer(folder: string, postgresFolder: string): Pr
   const start = () => spawn(program, ['-q', settings], { ...owner, cwd: data, stdio: 'ignore' })
   let server = start()
   const end = (): Promise<void> =>
-    new Promise((settle) => {
-      server.once('exit', () => settle())
+    new Promise((resolve) => {
+      server.once('exit', () => resolve())
       server.kill('SIGTERM')
     })
   const untilAnswers = () => ask(postgresUrl(data, 'postgres'), 'select')

@@ -54,8 +54,8 @@ export async function startPostgres(folder: string, further: readonly string[] =
     })
   let server = start()
   const end = (signal: NodeJS.Signals): Promise<void> =>
-    new Promise((settle) => {
-      server.once('exit', () => settle())
+    new Promise((resolve) => {
+      server.once('exit', () => resolve())
       server.kill(signal)
     })
   await createDatabase(postgresUrl(data, 'postgres'), 'template')

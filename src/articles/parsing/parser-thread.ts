@@ -45,7 +45,7 @@ export class ParserThread {
       cacheFolder: getCompileCacheDir() ?? null,
       mostCharacters: limits.characters,
     }
-    this.#worker = new Worker(new URL('./parser-worker.ts', import.meta.url), { workerData, name: 'reader' })
+    this.#worker = new Worker(new URL('./parser-worker.ts', import.meta.url), { workerData, name: 'feed-parser' })
     this.#worker.once('exit', () => {
       this.#hasEnded = true
     })
@@ -116,7 +116,7 @@ export class ParserThread {
     }, milliseconds)
     over.addEventListener('abort', () => clearTimeout(late), { once: true })
     while (!over.aborted) {
-      await new Promise((settle) => setTimeout(settle, WATCH_EVERY_MS).unref())
+      await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS).unref())
       if (over.aborted) return
       // Answered by the thread between two steps of what it is doing; one that has ended says nothing.
       const heap = await this.#worker.getHeapStatistics().catch(() => null)

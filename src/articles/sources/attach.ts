@@ -70,7 +70,7 @@ export function readAddress(text: string, allowPrivate: boolean): SourceAddress 
   )
   if (url === null)
     throw new CourantError('source.invalid', {
-      what: 'The source is no URL.',
+      what: 'The source is not a valid URL.',
       why: `Got ${JSON.stringify(maskUrl(text).slice(0, 200))}.`,
       todo: 'Give the whole address of a feed, with https://.',
     })

@@ -16,7 +16,7 @@ export type ListedSource = {
   readonly nextFetchAt: string | null
   readonly failures: number
   readonly lastError: string | null
-  /** Articles that wait for a decision since the flood brake held them. */
+  /** Articles that wait for a decision since the flood guard held them. */
   readonly held: number
 }
 

@@ -12,7 +12,7 @@ export type Release = 'letIn' | 'markSeen'
 type Released = { readonly id: number; readonly url: string; readonly articles: number }
 
 /**
- * Decides about all articles of a source, named by id or URL, that the flood brake holds.
+ * Decides about all articles of a source, named by id or URL, that the flood guard holds.
  *
  * @throws CourantError `source.unknown`.
  */

@@ -34,16 +34,16 @@ export async function createEntries(
   broughtIds: readonly number[],
   now: Temporal.Instant,
 ): Promise<void> {
-  const takers = await newslettersOf(tx, sourceId)
-  const waiting = takers.filter(({ admitted }) => !admitted)
-  const admitted = takers.filter((taker) => taker.admitted && broughtIds.length > 0)
+  const newsletters = await newslettersOf(tx, sourceId)
+  const waiting = newsletters.filter(({ admitted }) => !admitted)
+  const admitted = newsletters.filter((newsletter) => newsletter.admitted && broughtIds.length > 0)
   if (waiting.length + admitted.length === 0) return
   const pairs: Pair[] = []
   const brought = admitted.length === 0 ? [] : await findVisible(tx, sourceId, isOneOf(broughtIds))
   for (const { newsletterId } of admitted) pairs.push(...brought.map((entering) => ({ newsletterId, entering })))
-  for (const taker of waiting) {
-    const held = await findHeld(tx, sourceId, taker.backfillDays, now)
-    pairs.push(...held.map((entering) => ({ newsletterId: taker.newsletterId, entering })))
+  for (const newsletter of waiting) {
+    const held = await findHeld(tx, sourceId, newsletter.backfillDays, now)
+    pairs.push(...held.map((entering) => ({ newsletterId: newsletter.newsletterId, entering })))
   }
   await insertEntries(tx, await withoutKnown(tx, sourceId, pairs), now)
   if (waiting.length > 0) await markAdmitted(tx, sourceId, now)

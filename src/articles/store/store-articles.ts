@@ -12,11 +12,11 @@ type Delivered = {
   readonly sourceId: number
   readonly articles: readonly Article[]
   readonly homeKey: string | null
-  /** How many new articles each fetch before it brought, for the flood brake; null where there is none. */
+  /** How many new articles each fetch before it brought, for the flood guard; null where there is none. */
   readonly earlier: readonly number[] | null
 }
 
-/** Counts of articles. `held` by the flood brake are not among the new ones. */
+/** Counts of articles. `held` by the flood guard are not among the new ones. */
 export type StoreCounts = { readonly new: number; readonly held: number; readonly updated: number }
 
 /**

@@ -1,7 +1,7 @@
 /** Schemes that a link in an article may have. */
 const SCHEMES = new Set(['http:', 'https:', 'mailto:'])
 
-/** Makes a link absolute by `base`; null when it stays relative, is no URL, or has a scheme other than http, https, mailto. */
+/** Makes a link absolute by `base`; null when it stays relative, is not a URL, or has a scheme other than http, https, mailto. */
 export function absoluteUrl(link: string, base: string | null): string | null {
   const written = link.trim()
   if (written === '') return null

@@ -4,9 +4,10 @@ import type { Temporal } from '../../clock.ts'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { digestOperations } from '../../operations/digests.ts'
 import type { CommandContext } from '../shared/command-context.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from '../shared/newsletter-name.ts'
 import { clockAt } from '../shared/now.ts'
 import { performBare, performOne } from '../shared/run.ts'
-import { address, file, instant, line, oneOf, slug as shortName } from '../shared/values.ts'
+import { address, file, instant, line, oneOf } from '../shared/values.ts'
 import { sendDigest } from './send.ts'
 import type { WatchOptions } from './watch-preview.ts'
 
@@ -19,33 +20,31 @@ type TestOptions = { readonly to: string; readonly subscriber?: string }
 /** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
 export function registerDigest(program: Command, context: CommandContext): void {
   const group = program.command('digest').description('look at the next digest, test it, or send it now')
-  group
-    .command('preview')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
+  namesNewsletter(group.command('preview'))
     .description('what a reader would get now; changes nothing')
     .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
     .option('--format <format>', FORMATS.join(', '), oneOf('--format', FORMATS), 'html' as const)
     .option('--out <file>', 'write it there', file('--out'))
     .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
     .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
-    .action((slug: string | undefined, options: PreviewOptions) => preview(context, slug, options))
-  group
-    .command('test')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
+    .action((slug: string | undefined, options: PreviewOptions & NewsletterOption) =>
+      preview(context, namedNewsletter(slug, options), options),
+    )
+  namesNewsletter(group.command('test'))
     .description('send the next digest to one address, marked as a test; changes nothing')
     .requiredOption('--to <email>', 'who gets the test', address('--to'))
     .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
-    .action((slug: string | undefined, options: TestOptions) => testDigest(context, slug, options))
-  group
-    .command('send')
-    .argument('[newsletter]', 'its slug; may be left out where there is only one', shortName('[newsletter]'))
+    .action((slug: string | undefined, options: TestOptions & NewsletterOption) =>
+      testDigest(context, namedNewsletter(slug, options), options),
+    )
+  namesNewsletter(group.command('send'))
     .description('plan and deliver now, to every active subscription, what is new to each')
     .option('--dry-run', 'only say what would be sent')
     .option('--to <email>', "only to this reader's subscription", address('--to'))
     .option('--key <key>', 'the same key returns the same edition', line('--key'))
     .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
-    .action((slug: string | undefined, options: SendOptions) =>
-      sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, slug, options),
+    .action((slug: string | undefined, options: SendOptions & NewsletterOption) =>
+      sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, namedNewsletter(slug, options), options),
     )
 }
 

@@ -50,14 +50,14 @@ function renderApart(slug: string | undefined, options: WatchOptions, signal: Ab
   const words = ['digest', 'preview', ...(slug === undefined ? [] : [slug]), '--json', '--format', options.format]
   if (options.subscriber !== undefined) words.push('--subscriber', options.subscriber)
   if (options.now !== undefined) words.push('--now', options.now.toString())
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     execFile(
       process.execPath,
       [...process.execArgv, CLI, ...words],
       { signal, maxBuffer: MOST_BYTES },
       (fault, out, err) => {
-        if (fault !== null) settle(faultPage(readFault(err)))
-        else settle(options.format === 'text' ? page('Text', out) : out)
+        if (fault !== null) resolve(faultPage(readFault(err)))
+        else resolve(options.format === 'text' ? page('Text', out) : out)
       },
     )
   })

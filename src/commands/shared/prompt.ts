@@ -18,11 +18,11 @@ export const isTerminal = ({ input, output }: Terminal = STANDARD): boolean =>
  *
  * @throws CourantError `declined` unless the answer is yes.
  */
-export async function askFirst(question: string, terminal: Terminal = STANDARD): Promise<void> {
+export async function confirmOrAbort(question: string, terminal: Terminal = STANDARD): Promise<void> {
   if (!isTerminal(terminal)) return
   const lines = createInterface({ input: terminal.input, output: terminal.output, terminal: false })
   // The input may end without an answer (Ctrl-D): that is none.
-  const ended = new Promise<string>((settle) => lines.once('close', () => settle('')))
+  const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
   const answer = await Promise.race([lines.question(`${question} [y/N] `), ended])
   lines.close()
   if (/^\s*(y|yes|j|ja)\s*$/i.test(answer)) return

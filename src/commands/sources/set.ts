@@ -11,7 +11,7 @@ export type SetOptions = AccessOptions & {
   readonly markSeen?: boolean
 }
 
-/** Changes a source, or decides about the articles that the flood brake holds. */
+/** Changes a source, or decides about the articles that the flood guard holds. */
 export async function setSource(context: CommandContext, name: string, options: SetOptions): Promise<void> {
   const { letIn, markSeen, ...change } = options
   const decisions = [letIn, markSeen].filter(Boolean).length

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ListedSource } from '../../articles/sources/list-sources.ts'
 import { sourceOperations } from '../../operations/sources.ts'
 import type { CommandContext } from '../shared/command-context.ts'
+import { type NewsletterOption, namedNewsletter, namesNewsletter } from '../shared/newsletter-name.ts'
 import { performOne } from '../shared/run.ts'
 import { file, idOrUrl, slug as shortName, url } from '../shared/values.ts'
 import { takesAccess } from './access.ts'
@@ -22,27 +23,25 @@ export function registerSource(program: Command, context: CommandContext): void 
     )
     .description('give a newsletter a feed')
     .action((given: string, options: AddOptions) => addSource(context, given, options))
-  group
-    .command('list')
+  namesNewsletter(group.command('list'), 'only those of this one')
     .description('all sources and how their last fetch went')
-    .option('--newsletter <slug>', 'only those of this newsletter', shortName('--newsletter'))
-    .action((options: { newsletter?: string }) => list(context, options.newsletter))
+    .action((slug: string | undefined, options: NewsletterOption) => list(context, namedNewsletter(slug, options)))
   takesAccess(group.command('set'))
     .argument('<source>', 'its id or URL', SOURCE)
     .description('change a source and fetch it again, also one that had ended; what is left out stays')
     .option('--url <url>', 'where it has moved to; to another host no password or header goes along', url('--url'))
-    .option('--let-in', 'make the articles that the flood brake holds new to readers')
+    .option('--let-in', 'make the articles that the flood guard holds new to readers')
     .option('--mark-seen', 'or keep them as known, shown to nobody')
     .action((name: string, options: SetOptions) => setSource(context, name, options))
   takesBackfill(group.command('import'))
     .argument('<file>', 'a list of feeds as OPML; - for standard input', file('<file>'))
     .description('give a newsletter all feeds of a list')
     .action((name: string, options: BackfillOptions) => importSources(context, name, options))
-  group
-    .command('export')
+  namesNewsletter(group.command('export'), 'only those of this one')
     .description('write the active feeds as OPML to standard output')
-    .option('--newsletter <slug>', 'only those of this newsletter', shortName('--newsletter'))
-    .action((options: { newsletter?: string }) => exportSources(context, options.newsletter))
+    .action((slug: string | undefined, options: NewsletterOption) =>
+      exportSources(context, namedNewsletter(slug, options)),
+    )
   group
     .command('remove')
     .argument('<source>', 'its id or URL', SOURCE)

@@ -6,21 +6,21 @@ import { PGLiteSocketHandler, type PGLiteSocketHandlerOptions } from '@electric-
 import { takeTurns } from './session-queue.ts'
 
 /** What `embedded-engine.ts` hands to its worker thread; `mostFiles`: the engine keeps no more open. */
-export type EmbeddedOrder = { readonly folder: string; readonly socket: string; readonly mostFiles: number }
+export type WorkerSetup = { readonly folder: string; readonly socket: string; readonly mostFiles: number }
 /** What it asks the thread for. */
-export type EmbeddedQuestion = 'clients' | 'close'
+export type WorkerRequest = 'clients' | 'close'
 /** What the thread says back; `clients` answers the question for open connections. */
-export type EmbeddedWord =
+export type WorkerMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'clients'; readonly count: number }
   | { readonly kind: 'closed' }
 
 const MOST_CLIENTS = 200
 
-const order: EmbeddedOrder = workerData
+const order: WorkerSetup = workerData
 const port = parentPort
 if (port === null) throw new Error('embedded-worker.ts runs as a worker thread only')
-const say = (word: EmbeddedWord) => port.postMessage(word)
+const post = (message: WorkerMessage) => port.postMessage(message)
 
 const database = await PGlite.create(order.folder, {
   startParams: [...PGlite.defaultStartParams, '-c', `max_files_per_process=${order.mostFiles}`],
@@ -46,7 +46,7 @@ const server = createServer(async (socket) => {
   await handler.attach(socket)
 })
 server.maxConnections = MOST_CLIENTS
-server.listen(order.socket, () => say({ kind: 'ready' }))
+server.listen(order.socket, () => post({ kind: 'ready' }))
 
 /** Longer than the last answers take on their way, of which one says why. */
 const LAST_WORDS_MS = 100
@@ -58,19 +58,19 @@ async function endThread(): Promise<void> {
   process.exit()
 }
 
-port.on('message', async (question: EmbeddedQuestion) => {
+port.on('message', async (question: WorkerRequest) => {
   if (question === 'clients') {
     // A connection made just before the question is accepted within one turn of the event loop, and counts.
-    await new Promise((settle) => setImmediate(() => setImmediate(settle)))
-    return say({ kind: 'clients', count: forgetGone() })
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    return post({ kind: 'clients', count: forgetGone() })
   }
   for (const [socket, handler] of clients) {
     await handler.detach(true)
     socket.destroy()
   }
-  await new Promise((settle) => server.close(settle))
+  await new Promise((resolve) => server.close(resolve))
   await database.close()
-  say({ kind: 'closed' })
+  post({ kind: 'closed' })
   port.close()
 })
 

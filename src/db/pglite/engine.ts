@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type { EmbeddedOrder, EmbeddedQuestion, EmbeddedWord } from './engine-thread.ts'
+import type { WorkerMessage, WorkerRequest, WorkerSetup } from './engine-thread.ts'
 
 const RESTART_EVERY_MS = 1_000
 /** An engine that does not open by then is stuck: making a database takes six seconds, and more on a machine that is busy. */
@@ -11,16 +11,16 @@ const OPEN_WITHIN_MS = 300_000
  * started anew until it opens, as a server is by its supervisor; nobody answers at the socket meanwhile.
  */
 export class EmbeddedEngine {
-  readonly #order: EmbeddedOrder
+  readonly #order: WorkerSetup
   #worker: Worker | null = null
   #isClosing = false
 
-  private constructor(order: EmbeddedOrder) {
+  private constructor(order: WorkerSetup) {
     this.#order = order
   }
 
   /** Starts it; fails where it does not open. */
-  static async start(order: EmbeddedOrder): Promise<EmbeddedEngine> {
+  static async start(order: WorkerSetup): Promise<EmbeddedEngine> {
     const engine = new EmbeddedEngine(order)
     await engine.#open()
     return engine
@@ -62,7 +62,7 @@ export class EmbeddedEngine {
     }
   }
 
-  async #ask(question: EmbeddedQuestion): Promise<EmbeddedWord | null> {
+  async #ask(question: WorkerRequest): Promise<WorkerMessage | null> {
     if (this.#worker === null) return null
     const answer = hear(this.#worker, question === 'close' ? 'closed' : question)
     this.#worker.postMessage(question)
@@ -74,15 +74,15 @@ const isDone = () => true
 const isNot = () => false
 
 /** Waits for what the thread says; fails when it ends without. */
-function hear(worker: Worker, kind: EmbeddedWord['kind']): Promise<EmbeddedWord> {
+function hear(worker: Worker, kind: WorkerMessage['kind']): Promise<WorkerMessage> {
   worker.ref()
   return new Promise((resolve, reject) => {
-    const onMessage = (word: EmbeddedWord) => word.kind === kind && leave(() => resolve(word))
+    const onMessage = (word: WorkerMessage) => word.kind === kind && leave(() => resolve(word))
     const onError = (error: unknown) => leave(() => reject(error))
     const onExit = () => leave(() => reject(new Error('the engine has ended')))
-    const leave = (settle: () => void) => {
+    const leave = (done: () => void) => {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-      settle()
+      done()
     }
     worker.on('message', onMessage).once('error', onError).once('exit', onExit)
   })

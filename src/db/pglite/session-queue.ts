@@ -22,8 +22,8 @@ type Batch = {
   readonly client: number
   readonly octets: Buffer
   readonly answer: (octets: Uint8Array) => void
-  readonly settle: (count: number) => void
-  readonly refuse: (error: unknown) => void
+  readonly resolve: (count: number) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Messages after which a client waits for an answer: Query, Sync, Flush, FunctionCall. */
@@ -92,10 +92,10 @@ export function takeTurns(database: PGlite, { onPanic, onExpelled, later }: Turn
         onPanic()
       }
       if (owner !== null && !isDead) stopWaiting = later(IDLE_TRANSACTION_MS, () => void expel(batch))
-      batch.settle(count)
+      batch.resolve(count)
     } catch (error) {
       owner = null
-      batch.refuse(error)
+      batch.reject(error)
     }
   }
 
@@ -129,14 +129,14 @@ export function takeTurns(database: PGlite, { onPanic, onExpelled, later }: Turn
       gathered.set(client, messages)
       if (!ENDS.has(message[0] ?? 0) && !isStartup(message)) return 0
       gathered.delete(client)
-      return new Promise((settle, refuse) => {
-        waiting.push({ client, octets: Buffer.concat(messages), answer, settle, refuse })
+      return new Promise((resolve, reject) => {
+        waiting.push({ client, octets: Buffer.concat(messages), answer, resolve, reject })
         void serve()
       })
     },
     clearQueueForHandler: (client) => {
       gathered.delete(client)
-      for (const batch of waiting) if (batch.client === client) batch.refuse(new Error('the client is gone'))
+      for (const batch of waiting) if (batch.client === client) batch.reject(new Error('the client is gone'))
       waiting = waiting.filter((batch) => batch.client !== client)
     },
     clearTransactionIfNeeded: leave,

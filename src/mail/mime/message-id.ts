@@ -11,19 +11,19 @@ const SINGLE_PREFIX = 'n-'
 
 /**
  * The name of one message of a mailing: the mailing's public id and the message's number, encrypted with the mailing's
- * nonce (32 octets, `openCover`) as one AES block, in lower-case base32. The same message always has the same name, no
+ * nonce (32 octets, `openBlockCipher`) as one AES block, in lower-case base32. The same message always has the same name, no
  * reader sees a sequential number, and whoever has the nonce reads it back. 43 characters, within the 64 of RFC 5321
  * §4.5.3.1.1.
  */
-export function messageName(publicId: string, cover: BlockCipher, number: number): string {
+export function messageName(publicId: string, cipher: BlockCipher, number: number): string {
   const block = Buffer.alloc(BLOCK)
   block.writeUInt32BE(number, 0)
-  return `${publicId}-${toBase32(cover(block))}`
+  return `${publicId}-${toBase32(cipher(block))}`
 }
 
 /** The number in the second part of a message's name; null when the name was not made with this nonce. */
-export function readMessageNumber(covered: string, nonce: Buffer): number | null {
-  const octets = fromBase32(covered)
+export function readMessageNumber(encrypted: string, nonce: Buffer): number | null {
+  const octets = fromBase32(encrypted)
   if (octets === null || octets.length !== BLOCK) return null
   const block = createDecipheriv('aes-256-ecb', nonce, null).setAutoPadding(false).update(octets)
   return block.subarray(4).every((octet) => octet === 0) ? block.readUInt32BE(0) : null

@@ -1,8 +1,8 @@
 /** A whole reply: `text` is its lines as they came, codes included, joined by line feeds and cut to 8 KiB. */
 export type ServerReply = { readonly kind: 'reply'; readonly code: number; readonly text: string }
 
-/** What a relay was heard to say; after a flaw nothing it says can be relied on. */
-export type ParsedReply = ServerReply | { readonly kind: 'flaw'; readonly why: string }
+/** What a relay was heard to say; after a protocol error nothing it sends can be relied on. */
+export type ParsedReply = ServerReply | { readonly kind: 'protocol-error'; readonly why: string }
 
 /** What comes of waiting for a reply: it, or why there will be none. */
 export type AwaitedReply = ServerReply | { readonly kind: 'ended'; readonly why: string }
@@ -36,7 +36,7 @@ const REPLY_LINE = /^([2-5]\d\d)(?:([ -])|$)/
  * Reads replies from the octets of a relay, however they are cut into chunks.
  *
  * RFC 5321 §4.2.1, with two liberties: a line may end with LF alone, and empty lines between replies are passed over. A
- * line without a code, lines of one reply with different codes, and a reply of more than 256 KiB are flaws.
+ * line without a code, lines of one reply with different codes, and a reply of more than 256 KiB are protocol errors.
  */
 export function readReplies(
   rest: ParserState,
@@ -51,7 +51,7 @@ export function readReplies(
     from = end < 0 ? chunk.length : end + 1
     const read = now.size > LONGEST_REPLY ? protocolError('it is longer than 256 KiB') : end < 0 ? now : readLine(now)
     if ('kind' in read) heard.push(read)
-    now = 'kind' in read ? (read.kind === 'flaw' ? { ...INITIAL_STATE, failed: true } : INITIAL_STATE) : read
+    now = 'kind' in read ? (read.kind === 'protocol-error' ? { ...INITIAL_STATE, failed: true } : INITIAL_STATE) : read
   }
   return { heard, rest: now }
 }
@@ -90,5 +90,5 @@ function decode(octets: Buffer): string {
 }
 
 function protocolError(why: string): ParsedReply {
-  return { kind: 'flaw', why: `The relay's reply cannot be understood: ${why}` }
+  return { kind: 'protocol-error', why: `The relay's reply cannot be understood: ${why}` }
 }

@@ -40,7 +40,7 @@ export async function openSocket(host: string, port: number, timeoutMs: number):
   const ear = openReadBuffer()
   const { onread } = ear
   const socket = connect({ host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout, onread })
-  const trouble = await settle(socket, 'connect', timeoutMs)
+  const trouble = await waitFor(socket, 'connect', timeoutMs)
   if (trouble !== null) return trouble
   // Commands go out in the groups they belong to: Nagle could only delay them.
   socket.setNoDelay(true)
@@ -88,7 +88,7 @@ function wrapSocket(plain: Socket, ear: ReadBuffer): RelaySocket {
   }
 
   function take(said: ParsedReply): void {
-    if (said.kind === 'flaw') {
+    if (said.kind === 'protocol-error') {
       end(conceal(said.why))
       return
     }
@@ -144,7 +144,7 @@ function wrapSocket(plain: Socket, ear: ReadBuffer): RelaySocket {
       // Why TLS failed is said by the socket above, and the one below closes with it.
       socket.off('end', onClose).off('close', onClose)
       const secured = connectTls({ ...options, socket })
-      const trouble = await settle(secured, 'secureConnect', timeoutMs)
+      const trouble = await waitFor(secured, 'secureConnect', timeoutMs)
       if (trouble !== null) end(trouble)
       socket = secured
       attach()
@@ -166,7 +166,7 @@ function wrapSocket(plain: Socket, ear: ReadBuffer): RelaySocket {
 }
 
 /** Waits for `event`; null when it came, else why not, and the socket is destroyed. */
-function settle(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<string | null> {
+function waitFor(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<string | null> {
   return new Promise((resolve) => {
     const finish = (why: string | null) => {
       clearTimeout(timer)
@@ -175,7 +175,7 @@ function settle(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: n
     }
     const timer = setTimeout(() => finish(TOO_LONG), timeoutMs)
     socket.once(event, () => finish(null))
-    // Both stay: an error without a listener would end the process, and once settled they change nothing.
+    // Both stay: an error without a listener would end the process, and once it is over they change nothing.
     socket.on('error', (error) => finish(describe(error)))
     socket.on('close', () => finish(CLOSED))
   })

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 
 /** A message of 77 KB with its commands fits. */
 const BUFFER_SIZE = 131_072
-/** A write that a relay takes at once gives its room back at once, so few serve all connections of a process. */
+/** A write that a relay takes at once returns its buffer at once, so few serve all connections of a process. */
 const MOST_BUFFERS = 8
 const buffers: Buffer[] = []
 let made = 0
@@ -10,7 +10,7 @@ let made = 0
 /**
  * Writes pieces at once. Node takes 2 to 3 µs for each piece of a write, and a message has a dozen, most of them short: so
  * they are copied into one buffer, which is used again and again, and written as one. What does not fit, or comes while
- * all rooms wait for relays, goes out piece by piece.
+ * all buffers wait for relays, goes out piece by piece.
  */
 export function writePieces(to: Writable, pieces: readonly (string | Uint8Array)[]): void {
   const [first] = pieces
@@ -26,10 +26,10 @@ export function writePieces(to: Writable, pieces: readonly (string | Uint8Array)
 
 function writeAsOne(to: Writable, pieces: readonly (string | Uint8Array)[]): boolean {
   if (boundOf(pieces) > BUFFER_SIZE) return false
-  const room = buffers.pop() ?? makeBuffer()
-  if (room === null) return false
+  const buffer = buffers.pop() ?? makeBuffer()
+  if (buffer === null) return false
   // Called back when it has left, and when it never will.
-  to.write(room.subarray(0, copy(pieces, room)), () => buffers.push(room))
+  to.write(buffer.subarray(0, copy(pieces, buffer)), () => buffers.push(buffer))
   return true
 }
 
@@ -46,12 +46,12 @@ function boundOf(pieces: readonly (string | Uint8Array)[]): number {
   return bound
 }
 
-function copy(pieces: readonly (string | Uint8Array)[], room: Buffer): number {
+function copy(pieces: readonly (string | Uint8Array)[], buffer: Buffer): number {
   let length = 0
   for (const piece of pieces) {
-    if (typeof piece === 'string') length += room.write(piece, length)
+    if (typeof piece === 'string') length += buffer.write(piece, length)
     else {
-      room.set(piece, length)
+      buffer.set(piece, length)
       length += piece.length
     }
   }

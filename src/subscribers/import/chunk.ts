@@ -71,9 +71,9 @@ export async function storeChunk(
   now: Temporal.Instant,
 ): Promise<readonly RowOutcome[]> {
   const wishes = readers.map(({ wish }) => wish)
-  const enrolled = wishes.length === 0 ? [] : await signUp(db, wishes, now)
+  const signups = wishes.length === 0 ? [] : await signUp(db, wishes, now)
   const outcomes = readers.flatMap(({ key, rows }, index) => {
-    const result = enrolled[index]
+    const result = signups[index]
     if (result === undefined) throw new RangeError('every wish has an outcome')
     if (result.kind === 'refused') return outcomesOf(rows, 'rejected', REASONS[result.reason])
     return outcomesOf(rows, seen.add(key) ? result.kind : 'duplicates', null)

@@ -33,7 +33,7 @@ export const FREQUENCY_NOT_OFFERED = 'The newsletter does not offer this frequen
  * its reader has not confirmed, it stays pending.
  */
 export function readRow(row: TableRow, header: Header, shelf: NewsletterLookup, now: Temporal.Instant): ReadRow {
-  if (row.flaw !== null) return { wish: null, wrong: row.flaw, unwanted: null }
+  if (row.problem !== null) return { wish: null, wrong: row.problem, unwanted: null }
   const cells = cellsOf(row, header)
   const state = readState(header.stateColumns, row.cells)
   const newsletter = findMeant(cells.newsletter, shelf)

@@ -65,10 +65,10 @@ export type KnownAddress = {
 /** Reads all that a decision needs, makes the subscribers that are missing and locks all of them; in the order given. */
 export async function readCandidates(
   tx: Database,
-  enrolments: readonly SignupRequest[],
+  requests: readonly SignupRequest[],
   now: Temporal.Instant,
 ): Promise<readonly (SignupCandidate | RefusedSignup)[]> {
-  const known = await recognizeAddresses(tx, enrolments, now)
+  const known = await recognizeAddresses(tx, requests, now)
   const admitted = known.filter((one) => whyRefused(one) === null)
   const decided = await decideAll(tx, admitted, now)
   return known.map((one) => {
@@ -103,12 +103,12 @@ function isOutdated({ request: { by, confirmed }, withdrawn }: KnownAddress): bo
 /** Reads what is known of the addresses, and locks the suppressed ones until the transaction ends. */
 export async function recognizeAddresses(
   tx: Database,
-  enrolments: readonly SignupRequest[],
+  requests: readonly SignupRequest[],
   now: Temporal.Instant,
 ): Promise<readonly KnownAddress[]> {
-  const newsletters = await readNewsletters(tx, [...new Set(enrolments.map((one) => one.newsletterId))])
+  const newsletters = await readNewsletters(tx, [...new Set(requests.map((one) => one.newsletterId))])
   const hashKey = await readHashKey(tx)
-  const known = enrolments.map((request) => {
+  const known = requests.map((request) => {
     const newsletter = newsletters.get(request.newsletterId)
     if (newsletter === undefined) throw new RangeError(`newsletter ${request.newsletterId} is not there`)
     const emailKey = addressKey(request.address)
@@ -167,7 +167,7 @@ export function decisionFor(
   return decide({ ...asked, neverAsked }, existing, { home: homeSchedule(newsletter), homeHour: newsletter.hour })
 }
 
-/** The ids of an enrolment's topics, ascending; null where it says nothing of topics. */
+/** The ids of a request's topics, ascending; null where it says nothing of topics. */
 async function readTopicIds(
   tx: Database,
   admitted: readonly KnownAddress[],

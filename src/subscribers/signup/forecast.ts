@@ -6,7 +6,7 @@ import { type ExistingSubscription, pairKey, readSubscriptions } from '../subscr
 import { decisionFor, type KnownAddress, recognizeAddresses, type SignupRequest, whyRefused } from './candidate.ts'
 
 /**
- * What `enrol` would do with a wish now: make a subscription active, make one or keep one. `isAsked`: its reader would get
+ * What `signUp` would do with a wish now: make a subscription active, make one or keep one. `isAsked`: its reader would get
  * a confirmation mail (one, however many of their subscriptions it is about).
  */
 export type SignupForecast = {
@@ -14,14 +14,14 @@ export type SignupForecast = {
   readonly isAsked: boolean
 }
 
-/** Foretells `enrol` for these wishes, in the order given and in a fixed number of statements; changes nothing. */
+/** Foretells `signUp` for these wishes, in the order given and in a fixed number of statements; changes nothing. */
 export async function forecastSignups(
   db: Database,
-  enrolments: readonly SignupRequest[],
+  requests: readonly SignupRequest[],
   now: Temporal.Instant,
 ): Promise<readonly SignupForecast[]> {
-  if (enrolments.length === 0) return []
-  const known = await recognizeAddresses(db, enrolments, now)
+  if (requests.length === 0) return []
+  const known = await recognizeAddresses(db, requests, now)
   const standingOf = await readStanding(db, known)
   const spent = await findSpent(db, known, now)
   return known.map((one) => {

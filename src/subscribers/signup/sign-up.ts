@@ -15,11 +15,11 @@ export type SignupOutcome = SignupResult | RefusedSignup
  */
 export async function signUp(
   db: Database,
-  enrolments: readonly SignupRequest[],
+  requests: readonly SignupRequest[],
   now: Temporal.Instant,
 ): Promise<readonly SignupOutcome[]> {
   return retryOnConflict(db, async (tx) => {
-    const read = await readCandidates(tx, enrolments, now)
+    const read = await readCandidates(tx, requests, now)
     const candidates = read.filter((one): one is SignupCandidate => one.kind === 'candidate')
     const settled = await applyDecisions(tx, candidates, now)
     if (settled === null) throw new ChangedConcurrently()

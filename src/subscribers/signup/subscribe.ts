@@ -30,10 +30,10 @@ export async function subscribe(db: Database, request: SubscribeRequest, now: Te
     name: oneLine(name ?? '') || null,
     topics: topics === null ? null : topics.map(oneLine).filter(Boolean),
   }
-  const [enrolled] = await signUp(db, [{ ...wish, ...clean, address: checked.address }], now)
-  if (enrolled === undefined) throw new RangeError('one wish has one outcome')
-  if (enrolled.kind === 'refused') throw refusalError(enrolled.reason)
-  return enrolled
+  const [outcomes] = await signUp(db, [{ ...wish, ...clean, address: checked.address }], now)
+  if (outcomes === undefined) throw new RangeError('one wish has one outcome')
+  if (outcomes.kind === 'refused') throw refusalError(outcomes.reason)
+  return outcomes
 }
 
 function refusalError(reason: SignupRefusal): CourantError {

@@ -46,7 +46,7 @@ describe('adding a source', () => {
     expect(await listSources(database.db, null)).toEqual([])
   })
 
-  test('takes what people paste, and refuses what is no URL', async () => {
+  test('takes what people paste, and refuses what is not a URL', async () => {
     const { newsletterId } = await makeWorld(database.db)
     expect((await attach(newsletterId, 'feed://kurier.example/a')).url).toBe('https://kurier.example/a')
     expect((await attach(newsletterId, 'feed:https://kurier.example/b')).url).toBe('https://kurier.example/b')

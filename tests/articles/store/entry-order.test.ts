@@ -53,10 +53,10 @@ test('entries become visible in the order of their ids, however many collect at 
     const sourceId = row?.id ?? 0
     sources.push(sourceId)
     // Every other source lists the newsletters the other way round.
-    const takers = sources.length % 2 === 0 ? newsletters : newsletters.toReversed()
+    const order = sources.length % 2 === 0 ? newsletters : newsletters.toReversed()
     await db
       .insert(newsletterSource)
-      .values(takers.map((newsletterId) => ({ newsletterId, sourceId, admittedAt: NOW, createdAt: NOW })))
+      .values(order.map((newsletterId) => ({ newsletterId, sourceId, admittedAt: NOW, createdAt: NOW })))
   }
   const ROUNDS = 12
   const collector = async (sourceId: number, by: Database) => {

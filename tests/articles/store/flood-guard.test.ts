@@ -62,7 +62,7 @@ async function settle(written: readonly WrittenItem[]): Promise<{ newsletterId: 
 
 const remade = (n: number) => ({ guid: `new-${n}`, link: `https://kurier.example/2026/artikel-${n}` })
 
-describe('the flood brake', () => {
+describe('the flood guard', () => {
   test('holds a feed whose guids and addresses were made anew: rows without entries, counted and named', async () => {
     const { newsletterId, name } = await settle(items(0, 15))
     serve(items(0, 15, remade))
@@ -207,7 +207,7 @@ describe('a feed that moves', () => {
       (n: number) => ({ guid: `x${n}`, link: `https://www.kurier.example/a${n}/` }),
     ],
     ['to permanent links as guids', (n: number) => ({ guid: `https://kurier.example/a${n}` })],
-  ])('%s lets nobody get anything twice, without the brake', async (_, moved) => {
+  ])('%s lets nobody get anything twice, without the guard', async (_, moved) => {
     const { newsletterId } = await makeWorld(database.db)
     await attach(newsletterId)
     serve(items(0, 15))

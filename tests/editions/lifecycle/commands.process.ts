@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sayCancelling } from '../../../src/commands/editions.ts'
-import { askFirst } from '../../../src/commands/shared/prompt.ts'
+import { confirmOrAbort } from '../../../src/commands/shared/prompt.ts'
 import { editionOperations } from '../../../src/operations/editions.ts'
 import type { OperationContext } from '../../../src/operations/operation.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
@@ -96,17 +96,17 @@ describe('before a command that cannot be undone', () => {
     const question = sayCancelling(await affected())
     expect(question).toBe('Stop the send? 4,120 of 12,300 readers have it; 8,180 will not get it.')
     const asked = terminal('y\n')
-    await askFirst(question, asked)
+    await confirmOrAbort(question, asked)
     expect(String(asked.output.read())).toBe(`${question} [y/N] `)
   })
 
   test.each(['n\n', '\n', 'yesterday\n', null])('%j is no', async (answer) => {
-    await expect(askFirst('Really?', terminal(answer))).rejects.toMatchObject({ code: 'declined' })
+    await expect(confirmOrAbort('Really?', terminal(answer))).rejects.toMatchObject({ code: 'declined' })
   })
 
   test('there is no prompt in a pipe', async () => {
     const { input, output } = terminal(null)
-    await askFirst('Really?', { input: Object.assign(input, { isTTY: false }), output })
+    await confirmOrAbort('Really?', { input: Object.assign(input, { isTTY: false }), output })
     expect(output.read()).toBeNull()
   })
 })

@@ -54,8 +54,8 @@ describe('replies', () => {
     [`250 ${'x'.repeat(300_000)}\r\n`, 'longer'],
     [`250 ${'x'.repeat(300_000)}`, 'longer'],
     ['250-x\r\n'.repeat(50_000), 'longer'],
-  ])('that cannot be relied on are a flaw, and nothing is heard after it (%#)', (text, why) => {
-    expect(hearText(`${text}250 later\r\n`)).toEqual([{ kind: 'flaw', why: expect.stringContaining(why) }])
+  ])('that cannot be relied on are a protocol error, and nothing is read after it (%#)', (text, why) => {
+    expect(hearText(`${text}250 later\r\n`)).toEqual([{ kind: 'protocol-error', why: expect.stringContaining(why) }])
   })
 
   it('of 100 KB are understood, and cut', () => {

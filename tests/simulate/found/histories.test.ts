@@ -29,11 +29,11 @@ const act = (at: number, deed: Deed, trap: Trap | null = null): Act => ({ at, de
 const tick = (how: Partial<Tick> = {}): Deed => {
   return { kind: 'tick', mishaps: [], halt: null, twin: false, meanwhile: { seconds: 0, deeds: [] }, ...how }
 }
-const enrol = act(60, { kind: 'enrol', reader: 0, schedule: 0, topics: [] })
+const signUp = act(60, { kind: 'signUp', reader: 0, schedule: 0, topics: [] })
 const publish = (at: number) => act(at, { kind: 'publish', newsletter: 0, topics: [] })
 const SLOT = 16.1 * HOUR
 /** A first digest, so that there is a link to leave by, and another article. */
-const read = [enrol, publish(3 * HOUR), act(SLOT, tick()), publish(DAY)]
+const read = [signUp, publish(3 * HOUR), act(SLOT, tick()), publish(DAY)]
 const leaves: Tick['meanwhile'] = { seconds: 5, deeds: [{ kind: 'leave', pick: 0, all: false }] }
 const freezesAfter = (on: string): Trap => ({ at: 1, when: 'after', does: 'freeze', on })
 const ALL = { kind: 'send', newsletter: 0, to: null, key: null } as const
@@ -41,7 +41,7 @@ const ALL = { kind: 'send', newsletter: 0, to: null, key: null } as const
 /** The shortest histories of faults that simulations found, each by what must hold in it. */
 const FOUND: Readonly<Record<string, readonly Act[]>> = {
   'a sending by hand of a newsletter that was paused just before loses no article': [
-    ...[enrol, publish(3 * HOUR), act(4 * HOUR, { kind: 'pauseNewsletter', newsletter: 0 }), act(5 * HOUR, ALL)],
+    ...[signUp, publish(3 * HOUR), act(4 * HOUR, { kind: 'pauseNewsletter', newsletter: 0 }), act(5 * HOUR, ALL)],
   ],
   'a worker that stands still after it looked at a reader looks again before it sends': [
     ...[...read, act(DAY + SLOT, tick({ meanwhile: leaves }), freezesAfter('claimed as ('))],
@@ -58,16 +58,16 @@ const FOUND: Readonly<Record<string, readonly Act[]>> = {
     ),
   ],
   'what a worker died over is tried again as it is, and not put into a newer message': [
-    ...[enrol, publish(3 * HOUR), act(SLOT, tick({ halt: { nth: 1, stage: 'dot', does: 'die' } }))],
+    ...[signUp, publish(3 * HOUR), act(SLOT, tick({ halt: { nth: 1, stage: 'dot', does: 'die' } }))],
     ...[publish(DAY), act(DAY + SLOT, tick())],
   ],
   'what a relay took without a reply is tried again as it is, and not put into a newer message': [
-    ...[enrol, publish(3 * HOUR)],
+    ...[signUp, publish(3 * HOUR)],
     act(SLOT, tick({ mishaps: [{ nth: 1, count: 3, stage: 'dot', says: 'drop' }] })),
     ...[publish(SLOT + 60), act(SLOT + 120, ALL), act(SLOT + HOUR, tick())],
   ],
   'a worker that died before the clock was set back by days holds nobody up until the old time is reached again': [
-    ...[enrol, publish(3 * HOUR), act(SLOT, tick(), { at: 1, when: 'after', does: 'die', on: 'claimed as (' })],
+    ...[signUp, publish(3 * HOUR), act(SLOT, tick(), { at: 1, when: 'after', does: 'die', on: 'claimed as (' })],
     ...[act(SLOT + 60, { kind: 'setClock', byMinutes: -4320 }), publish(SLOT + HOUR)],
     ...[act(DAY + SLOT, tick()), act(2 * DAY + SLOT, tick())],
   ],

@@ -1,7 +1,7 @@
 import { type Knowledge, keyOf, type Step } from './knowledge.ts'
 
 /** By what a reader comes to be active, and by what they cease to be. */
-const YES = ['confirm', 'enrol', 'undo', 'return']
+const YES = ['confirm', 'signUp', 'undo', 'return']
 const NO = ['leave', 'rest']
 
 /** I3 in the rows: nobody becomes active without having said so, and who is active is so until they say otherwise. */

@@ -63,7 +63,7 @@ function wasGivenUp(known: Knowledge, editionId: number, subId: number): boolean
 }
 
 /** A pending reader; or one whose address bounced, who may be asked whether it lives. */
-const waitsForConfirmation = ({ state, suppressed, barred }: Sub) => (state === 'pending' || suppressed) && !barred
+const waitsForConfirmation = ({ state, suppressed, blocked }: Sub) => (state === 'pending' || suppressed) && !blocked
 
 const NONE = { id: 0, newsletterId: 0 }
 

@@ -2,7 +2,7 @@ import type { Delivery, Shown, Sub } from '../look.ts'
 import { startsAfter } from '../slots.ts'
 import { isOpen, isWanted, type Knowledge, keyOf, ownOf, type Step } from './knowledge.ts'
 
-const BEGINS = ['confirm', 'enrol']
+const BEGINS = ['confirm', 'signUp']
 
 /**
  * I1, never missing and never planned twice: an article a reader wants is one they have, one that is on its way, or one that

@@ -89,11 +89,11 @@ function noteChoices(known: Knowledge, step: Step): void {
   const unsent = endedUnsent(step)
   if (toMs < fromMs) known.horizonMs = Math.max(known.horizonMs, fromMs)
   const active = new Set(after.newsletters.filter(({ state }) => state === 'active').map(({ id }) => id))
-  const inDoubt = new Set(before.deliveries.filter(isInDoubt).map(({ subId }) => subId))
+  const possiblySent = new Set(before.deliveries.filter(isPossiblySent).map(({ subId }) => subId))
   const seen = new Map(before.subs.map((sub) => [sub.id, sub.seen]))
   for (const sub of after.subs) {
     const how = howOf(sub, active.has(sub.newsletterId))
-    const isBack = sub.seen < (seen.get(sub.id) ?? 0) || inDoubt.has(sub.id) || unsent.has(sub.id)
+    const isBack = sub.seen < (seen.get(sub.id) ?? 0) || possiblySent.has(sub.id) || unsent.has(sub.id)
     if (known.since.get(keyOf(sub))?.how !== how || isBack)
       known.since.set(keyOf(sub), { how, ms: mayGet(how) ? toMs : Infinity })
   }
@@ -107,7 +107,7 @@ function endedUnsent({ before, after }: Step): ReadonlySet<number> {
   return new Set(ended.filter((one) => !over.has(`${one.editionId} ${one.subId}`)).map(({ subId }) => subId))
 }
 
-const isInDoubt = (one: Delivery) => one.state === 'sending' || (isOpen(one) && one.isInDoubt)
+const isPossiblySent = (one: Delivery) => one.state === 'sending' || (isOpen(one) && one.isInDoubt)
 
 const mayGet = (how: string) => how.startsWith('may')
 

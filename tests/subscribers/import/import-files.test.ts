@@ -5,7 +5,7 @@ const readTable = openTables()
 const cellsOf = async (octets: string | Buffer) => (await readTable(octets))?.rows.map(({ cells }) => cells.join('|'))
 /** The lines that rows begin in, those marked that are not believed. */
 const linesOf = async (text: string) =>
-  (await readTable(text))?.rows.map(({ line, flaw }) => (flaw === null ? `${line}` : `${line}!`))
+  (await readTable(text))?.rows.map(({ line, problem }) => (problem === null ? `${line}` : `${line}!`))
 
 describe('line ends', () => {
   test.each([
@@ -107,7 +107,7 @@ describe('separators', () => {
   ])('may be %s', async (_, text) => {
     const table = await readTable(text)
     expect(table?.rows).toHaveLength(1)
-    expect(table?.rows[0]?.flaw).toBeNull()
+    expect(table?.rows[0]?.problem).toBeNull()
     expect(table?.rows[0]?.cells).toContain('a@x.example')
     expect(table?.names.length).toBeGreaterThan(1)
   })
@@ -130,7 +130,7 @@ describe('quotation marks', () => {
     ['around an empty line', 'email,name\na@x.example,"Anna\n\nB."\n', 'Anna\n\nB.'],
   ])('may be %s', async (_, text, name) => {
     const rows = (await readTable(text))?.rows
-    expect(rows).toEqual([{ line: 2, cells: ['a@x.example', name], flaw: null }])
+    expect(rows).toEqual([{ line: 2, cells: ['a@x.example', name], problem: null }])
   })
 
   const READERS = ['a@x.example', 'b@x.example', 'c@x.example', 'd@x.example']
@@ -202,7 +202,7 @@ describe('quotation marks', () => {
   test('that close a cell some lines later are believed where no line is a reader’s row', async () => {
     const notes = '"Angemeldet über das Formular,\nbestätigt von a@x.example, am 3.4.2024\na@x.example, 192.0.2.7"'
     const rows = (await readTable(`email,name,evidence\na@x.example,Anna,${notes}\nb@x.example,Bo,\n`))?.rows
-    expect(rows?.map(({ line, flaw }) => [line, flaw])).toEqual([
+    expect(rows?.map(({ line, problem }) => [line, problem])).toEqual([
       [2, null],
       [5, null],
     ])
@@ -211,8 +211,8 @@ describe('quotation marks', () => {
   test('that make a row unclear make it a flawed one', async () => {
     const rows = (await readTable('email,name,hour\na@x.example,"Anna "B", C",7\nb@x.example,"Bo "B.",7\n'))?.rows
     expect(rows).toEqual([
-      { line: 2, cells: ['a@x.example', 'Anna "B', 'C"', '7'], flaw: expect.stringMatching(/more cells/) },
-      { line: 3, cells: ['b@x.example', 'Bo "B.', '7'], flaw: null },
+      { line: 2, cells: ['a@x.example', 'Anna "B', 'C"', '7'], problem: expect.stringMatching(/more cells/) },
+      { line: 3, cells: ['b@x.example', 'Bo "B.', '7'], problem: null },
     ])
   })
 })
@@ -228,7 +228,7 @@ describe('rows', () => {
     const before = process.memoryUsage().rss
     const long = Array.from({ length: 120 }, () => piece)
     const rows = (await readTable('email,name\na@x.example,"Anna', ...long, '"\rb@x.example,Bo\n'))?.rows
-    expect(rows?.map(({ line, flaw }) => `${line} ${flaw ?? ''}`)).toEqual([
+    expect(rows?.map(({ line, problem }) => `${line} ${problem ?? ''}`)).toEqual([
       expect.stringMatching(/^2 .*too long/),
       '3 ',
     ])

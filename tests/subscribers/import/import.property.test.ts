@@ -76,7 +76,7 @@ describe('any table', () => {
         )
         const table = await readTable(encode(serialise(style, rows), style.encoding))
         expect(table?.rows.map(({ cells }) => cells)).toEqual(rows.map((row) => row.map((text) => text.trim())))
-        expect(table?.rows.every(({ flaw }) => flaw === null)).toBe(true)
+        expect(table?.rows.every(({ problem }) => problem === null)).toBe(true)
       }),
       { numRuns: 300 },
     )
@@ -131,7 +131,7 @@ describe('stray quotation marks', () => {
         const readersIn = (cells: readonly string[]) =>
           ends.map((_, index) => address(index)).filter((one) => cells.join().replaceAll('"', '').includes(one))
         expect(new Set(found.flatMap(({ cells }) => readersIn(cells))).size).toBe(ends.length)
-        expect(found.filter(({ flaw, cells }) => flaw === null && readersIn(cells).length > 1)).toEqual([])
+        expect(found.filter(({ problem, cells }) => problem === null && readersIn(cells).length > 1)).toEqual([])
       }),
       { numRuns: 1_000 },
     )

@@ -47,7 +47,7 @@ function outlineTags(text: string): string {
 
 function invalidError(cause?: unknown): CourantError {
   return new CourantError('opml.invalid', {
-    what: 'The file is no OPML.',
+    what: 'Not a valid OPML file.',
     why: 'It has no outline with the address of a feed.',
     todo: 'Export the list of feeds as OPML from the program they are in.',
     cause,

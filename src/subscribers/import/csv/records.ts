@@ -2,7 +2,7 @@ import { splitCells } from './cells.ts'
 import { type CsvLine, LONGEST_LINE } from './lines.ts'
 
 /** A row of a table: the line it begins in, its cells, and why they cannot be relied on (null: they can). */
-export type TableRow = { readonly line: number; readonly cells: readonly string[]; readonly flaw: string | null }
+export type TableRow = { readonly line: number; readonly cells: readonly string[]; readonly problem: string | null }
 
 /** What a table's rows look like. */
 export type Layout = {
@@ -59,7 +59,8 @@ export class RecordReader {
   }
 
   #begin(line: CsvLine): Step {
-    if (line.isCut) return only({ line: line.number, cells: line.text.split(this.#layout.delimiter), flaw: TOO_LONG })
+    if (line.isCut)
+      return only({ line: line.number, cells: line.text.split(this.#layout.delimiter), problem: TOO_LONG })
     const { cells, isOpen, isRegular } = splitCells(line.text, this.#layout.delimiter)
     if (!isOpen) return only(this.#row(line.number, cells, isRegular))
     if (!isRegular) return this.#giveUp({ cells: [], lines: [line], size: 0 })
@@ -86,7 +87,7 @@ export class RecordReader {
   #giveUp({ lines: [first, ...again] }: Unfinished): { row: TableRow; again: readonly CsvLine[] } {
     this.#unfinished = null
     const cells = (first?.text ?? '').split(this.#layout.delimiter)
-    return { row: { line: first?.number ?? 0, cells: trimmed(cells), flaw: NOT_CLOSED }, again }
+    return { row: { line: first?.number ?? 0, cells: trimmed(cells), problem: NOT_CLOSED }, again }
   }
 
   #isBelievable({ cells, size }: Unfinished, line: CsvLine): boolean {
@@ -115,7 +116,7 @@ export class RecordReader {
     const isSurplus = cells.slice(columns).some((cell) => !isBlank(cell))
     // With as many cells as there are columns, each is where it belongs, whatever the marks in it mean.
     const isUnclear = !isRegular && cells.length !== columns
-    return { line, cells: trimmed(cells), flaw: isSurplus ? TOO_MANY : isUnclear ? UNCLEAR : null }
+    return { line, cells: trimmed(cells), problem: isSurplus ? TOO_MANY : isUnclear ? UNCLEAR : null }
   }
 }
 

@@ -39,7 +39,7 @@ export async function openTable<Header extends { readonly email: number }>(
   const layout = { delimiter: found.delimiter, columns: found.names.length, email: found.header.email }
   async function* rows(): AsyncGenerator<readonly TableRow[], undefined> {
     const reader = new RecordReader(layout)
-    const says = ({ cells, flaw }: TableRow) => flaw !== null || !cells.every(isBlank)
+    const says = ({ cells, problem }: TableRow) => problem !== null || !cells.every(isBlank)
     for await (const lines of readLines(file, encoding)) {
       const below = (lines[0]?.number ?? 0) > lastLine ? lines : lines.filter(({ number }) => number > lastLine)
       yield reader.push(below).filter(says)
@@ -84,8 +84,8 @@ function tryDelimiter<Header extends { readonly email: number }>(
   const reader = new RecordReader({ delimiter, columns: Number.POSITIVE_INFINITY, email: -1 })
   for (const line of lines.slice(0, HEADER_LINES)) {
     const [row] = reader.push([line])
-    if (row === undefined || (row.flaw === null && row.cells.every(isBlank))) continue
-    const header = row.flaw === null ? readHeader(row.cells) : null
+    if (row === undefined || (row.problem === null && row.cells.every(isBlank))) continue
+    const header = row.problem === null ? readHeader(row.cells) : null
     return header && { header, names: row.cells, delimiter, lastLine: line.number }
   }
   return null
