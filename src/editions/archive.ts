@@ -71,7 +71,7 @@ async function findId(db: Database, newsletterId: number, publicId: string): Pro
 }
 
 /** Rendering costs 0.1 ms an article; a longer page would keep the server busy for too long. */
-const ARTICLES_A_PAGE = 50
+const ARTICLES_PER_PAGE = 50
 
 /**
  * Reads a page (from 1) of an edition by its public id, which the links in mails use: with a variant's public id that
@@ -94,7 +94,7 @@ export async function readArchivePage(
   const row = rows[0]
   if (row === undefined || (variantPublicId !== null && row.variantId === null)) return null
   const found = await findOnPage(db, row.edition.id, row.variantId, page)
-  const pages = Math.max(1, Math.ceil(found.articles / ARTICLES_A_PAGE))
+  const pages = Math.max(1, Math.ceil(found.articles / ARTICLES_PER_PAGE))
   if (page > pages) return null
   return {
     publicId,
@@ -118,16 +118,16 @@ type OnPage = { readonly articles: number; readonly entryIds: readonly number[] 
  * of 9,000 articles only the page itself is read.
  */
 async function findOnPage(db: Database, editionId: number, variantId: number | null, page: number): Promise<OnPage> {
-  const before = (page - 1) * ARTICLES_A_PAGE
+  const before = (page - 1) * ARTICLES_PER_PAGE
   const found =
     variantId === null
       ? await db.execute<OnPage>(sql`
           select (select count(*)::integer from edition_article where edition_id = ${editionId}) as articles,
             array(select entry_id from edition_article where edition_id = ${editionId}
-              order by entry_id desc limit ${ARTICLES_A_PAGE} offset ${before}) as "entryIds"`)
+              order by entry_id desc limit ${ARTICLES_PER_PAGE} offset ${before}) as "entryIds"`)
       : await db.execute<OnPage>(sql`
           select cardinality(entry_ids) as articles,
-            entry_ids[${before + 1}::integer : ${before + ARTICLES_A_PAGE}::integer] as "entryIds"
+            entry_ids[${before + 1}::integer : ${before + ARTICLES_PER_PAGE}::integer] as "entryIds"
           from variant where id = ${variantId}`)
   const row = found.rows[0]
   return row === undefined ? { articles: 0, entryIds: [] } : { ...row, entryIds: row.entryIds.map(Number) }

@@ -75,7 +75,7 @@ export async function deleteNewsletter(
     select id from edition where newsletter_id = ${found.id} and state in ${openStates} order by id`)
   const editions = open.rows.map(({ id }) => id)
   for (const id of editions) await cancelEdition(db, id, clock)
-  const left = await unsubscribeAll(db, found.id, clock.now())
+  const unsubscribed = await unsubscribeAll(db, found.id, clock.now())
   const { newsletter, late } = await closeNewsletter(db, found.id, clock.now())
-  return { newsletter, editions, readers: left + late }
+  return { newsletter, editions, readers: unsubscribed + late }
 }

@@ -30,8 +30,8 @@ export type WithdrawalResult = {
 
 /**
  * Hides or removes articles everywhere: they are planned for no reader any more, and unsent deliveries of open editions go
- * out without them, or not at all when no article is left. Mail that was sent cannot be recalled. Transient failures are
- * retried; if interrupted, calling it again completes the work.
+ * out without them, or not at all when no article is left. Readers who have received them keep them. Transient failures
+ * are retried; if interrupted, calling it again completes the work.
  *
  * @throws CourantError `article.unknown`, `edition.busy` when a worker does not give its batches back.
  */

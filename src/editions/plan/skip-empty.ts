@@ -27,7 +27,7 @@ export async function skipCohortsWithoutNews(
 }
 
 /**
- * A statement of its own, after the lock, so that it sees what was committed before that; its one snapshot serves both the
+ * A separate statement, after the lock, so that it sees what was committed before that; its one snapshot serves both the
  * bound and the comparison. Only `case` makes PostgreSQL look at the readers last.
  */
 async function moveWithoutNews(
