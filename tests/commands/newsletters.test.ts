@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { makeProgram } from '../../src/main.ts'
 import { ADD_TAGBLATT, NOON } from '../subscribers/fixtures.ts'
+import { contextOf, MUTE } from '../support/command-line.ts'
 import { freshDatabase } from '../support/fresh.ts'
-import { courantOn } from './commanding.ts'
+import { courantOn, deskOf } from './commanding.ts'
 
 const { db } = await freshDatabase()
 
@@ -126,5 +128,48 @@ describe('courant newsletter', () => {
     })
     await expect(courant('newsletter', 'add', '--name', 'Tagblatt')).rejects.toMatchObject({ name: 'CommanderError' })
     await expect(courant('newsletter', 'show', 'zwei')).rejects.toMatchObject({ code: 'newsletter.unknown' })
+  })
+
+  test('is named by the argument or by --newsletter, and may be left out where there is only one', async () => {
+    await courant(...ADD_TAGBLATT)
+    const tagblatt = [{ slug: 'tagblatt' }]
+    expect((await courant('newsletter', 'show', '--newsletter', 'tagblatt')).results).toMatchObject(tagblatt)
+    expect((await courant('newsletter', 'set', '--hour', '9')).results).toMatchObject([{ slug: 'tagblatt', hour: 9 }])
+    await courant('subscriber', 'add', 'eva@example.com', '--confirmed', '--evidence', 'card')
+    expect((await courant('subscriber', 'list', 'tagblatt')).results).toHaveLength(1)
+    await expect(courant('article', 'list', 'tagblatt', '--newsletter', 'zwei')).rejects.toMatchObject(wrongUsage)
+    await expect(courant('newsletter', 'delete', '--yes')).rejects.toMatchObject(wrongUsage)
+  })
+
+  test('a mistyped command or option is answered with the one that was meant', async () => {
+    const mistakes = [
+      [['newsletters', 'list'], 'Did you mean newsletter?'],
+      [['newsletter', 'lst'], 'Did you mean list?'],
+      [['newsletter', 'show', '--newsleter', 'tagblatt'], 'Did you mean --newsletter?'],
+    ] as const
+    for (const [words, meant] of mistakes) await expect(courant(...words)).rejects.toThrow(meant)
+  })
+
+  test('help says what a new newsletter has for what is left out', async () => {
+    const { db: _, ...desk } = deskOf(db)
+    const program = await makeProgram(
+      contextOf(
+        { ...desk, db: null },
+        () => {},
+        () => {},
+      ),
+      ['newsletter'],
+      MUTE,
+    )
+    const add = program.commands[0]?.commands.find((command) => command.name() === 'add')
+    const help = add?.helpInformation() ?? ''
+    for (const shown of [
+      '(default: de)',
+      '(default: Europe/Berlin)',
+      '(default: 7)',
+      '(default: daily)',
+      '(default: 12)',
+    ])
+      expect(help.replace(/\s+/g, ' ')).toContain(shown)
   })
 })
