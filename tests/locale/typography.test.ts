@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { plainLine } from '../../src/locale/clean-line.ts'
-import { bindNumbers } from '../../src/locale/nonbreaking.ts'
+import { bindNumbers, plainLine } from '../../src/locale/clean-line.ts'
 import { cutAtSentence, cutAtWord } from '../../src/locale/shorten.ts'
 import { underline, widthOf, wrap } from '../../src/locale/wrap-text.ts'
 

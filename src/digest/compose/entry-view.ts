@@ -1,8 +1,7 @@
 import type { Temporal } from '../../clock.ts'
-import { linkable, plainLine } from '../../locale/clean-line.ts'
+import { bindNumbers, linkable, plainLine } from '../../locale/clean-line.ts'
 import { sayPublished } from '../../locale/dates.ts'
 import { type Locale, phrase } from '../../locale/locale.ts'
-import { bindNumbers } from '../../locale/nonbreaking.ts'
 import { cutAtSentence, cutAtWord } from '../../locale/shorten.ts'
 
 /** An article as selected for a variant, newest first; its texts are a stranger's and still to be cleaned. */

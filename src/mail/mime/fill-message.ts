@@ -1,4 +1,4 @@
-import type { CompiledMessage, CompiledPiece } from './compile-message.ts'
+import { type CompiledMessage, type CompiledPiece, compileMessage, type MessageParts } from './compile-message.ts'
 import type { MessageSize, ContentPiece as SmtpPiece } from './dot-stuffing.ts'
 import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header-fields.ts'
 
@@ -94,4 +94,13 @@ const HTML_ESCAPES: Readonly<Record<string, string>> = {
 function escapeHtml(value: string): string {
   if (!/[&<>"']/.test(value)) return value
   return value.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character)
+}
+
+/**
+ * Writes a message to one mailbox: the octets that go over the wire, with CRLF line ends and no line beginning with a
+ * dot. For mails that few get; what many get is compiled once and filled (`fill.ts`). `messageId` stands with or
+ * without its angle brackets. Throws as `compileMessage` and `fillMessage` do.
+ */
+export async function composeSingle(parts: MessageParts, to: Mailbox, messageId: string): Promise<Buffer> {
+  return fillMessage(await compileMessage(parts, {}), {}, to, messageId)
 }

@@ -2,7 +2,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { Temporal } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { cohort, type newsletter } from '../../db/schema/newsletter.ts'
-import { lockCohortsForUpdate } from './lock-cohorts.ts'
+import { lockCohortsForNoKeyUpdate, lockCohortsForUpdate } from './lock-cohorts.ts'
 import { nextSlot, type Schedule } from './slots.ts'
 
 type Newsletter = Pick<typeof newsletter.$inferSelect, 'id' | 'frequency' | 'hour' | 'zone'>
@@ -49,4 +49,17 @@ async function lockHomes(tx: Database, newsletter: Newsletter): Promise<number> 
     .set({ home: false })
     .where(and(eq(cohort.newsletterId, newsletter.id), cohort.home))
   return locked.find((row) => row.home)?.seenEntryId ?? 0
+}
+
+/** Moves a newsletter's cohorts whose slot has passed on to their next one, as if that slot had not been. */
+export async function skipSlots(tx: Database, newsletterId: number, now: Temporal.Instant): Promise<void> {
+  const due = await lockCohortsForNoKeyUpdate(
+    tx,
+    sql`newsletter_id = ${newsletterId} and next_due_at <= ${now.toString()}`,
+  )
+  const rows = due.map((cohort) => ({ id: cohort.id, at: nextSlot(cohort, now).toString() }))
+  await tx.execute(sql`
+    update cohort c set next_due_at = w.at
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w (id bigint, at timestamptz)
+    where c.id = w.id`)
 }

@@ -3,14 +3,13 @@ import type { Database } from '../../db/client.ts'
 import { findStarts, placeInCohorts } from '../cohorts.ts'
 import { forgetOptIns } from '../confirmation/opt-in-queue.ts'
 import { queueConfirmations } from '../confirmation/queue-confirmations.ts'
-import { recordConsent } from '../consent.ts'
+import { type ConsentEvent, describeConsent, recordConsent } from '../consent.ts'
 import { isSameSchedule, scheduleKey } from '../preferences/preferences.ts'
 import { changeSubscribers, type SubscriberChange } from '../subscribers.ts'
 import { changeSubscriptions, type DesiredState, enterSubscriptions, pairKey } from '../subscriptions.ts'
 import { noteRetries } from '../suppression.ts'
 import { forgetWithdrawals } from '../withdrawal.ts'
 import { becomesActive, type SignupCandidate } from './candidate.ts'
-import { signupEvidence } from './signup-evidence.ts'
 
 /** `added` is active and was not before, `pending` waits for the reader's word, `updated` was there before. */
 export type SignupResult = {
@@ -160,4 +159,22 @@ function kindOf(candidate: SignupCandidate, touched: boolean, isAsked: boolean):
   if (state === 'pending' && (existing === null || isAsked || request.by !== 'import')) return 'pending'
   if (becomesActive(candidate)) return 'added'
   return decision.kind !== 'keep' || touched ? 'updated' : 'unchanged'
+}
+
+/** The consent record of a decided wish, or none where nothing about consent changes; `asked`: a confirmation was queued. */
+function signupEvidence(candidate: SignupCandidate, subscriptionId: number, asked: boolean): readonly ConsentEvent[] {
+  const action = actionOf(candidate, asked)
+  if (action === null) return []
+  const { by, schedule, topics, confirmed, shown } = candidate.request
+  const said = Object.entries({ ...schedule, topics, confirmedAt: confirmed?.at }).filter(([, value]) => value != null)
+  const proof = becomesActive(candidate) && confirmed !== null ? describeConsent(confirmed.evidence) : null
+  const evidence = proof ?? shown ?? null
+  return [{ subscriptionId, action, evidence, details: { by, ...Object.fromEntries(said) } }]
+}
+
+function actionOf(candidate: SignupCandidate, asked: boolean): ConsentEvent['action'] | null {
+  const { request, existing, decision } = candidate
+  if (becomesActive(candidate)) return request.by === 'import' ? 'imported' : 'confirmed'
+  if (decision.kind === 'keep') return asked ? 'requested' : null
+  return asked || existing?.state !== decision.to.state ? 'requested' : 'changed'
 }

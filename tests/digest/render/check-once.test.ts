@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { checkTemplatesOnce } from '../../../src/digest/render/check-once.ts'
+import { checkTemplatesOnce } from '../../../src/digest/render/check-templates.ts'
 import { loadTemplates, type Templates } from '../../../src/digest/templates/templates.ts'
 import { PUBLICATION } from '../sample.ts'
 
