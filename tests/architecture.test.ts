@@ -64,6 +64,8 @@ const NO_OPERATIONS = [
   'commands/shared/encrypt-now.ts',
   'commands/digests/watch-preview.ts',
 ]
+/** A smaller file with one importer belongs into that importer. */
+const FEWEST_LINES = 25
 const MOST_LINES = 250
 
 const files = walk(SRC).map((path) => relative(SRC, path))
@@ -226,10 +228,56 @@ describe('the source', () => {
     expect(filesWith(/from '@electric-sql/, []).filter((file) => !/^db\/pglite\//.test(file))).toEqual([])
     expect(filesWith(/from 'pg-boss/, ['db/jobs.ts'])).toEqual([])
     const commander = filesWith(/from 'commander'/, ['main.ts'])
-    expect(commander.filter((file) => folderOf(file) !== 'commands')).toEqual(['demo/command.ts', 'server/server.ts'])
+    expect(commander.filter((file) => folderOf(file) !== 'commands')).toEqual(['demo/command.ts', 'server/serve.ts'])
   })
 
   test('no file is a drawer for everything', () => {
     expect(files.filter((file) => /(^|\/)(types|utils?|lib|helpers?|index|misc|common)\.ts$/.test(file))).toEqual([])
+  })
+})
+
+/** The names a file exports. */
+const exportsOf = (text: string) =>
+  [...text.matchAll(/^export (?:async )?(?:function\*?|const|let|class|type|interface) (\w+)/gm)].map(
+    ([, name = '']) => name,
+  )
+
+/** The tests and benchmarks, which import from `src` too. */
+const readers = ['../tests', '../bench'].flatMap((folder) =>
+  walk(resolve(SRC, folder)).map((path) => [relative(SRC, path), readFileSync(path, 'utf8')] as const),
+)
+
+describe('exports', () => {
+  test('no two share a name', () => {
+    const homes = new Map<string, string[]>()
+    for (const [file, text] of sources)
+      for (const name of new Set(exportsOf(text))) homes.set(name, [...(homes.get(name) ?? []), file])
+    expect([...homes].filter(([, files]) => files.length > 1)).toEqual([])
+  })
+
+  test('somebody imports each', () => {
+    const importers = new Map<string, string[]>()
+    for (const [file, text] of [...sources, ...readers])
+      for (const target of importsOf(file, text)) importers.set(target, [...(importers.get(target) ?? []), text])
+    const unused = [...sources].flatMap(([file, text]) =>
+      // Tables are exported for the migrations as well.
+      file.startsWith('db/schema/')
+        ? []
+        : exportsOf(text)
+            .filter((name) => !importers.get(file)?.some((other) => new RegExp(`\\b${name}\\b`).test(other)))
+            .map((name) => `${file} ${name}`),
+    )
+    expect(unused).toEqual([])
+  })
+
+  test(`a file of under ${FEWEST_LINES} lines has more than one importer, but for doors and tables`, () => {
+    const importers = new Map<string, number>()
+    for (const targets of imports.values())
+      for (const target of new Set(targets)) importers.set(target, (importers.get(target) ?? 0) + 1)
+    const lonely = [...sources]
+      .filter(([file, text]) => text.split('\n').length - 1 < FEWEST_LINES && importers.get(file) === 1)
+      .filter(([file]) => !DOORS.includes(folderOf(file)) && !file.startsWith('db/schema/'))
+      .map(([file]) => file)
+    expect(lonely).toEqual([])
   })
 })

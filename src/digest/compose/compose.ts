@@ -51,7 +51,7 @@ export type DigestInput = {
 }
 
 /** Full entries under one topic; `name` is null for those without, `level` is their headlines' (h2 or h3). */
-export type Section = { readonly name: string | null; readonly level: 2 | 3; readonly entries: readonly Entry[] }
+type Section = { readonly name: string | null; readonly level: 2 | 3; readonly entries: readonly Entry[] }
 
 /** The view model a mail template sees: clean plain text only, nothing to compute; `input` is what it was made from. */
 export type DigestView = {

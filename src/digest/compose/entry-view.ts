@@ -21,7 +21,7 @@ export type DigestArticle = {
 }
 
 /** A linked source of the same story. */
-export type AlsoAt = { readonly source: string; readonly url: string | null }
+type AlsoAt = { readonly source: string; readonly url: string | null }
 
 /** An article as a headline: clean plain text, a link only if a reader may follow it. */
 export type Headline = {

@@ -5,7 +5,7 @@ import { composeDigest, type DigestView } from '../compose/compose.ts'
 export const MAX_HTML_BYTES = 95_000
 
 /** A view, and the HTML it renders to. */
-export type Fitted = { readonly view: DigestView; readonly html: string }
+type Fitted = { readonly view: DigestView; readonly html: string }
 
 /**
  * The largest form of a digest whose HTML fits the budget: full entries become headlines, then headlines join the number

@@ -1,3 +1,6 @@
+import { text } from 'node:stream/consumers'
+import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,11 +9,10 @@ import { CourantError, reasonOf } from '../../errors.ts'
 import { applyBranding, type Branding, brandingKey } from '../../newsletters/branding/branding.ts'
 import { htmlEngine, type ParsedTemplate, parse, type TemplateFile, textEngine } from './liquid.ts'
 import { compileMjml } from './mjml.ts'
-import { runMjml } from './mjml-run.ts'
-import { runMjmlInSubprocess } from './mjml-subprocess.ts'
+import { runMjml, type MjmlResult } from './mjml-run.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
-export type MailTemplate = {
+type MailTemplate = {
   readonly text: ParsedTemplate
   readonly htmlFor: (branding: Branding) => ParsedTemplate
 }
@@ -28,7 +30,7 @@ const OWN = fileURLToPath(new URL('../../../templates/', import.meta.url))
 const LOOKS_KEPT = 64
 
 /** Where templates are; `inSubprocess` compiles them in a process of its own, for one that is to run long and small. */
-export type TemplateOptions = { readonly dir: string | null; readonly inSubprocess?: boolean }
+type TemplateOptions = { readonly dir: string | null; readonly inSubprocess?: boolean }
 
 /** Reads and compiles all templates; a file of the same name under `dir` (TEMPLATES_DIR) is taken for ours. */
 export async function loadTemplates(options: TemplateOptions): Promise<Templates> {
@@ -90,4 +92,23 @@ async function readIfThere(name: string, path: string): Promise<TemplateFile | n
       cause,
     })
   }
+}
+
+const PROGRAM = fileURLToPath(new URL('./mjml-program.ts', import.meta.url))
+const FLAGS = ['--disable-warning=ExperimentalWarning']
+
+/**
+ * Runs mjml in a process of its own, which takes its memory along: a worker that runs for weeks would else keep 35 MB of
+ * it, and a thread gives none back.
+ */
+async function runMjmlInSubprocess(source: string): Promise<MjmlResult> {
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(child, 'close')
+  // One that dies early says so by its exit code.
+  child.stdin.on('error', () => {})
+  child.stdin.end(source)
+  const said = await text(child.stdout)
+  const [code] = await ended
+  if (code !== 0) throw new Error(`mjml ended with ${code}`)
+  return JSON.parse(said)
 }
