@@ -5,7 +5,7 @@ import type { ListedSuppression } from '../subscribers/suppressions/lift-between
 import type { CommandContext } from './shared/command-context.ts'
 import { confirmOrAbort, isTerminal } from './shared/prompt.ts'
 import { withOperations } from './shared/run.ts'
-import { instant, lines, oneOf } from './shared/values.ts'
+import { instantValue, lines, oneOf } from './shared/values.ts'
 
 type ListOptions = {
   readonly since?: Temporal.Instant
@@ -25,8 +25,8 @@ export function registerSuppression(program: Command, context: CommandContext): 
   group
     .command('list')
     .description('a line each, the oldest first: when, why, and what was said')
-    .option('--since <instant>', 'made from then on', instant('--since'))
-    .option('--until <instant>', 'made before then', instant('--until'))
+    .option('--since <instant>', 'made from then on', instantValue('--since'))
+    .option('--until <instant>', 'made before then', instantValue('--until'))
     .option('--reason <reason>', SUPPRESSION_REASONS.join(', '), oneOf('--reason', SUPPRESSION_REASONS))
     .action((options: ListOptions) =>
       withOperations(context, async (perform) => {
@@ -36,8 +36,8 @@ export function registerSuppression(program: Command, context: CommandContext): 
   group
     .command('lift')
     .description("take back what a relay's refusals suppressed in a span of time; complaints, blocks and erasures stay")
-    .requiredOption('--since <instant>', 'made from then on', instant('--since'))
-    .requiredOption('--until <instant>', 'made before then', instant('--until'))
+    .requiredOption('--since <instant>', 'made from then on', instantValue('--since'))
+    .requiredOption('--until <instant>', 'made before then', instantValue('--until'))
     .requiredOption('--reason <text>', 'why; it is kept with each reader', lines('--reason'))
     .option('--yes', 'do not ask; a script that leaves it out is told how many there are')
     .action((options: LiftOptions) => lift(context, options))

@@ -5,14 +5,14 @@ import type { TickReport } from '../scheduler/tick.ts'
 import type { CommandContext } from './shared/command-context.ts'
 import { clockAt } from './shared/now.ts'
 import { performOne } from './shared/run.ts'
-import { instant } from './shared/values.ts'
+import { instantValue } from './shared/values.ts'
 
 /** `courant tick`: one pass of the scheduler, for the system's cron and for tests. */
 export function registerTick(program: Command, context: CommandContext): void {
   program
     .command('tick')
     .description('one pass of the scheduler: collect, plan and deliver what is due')
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
     .action((options: { now?: Temporal.Instant }) => tick({ ...context, clock: clockAt(options.now, context.clock) }))
 }
 

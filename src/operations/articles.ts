@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { listLimit, onlyOrSlug, rowId } from './fields.ts'
+import { listLimit, onlyOrSlug, rowIdField } from './fields.ts'
 import { audited, type OperationContext, unaudited } from './operation.ts'
 
 const MOST_AT_ONCE = 10_000
 
 const several = z.object({
   articles: z
-    .array(rowId)
+    .array(rowIdField)
     .min(1, 'names none')
     .max(MOST_AT_ONCE, `takes at most ${MOST_AT_ONCE} articles`)
     .transform((ids) => [...new Set(ids)]),

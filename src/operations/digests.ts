@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { MessageContext } from '../delivery/message.ts'
 import type { Preview } from '../digest/preview.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { address, oneLineOf, onlyOrSlug } from './fields.ts'
+import { addressField, oneLineOf, onlyOrSlug } from './fields.ts'
 import { audited, type BareContext, type OperationContext, unaudited } from './operation.ts'
 
 /** The database finds an edition by it. */
@@ -13,7 +13,7 @@ const PREVIEW_FORMATS = ['html', 'text', 'eml', 'json'] as const
 const sendInput = z.object({
   newsletter: onlyOrSlug,
   /** Only this reader's subscription. */
-  to: address.optional(),
+  to: addressField.optional(),
   /** The same key returns the same edition. */
   key: oneLineOf(LONGEST_KEY).optional(),
 })
@@ -26,7 +26,7 @@ export const digestOperations = {
     right: 'editions.read',
     input: z.object({
       newsletter: onlyOrSlug,
-      subscriber: address.optional(),
+      subscriber: addressField.optional(),
       format: z.enum(PREVIEW_FORMATS).default('html'),
     }),
     run: async ({ db, clock, config }, { newsletter: slug, subscriber = null, format }) => {
@@ -56,7 +56,7 @@ export const digestOperations = {
   test: audited({
     name: 'digest.test',
     right: 'editions.send',
-    input: z.object({ newsletter: onlyOrSlug, to: address, subscriber: address.optional() }),
+    input: z.object({ newsletter: onlyOrSlug, to: addressField, subscriber: addressField.optional() }),
     run: async (context, { newsletter: slug, to, subscriber }) => {
       const { sendTest } = await import('../delivery/test-mail.ts')
       const sender = await openOwnSender(context)

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { listLimit, onlyOrSlug, rowId } from './fields.ts'
+import { listLimit, onlyOrSlug, rowIdField } from './fields.ts'
 import { audited, type OperationContext, unaudited } from './operation.ts'
 
-const named = z.object({ edition: rowId })
+const named = z.object({ edition: rowIdField })
 
 /** Editions: what is being sent and was sent. */
 export const editionOperations = {

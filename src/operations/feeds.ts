@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Feed, FeedItem } from '../articles/feeds/parse-feed.ts'
 import type { ParserTasks } from '../articles/parsing/parser-tasks.ts'
 import { CourantError } from '../errors.ts'
-import { bytes, oneLineOf } from './fields.ts'
+import { bytesField, oneLineOf } from './fields.ts'
 import { type BareContext, unaudited } from './operation.ts'
 
 /** A feed as people see it. */
@@ -20,7 +20,7 @@ export const feedOperations = {
     right: 'sources.read',
     input: z.union([
       z.object({ url: oneLineOf(LONGEST_URL).regex(/^https?:\/\//i, 'takes http:// or https://') }),
-      z.object({ document: bytes }),
+      z.object({ document: bytesField }),
     ]),
     run: async (context: BareContext, input): Promise<FeedView> =>
       viewOf(

@@ -8,13 +8,13 @@ const FIRST = Temporal.Instant.from('1970-01-01T00:00:00Z')
 const LAST = Temporal.Instant.from('9999-12-31T23:59:59Z')
 
 /** A newsletter by its slug. */
-export const slug = z.string().refine(isSlug, 'takes 1 to 63 of a–z, 0–9 and hyphens')
+export const slugField = z.string().refine(isSlug, 'takes 1 to 63 of a–z, 0–9 and hyphens')
 
 /** A newsletter by its slug; it may be left out where there is only one. */
-export const onlyOrSlug = slug.optional()
+export const onlyOrSlug = slugField.optional()
 
 /** The id of a row. */
-export const rowId = z.int('takes an id, a whole number from 1').min(1, 'takes an id, a whole number from 1')
+export const rowIdField = z.int('takes an id, a whole number from 1').min(1, 'takes an id, a whole number from 1')
 
 /** One line of text, at least one character long. */
 export const oneLineOf = (most: number) =>
@@ -37,7 +37,7 @@ export const LISTED = { usual: 100, most: 10_000 } as const
 export const listLimit = z.int().min(1).max(LISTED.most).default(LISTED.usual)
 
 /** An instant from 1970 to 9999, as a Temporal.Instant or in ISO 8601. */
-export const instant = z.union([z.instanceof(Temporal.Instant), z.string()]).transform((given, issues) => {
+export const instantField = z.union([z.instanceof(Temporal.Instant), z.string()]).transform((given, issues) => {
   try {
     const at = Temporal.Instant.from(given)
     if (Temporal.Instant.compare(at, FIRST) >= 0 && Temporal.Instant.compare(at, LAST) <= 0) return at
@@ -49,7 +49,7 @@ export const instant = z.union([z.instanceof(Temporal.Instant), z.string()]).tra
 })
 
 /** One mail address, as it is kept. */
-export const address = z.string().transform((given, issues) => {
+export const addressField = z.string().transform((given, issues) => {
   const { address: clean, reason } = checkAddress(given)
   if (clean !== null) return clean
   issues.addIssue(`takes one address (${(reason ?? 'it is none').replace(/\.$/, '')})`)
@@ -57,4 +57,4 @@ export const address = z.string().transform((given, issues) => {
 })
 
 /** The bytes of a document. */
-export const bytes = z.custom<Uint8Array>((given) => given instanceof Uint8Array, 'takes bytes')
+export const bytesField = z.custom<Uint8Array>((given) => given instanceof Uint8Array, 'takes bytes')

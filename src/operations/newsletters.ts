@@ -10,13 +10,13 @@ import {
   type Newsletter,
 } from '../newsletters/newsletters.ts'
 import { newNewsletter, newsletterChange } from '../newsletters/settings.ts'
-import { onlyOrSlug, slug } from './fields.ts'
+import { onlyOrSlug, slugField } from './fields.ts'
 import { audited, unaudited } from './operation.ts'
 
 /** A newsletter as its administrators see it. */
 export type NewsletterView = Omit<Newsletter, 'id' | 'fromAddress' | 'fromName'> & { readonly from: string }
 
-const named = z.object({ newsletter: slug })
+const named = z.object({ newsletter: slugField })
 const onlyOrNamed = z.object({ newsletter: onlyOrSlug })
 
 /** Newsletters: what one subscribes to. */

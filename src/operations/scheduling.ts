@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CourantError } from '../errors.ts'
-import { rowId } from './fields.ts'
+import { rowIdField } from './fields.ts'
 import { type OperationContext, unaudited } from './operation.ts'
 
 /** What a collection reports on its way; once `signal` is aborted it ends early. */
@@ -16,7 +16,7 @@ export const schedulingOperations = {
   collect: unaudited({
     name: 'collect',
     right: 'system.run',
-    input: z.object({ source: rowId.optional() }),
+    input: z.object({ source: rowIdField.optional() }),
     run: async (context: CollectContext, { source }) => {
       const { db, clock, signal, onBusyHost } = context
       const { collectSources, logSources } = await import('../articles/collect.ts')

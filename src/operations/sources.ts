@@ -3,7 +3,7 @@ import type { SourceAddress } from '../articles/sources/attach.ts'
 import type { AccessChange } from '../articles/sources/source-access.ts'
 import { CourantError } from '../errors.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
-import { bytes, oneLineOf, onlyOrSlug, slug } from './fields.ts'
+import { bytesField, oneLineOf, onlyOrSlug, slugField } from './fields.ts'
 import { audited, type OperationContext, unaudited } from './operation.ts'
 
 const LONGEST_URL = 2_000
@@ -45,7 +45,7 @@ export const sourceOperations = {
   list: unaudited({
     name: 'source.list',
     right: 'sources.read',
-    input: z.object({ newsletter: slug.optional() }),
+    input: z.object({ newsletter: slugField.optional() }),
     run: async ({ db }, { newsletter }) => {
       const { listSources } = await import('../articles/sources/list-sources.ts')
       return listSources(db, newsletter === undefined ? null : (await findNewsletter(db, newsletter)).id)
@@ -87,7 +87,7 @@ export const sourceOperations = {
   remove: audited({
     name: 'source.remove',
     right: 'sources.write',
-    input: z.object({ source, newsletter: slug.optional() }),
+    input: z.object({ source, newsletter: slugField.optional() }),
     run: async ({ db }, { source, newsletter }) => {
       const { detachSource } = await import('../articles/sources/attach.ts')
       return detachSource(db, source, newsletter === undefined ? null : (await findNewsletter(db, newsletter)).id)
@@ -99,7 +99,7 @@ export const sourceOperations = {
   import: audited({
     name: 'source.import',
     right: 'sources.write',
-    input: taker.extend({ opml: bytes }),
+    input: taker.extend({ opml: bytesField }),
     run: async ({ db, clock, config }, { newsletter: slug, backfillDays, opml }) => {
       const [{ importFeeds }, { parserPool: processReader }, { openSecretCipher }] = await Promise.all([
         import('../articles/sources/import-opml.ts'),
@@ -125,7 +125,7 @@ export const sourceOperations = {
   export: unaudited({
     name: 'source.export',
     right: 'sources.read',
-    input: z.object({ newsletter: slug.optional() }),
+    input: z.object({ newsletter: slugField.optional() }),
     run: async ({ db }, { newsletter: slug }) => {
       const [{ listSources }, { writeOpml }] = await Promise.all([
         import('../articles/sources/list-sources.ts'),

@@ -5,7 +5,7 @@ import { findNewsletter } from '../newsletters/newsletters.ts'
 import { newsletterChange } from '../newsletters/settings.ts'
 import type { ImportWatch } from '../subscribers/import/import.ts'
 import type { SchedulePatch } from '../subscribers/preferences/preferences.ts'
-import { address, oneLineOf, onlyOrSlug, slug, textOf } from './fields.ts'
+import { addressField, oneLineOf, onlyOrSlug, slugField, textOf } from './fields.ts'
 import { audited, type BareContext, type OperationContext, unaudited } from './operation.ts'
 
 export const SUBSCRIPTION_STATES = ['pending', 'active', 'paused', 'unsubscribed'] as const
@@ -73,7 +73,7 @@ export const subscriberOperations = {
   list: unaudited({
     name: 'subscriber.list',
     right: 'subscribers.read',
-    input: z.object({ newsletter: slug.optional(), state: z.enum(SUBSCRIPTION_STATES).optional() }),
+    input: z.object({ newsletter: slugField.optional(), state: z.enum(SUBSCRIPTION_STATES).optional() }),
     run: async ({ db }, { newsletter, state = null }) => {
       const { listSubscriptions } = await import('../subscribers/list-subscribers.ts')
       const newsletterId = newsletter === undefined ? null : (await findNewsletter(db, newsletter)).id
@@ -85,7 +85,7 @@ export const subscriberOperations = {
   show: unaudited({
     name: 'subscriber.show',
     right: 'subscribers.read',
-    input: z.object({ email: address }),
+    input: z.object({ email: addressField }),
     run: async ({ db }, { email }) => {
       const [{ readSubscriber: readReader }, { readDeliveryHistory }] = await Promise.all([
         import('../subscribers/list-subscribers.ts'),
@@ -99,7 +99,7 @@ export const subscriberOperations = {
   lift: audited({
     name: 'subscriber.lift',
     right: 'subscribers.write',
-    input: z.object({ email: address, reason: textOf(LONGEST_TEXT) }),
+    input: z.object({ email: addressField, reason: textOf(LONGEST_TEXT) }),
     run: async ({ db, clock }, { email, reason }) => {
       const { liftSuppression } = await import('../subscribers/suppressions/lift-suppression.ts')
       return { email, ...(await liftSuppression(db, email, reason, clock.now())) }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { instant, textOf } from './fields.ts'
+import { instantField, textOf } from './fields.ts'
 import { audited, unaudited } from './operation.ts'
 
 export const SUPPRESSION_REASONS = ['bounced', 'complained', 'manual', 'erased'] as const
 const LONGEST_REASON = 5_000
 
-const span = z.object({ since: instant, until: instant })
+const span = z.object({ since: instantField, until: instantField })
 
 /** Suppressions: the addresses nothing goes to. */
 export const suppressionOperations = {

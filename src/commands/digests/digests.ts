@@ -7,7 +7,7 @@ import type { CommandContext } from '../shared/command-context.ts'
 import { type NewsletterOption, namedNewsletter, namesNewsletter } from '../shared/newsletter-name.ts'
 import { clockAt } from '../shared/now.ts'
 import { performBare, performOne } from '../shared/run.ts'
-import { address, file, instant, line, oneOf } from '../shared/values.ts'
+import { address, file, instantValue, line, oneOf } from '../shared/values.ts'
 import { sendDigest } from './send.ts'
 import type { WatchOptions } from './watch-preview.ts'
 
@@ -25,7 +25,7 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
     .option('--format <format>', FORMATS.join(', '), oneOf('--format', FORMATS), 'html' as const)
     .option('--out <file>', 'write it there', file('--out'))
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
     .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
     .action((slug: string | undefined, options: PreviewOptions & NewsletterOption) =>
       preview(context, namedNewsletter(slug, options), options),
@@ -42,7 +42,7 @@ export function registerDigest(program: Command, context: CommandContext): void 
     .option('--dry-run', 'only say what would be sent')
     .option('--to <email>', "only to this reader's subscription", address('--to'))
     .option('--key <key>', 'the same key returns the same edition', line('--key'))
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instant('--now'))
+    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
     .action((slug: string | undefined, options: SendOptions & NewsletterOption) =>
       sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, namedNewsletter(slug, options), options),
     )

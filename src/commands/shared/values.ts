@@ -63,7 +63,7 @@ export function slug(name: string): Read<string> {
 const LIST_NEWSLETTERS = '"courant newsletter list" shows them.'
 
 /** An instant with its offset, from 1970 to 9999. */
-export function instant(name: string): Read<Temporal.Instant> {
+export function instantValue(name: string): Read<Temporal.Instant> {
   return (text) => {
     try {
       const at = Temporal.Instant.from(text)
