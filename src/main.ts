@@ -15,7 +15,7 @@ const USAGE_CODES = new Set(['usage', 'config.invalid'])
 const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: CommandContext) => void>>> = {
   demo: async () => (await import('./demo/command.ts')).registerDemo,
   migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
-  serve: async () => (await import('./server/server.ts')).registerServe,
+  serve: async () => (await import('./server/serve.ts')).registerServe,
   tick: async () => (await import('./commands/tick.ts')).registerTick,
   newsletter: async () => (await import('./commands/newsletters.ts')).registerNewsletter,
   source: async () => (await import('./commands/sources/sources.ts')).registerSource,

@@ -21,7 +21,7 @@ import type { Sender } from './worker.ts'
 export type TestOptions = { readonly to: string; readonly subscriber?: string }
 
 /** What `digest test` answers. Nothing is sent where there is no article at all or `to` is suppressed; `reason` says so. */
-export type TestReport =
+type TestReport =
   | {
       readonly sent: true
       readonly to: string

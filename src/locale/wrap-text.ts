@@ -1,5 +1,5 @@
 /** Columns of a plain text mail. */
-export const COLUMNS = 72
+const COLUMNS = 72
 
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/gu

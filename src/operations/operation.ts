@@ -7,7 +7,7 @@ import type { Logger } from '../log.ts'
 import type { Right } from './rights.ts'
 
 /** A long operation's progress, as its door shows it. */
-export type Progress = { readonly update: (done: number) => void; readonly stop: () => void }
+type Progress = { readonly update: (done: number) => void; readonly stop: () => void }
 
 /** What an operation runs with that needs no database. */
 export type BareContext = {
@@ -34,7 +34,7 @@ export type AuditDetails = {
  * How an operation is audited: `after` in the transaction the operation runs in; `before`, in one of its own, where the operation
  * runs several transactions, of which some may remain when it fails.
  */
-export type Audit<Input, Output> =
+type Audit<Input, Output> =
   | { readonly after: (output: Output, input: Input) => AuditDetails }
   | { readonly before: (input: Input, context: OperationContext) => AuditDetails | Promise<AuditDetails> }
 

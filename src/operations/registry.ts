@@ -12,7 +12,7 @@ import { subscriberOperations } from './subscribers.ts'
 import { suppressionOperations } from './suppressions.ts'
 
 /** An operation of any input and output. */
-export type AnyOperation = Operation<z.ZodType, unknown, never>
+type AnyOperation = Operation<z.ZodType, unknown, never>
 
 /** Every operation there is. Doors import the file of their noun instead: this one loads all of them. */
 export const OPERATIONS: readonly AnyOperation[] = [

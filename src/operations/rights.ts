@@ -19,12 +19,12 @@ export const RIGHTS = [
 export type Right = (typeof RIGHTS)[number]
 
 /** The rights of each role. Viewers see no personal data; what cannot be undone, and what affects every newsletter, is for owners. */
-export const ROLES = {
+export const ROLE_RIGHTS = {
   owner: RIGHTS,
   editor: RIGHTS.filter((right) => !['newsletters.delete', 'suppressions.lift', 'system.run'].includes(right)),
   viewer: ['newsletters.read', 'sources.read', 'articles.read', 'editions.read'],
 } as const satisfies Readonly<Record<string, readonly Right[]>>
-export type AccountRole = keyof typeof ROLES
+type AccountRole = keyof typeof ROLE_RIGHTS
 
 /** Who asks for an operation. `name` is written to the audit log: the user of the system, the account, the key, the part of Courant. */
 export type Actor =
@@ -33,13 +33,13 @@ export type Actor =
   | { readonly kind: 'api-key'; readonly name: string; readonly scopes: readonly Right[] }
 
 /** Whether the actor has this right. Somebody at the command line has the database's password, and so every right. */
-export function hasRight(actor: Actor, right: Right): boolean {
+function hasRight(actor: Actor, right: Right): boolean {
   switch (actor.kind) {
     case 'cli':
     case 'system':
       return true
     case 'account':
-      return (ROLES[actor.role] as readonly Right[]).includes(right)
+      return (ROLE_RIGHTS[actor.role] as readonly Right[]).includes(right)
     case 'api-key':
       return actor.scopes.includes(right)
   }

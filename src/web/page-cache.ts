@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /** Pages rendered last, by all that they are made of. */
-export type PageCache = {
+type PageCache = {
   readonly find: (parts: unknown) => string | null
   readonly keep: (parts: unknown, html: string) => void
 }

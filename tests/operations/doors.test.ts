@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { makeProgram } from '../../src/main.ts'
 import { OPERATIONS } from '../../src/operations/registry.ts'
-import { RIGHTS, ROLES } from '../../src/operations/rights.ts'
+import { RIGHTS, ROLE_RIGHTS } from '../../src/operations/rights.ts'
 import { deskOf } from '../commands/commanding.ts'
 import { contextOf, MUTE } from '../support/command-line.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -82,7 +82,7 @@ describe('operations', () => {
   })
 
   test('viewers may only read, and see no personal data', () => {
-    const allowed = OPERATIONS.filter(({ right }) => (ROLES.viewer as readonly string[]).includes(right))
+    const allowed = OPERATIONS.filter(({ right }) => (ROLE_RIGHTS.viewer as readonly string[]).includes(right))
     expect(allowed.filter(({ audit }) => audit !== null)).toEqual([])
     expect(allowed.filter(({ name }) => /^(subscriber|suppression)\./.test(name))).toEqual([])
   })

@@ -16,6 +16,6 @@ export async function addNewsletter(db: Database, input: NewsletterInput, now: T
 
 /** Changes a newsletter by what somebody entered. */
 export async function changeNewsletter(db: Database, slug: string, input: NewsletterInput, now: Temporal.Instant) {
-  const { newsletter, ...fields } = readInput(newsletterOperations.set, { ...input, newsletter: slug })
-  return newsletters.changeNewsletter(db, newsletter, fields, now)
+  const { newsletter: _, ...fields } = readInput(newsletterOperations.set, { ...input, newsletter: slug })
+  return newsletters.changeNewsletter(db, slug, fields, now)
 }

@@ -21,7 +21,7 @@ type Task = ParseOptions & {
 /** A thread, and what it is doing; `idle` is aborted when it has something to do again. */
 type Seat = { readonly thread: ParserThread; task: Task | null; isSlow: boolean; idle: AbortController }
 
-export const PARSER_LIMITS: ParserLimits = { milliseconds: 5_000, megabytes: 256, characters: 20_000_000 }
+const PARSER_LIMITS: ParserLimits = { milliseconds: 5_000, megabytes: 256, characters: 20_000_000 }
 const MOST_THREADS = 2
 /** A second thread is started only when the first is kept by one document for longer. */
 const SLOW_MS = 1_000

@@ -11,7 +11,7 @@ import { type Feed, type FeedItem, parseFeed } from '../feeds/parse-feed.ts'
 import { packDates, type Transferable, viewAsBuffer } from './transfer.ts'
 
 /** A document as it was fetched: its media type may name the charset. */
-export type DocumentPart = { readonly body: Uint8Array; readonly contentType: string | null }
+type DocumentPart = { readonly body: Uint8Array; readonly contentType: string | null }
 
 /** A document and where it was found, which relative links are relative to. */
 type Document = DocumentPart & { readonly url: string | null }

@@ -4,7 +4,7 @@ import { parserPool } from '../parsing/parser-pool.ts'
 import { type FollowOptions, fetchFeed } from './sitemap-index.ts'
 
 /** What stands at an address: a feed, or a page and the feeds found from there, the main one apart. */
-export type Discovery =
+type Discovery =
   | { readonly kind: 'feed'; readonly title: string }
   | {
       readonly kind: 'page'

@@ -6,7 +6,7 @@ import { withStoreLock } from '../store/store-lock.ts'
 import { findSource } from './change-source.ts'
 
 /** What becomes of held articles: `letIn` makes them new to readers, `markSeen` known and shown to nobody. */
-export type Release = 'letIn' | 'markSeen'
+type Release = 'letIn' | 'markSeen'
 
 /** A source, and how many of its articles were held until now. */
 type Released = { readonly id: number; readonly url: string; readonly articles: number }

@@ -10,7 +10,7 @@ import { type FeedSource, isUntouched, readSource, type SourceRef } from './due-
 type HostLease = { readonly sourceId: number | null; readonly owner: string; readonly token: string }
 
 /** A worker's right to fetch a source and to ask its host. Once another worker has taken over, results under it are refused. */
-export type SourceLease = HostLease & {
+type SourceLease = HostLease & {
   readonly sourceId: number
   readonly host: string
   /** When it was asked for, by the monotonic clock. */

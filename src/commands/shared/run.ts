@@ -9,7 +9,7 @@ import type { ImportContext } from '../../operations/subscribers.ts'
 import type { CommandContext } from './command-context.ts'
 
 /** Performs an operation as the person at the command line. */
-export type Perform = <Schema extends z.ZodType, Output>(
+type Perform = <Schema extends z.ZodType, Output>(
   operation: Operation<Schema, Output>,
   input: z.input<Schema>,
 ) => Promise<Output>

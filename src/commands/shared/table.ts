@@ -1,7 +1,7 @@
 import { widthOf } from '../../locale/wrap-text.ts'
 
 /** One column of a table for people; numbers are aligned right. */
-export type TableColumn = { readonly heading: string; readonly align?: 'left' | 'right' }
+type TableColumn = { readonly heading: string; readonly align?: 'left' | 'right' }
 
 const GAP = '  '
 const ELLIPSIS = '…'

@@ -12,7 +12,7 @@ import { announceHolder, type Joined, joinHolder, SOCKET_NAME, withdrawHolder } 
 import { makePrivateFiles, makePrivateFolder, makePrivateFolderAmongOthers } from './private-folder.ts'
 
 /** A PostgreSQL behind a Unix socket: `socketFolder` is what `pg` takes as host. */
-export type Embedded = {
+type Embedded = {
   readonly socketFolder: string
   /** Whether this process holds the folder from the start; else it works through the process that does. */
   readonly holder: boolean

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 
 /** Who holds an embedded database's folder, and where its socket is. */
-export type Holder = { readonly pid: number; readonly host: string; readonly socketFolder: string }
+type Holder = { readonly pid: number; readonly host: string; readonly socketFolder: string }
 
 /** A connection to the holder; while it is open the holder does not end its engine, unless its patience is at an end. */
 export type Joined = {

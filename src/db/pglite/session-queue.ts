@@ -9,7 +9,7 @@ export type Turns = {
 }
 
 /** What the turns cannot do themselves. */
-export type TurnsWork = {
+type TurnsWork = {
   /** The engine has given up: it answers nothing more, and nobody's turn comes any more. */
   readonly onPanic: () => void
   /** A client's transaction was rolled back since it said nothing for too long; it has been told, and is to be cut off. */

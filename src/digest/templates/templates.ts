@@ -1,15 +1,15 @@
-import { text } from 'node:stream/consumers'
-import { once } from 'node:events'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Liquid } from 'liquidjs'
 import { CourantError, reasonOf } from '../../errors.ts'
 import { applyBranding, type Branding, brandingKey } from '../../newsletters/branding/branding.ts'
 import { htmlEngine, type ParsedTemplate, parse, type TemplateFile, textEngine } from './liquid.ts'
 import { compileMjml } from './mjml.ts'
-import { runMjml, type MjmlResult } from './mjml-run.ts'
+import { type MjmlResult, runMjml } from './mjml-run.ts'
 
 /** One kind of mail: its text, and its HTML in a newsletter's colours and font. */
 type MailTemplate = {

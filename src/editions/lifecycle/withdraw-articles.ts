@@ -21,7 +21,7 @@ import { removeFromArchive, removeFromEditions, replaceVariants, withdrawBatches
  * What hiding articles did to unsent deliveries of open editions: `moved` ones bring the rest of their selection, and
  * `skipped` ones had no article left.
  */
-export type WithdrawalResult = {
+type WithdrawalResult = {
   readonly articles: readonly HiddenArticle[]
   readonly editions: readonly number[]
   readonly moved: number

@@ -27,12 +27,6 @@ const COLUMNS = {
   finishedAt: edition.finishedAt,
 }
 
-/** An edition, without its deliveries. */
-export type EditionSummary = NonNullable<Awaited<ReturnType<typeof readSummary>>>
-
-/** An edition with its deliveries by state and reason, its batches, and when its next delivery is due. */
-export type EditionReport = Awaited<ReturnType<typeof readEditionReport>>
-
 /**
  * Lists the latest editions with their counts, of one newsletter (also of one that was deleted) or of all.
  *

@@ -1,7 +1,7 @@
 import { cleanAddress } from './address.ts'
 
 /** Who sends: a name, empty where only the address is given, and the address with a readable domain. */
-export type SenderName = { readonly name: string; readonly address: string }
+type SenderName = { readonly name: string; readonly address: string }
 
 /** A name is one header; longer ones are somebody's mistake. */
 const LONGEST_NAME = 200

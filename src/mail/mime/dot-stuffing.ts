@@ -24,7 +24,7 @@ const ASCII = /^\p{ASCII}*$/u
 export type Tail = 'crlf' | 'cr' | 'lf' | 'other'
 
 /** The octets as they go on the wire, and how they end; null where a dot follows a CR or an LF that stands alone. */
-export type StuffedContent = { readonly pieces: readonly ContentPiece[]; readonly tail: Tail }
+type StuffedContent = { readonly pieces: readonly ContentPiece[]; readonly tail: Tail }
 
 const LF = 0x0a
 const CR = 0x0d

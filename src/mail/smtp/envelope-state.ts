@@ -6,7 +6,7 @@ import type { AwaitedReply } from './reply-parser.ts'
 export type EnvelopeStage = 'reset' | 'mail' | 'rcpt' | 'data' | 'empty'
 
 /** Where the beginning of a message stands. */
-export type EnvelopeState = {
+type EnvelopeState = {
   readonly awaits: EnvelopeStage
   readonly commands: Commands
   /** All commands went out together (RFC 2920), so all their replies are still to come. */

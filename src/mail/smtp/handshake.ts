@@ -5,7 +5,7 @@ import { type BrokenConnection, broken } from './reply.ts'
 import type { ServerReply } from './reply-parser.ts'
 
 /** Where the dialogue before the first message stands. */
-export type HandshakeState = {
+type HandshakeState = {
   readonly awaits: 'greeting' | 'ehlo' | 'helo' | 'starttls' | 'auth'
   readonly encrypted: boolean
   readonly capabilities: Capabilities
@@ -14,7 +14,7 @@ export type HandshakeState = {
 }
 
 /** What comes next; after `encrypt` it is `greetAgain`. */
-export type HandshakeStep =
+type HandshakeStep =
   | HandshakeLine
   | { readonly kind: 'encrypt' }
   | { readonly kind: 'ready'; readonly offer: Capabilities }

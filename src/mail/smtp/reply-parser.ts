@@ -8,7 +8,7 @@ export type ParsedReply = ServerReply | { readonly kind: 'protocol-error'; reado
 export type AwaitedReply = ServerReply | { readonly kind: 'ended'; readonly why: string }
 
 /** What was heard of a reply that is not whole yet. */
-export type ParserState = {
+type ParserState = {
   /** The line that has no end yet, cut to what is kept of it. */
   readonly line: Buffer
   /** Whole lines of the reply, and their code; null before the first. */

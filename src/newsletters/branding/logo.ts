@@ -18,7 +18,7 @@ export type ShownLogo = Pick<Logo, 'url' | 'darkUrl' | 'width' | 'height'> & {
 }
 
 /** A newsletter's columns of its logo. */
-export type LogoColumns = {
+type LogoColumns = {
   readonly logoUrl: string | null
   readonly logoDarkUrl: string | null
   readonly logoAlt: string | null

@@ -12,10 +12,10 @@ import type { SeenNames } from './seen-addresses.ts'
 export type Count = 'added' | 'updated' | 'unchanged' | 'duplicates' | 'pending' | 'rejected'
 
 /** What became of a row, and why where it was rejected. */
-export type RowOutcome = { readonly row: TableRow; readonly count: Count; readonly reason: string | null }
+type RowOutcome = { readonly row: TableRow; readonly count: Count; readonly reason: string | null }
 
 /** Some thousand rows as read: those that are rejected, and the readers of the others, each with all their rows. */
-export type ReadChunk = {
+type ReadChunk = {
   readonly rejected: readonly RowOutcome[]
   readonly readers: readonly ChunkReader[]
   /** Readers of whom this chunk is the first to say that they are not to be mailed. */

@@ -2,9 +2,7 @@
  * What a row of an export says of its reader: `unwanted` readers get no mail (they unsubscribed, are blocked, bounced or
  * paused), `unconfirmed` ones have not agreed yet, whatever else the row says.
  */
-export type RowState =
-  | { readonly kind: 'wanted' | 'unconfirmed' }
-  | { readonly kind: 'unwanted'; readonly reason: string }
+type RowState = { readonly kind: 'wanted' | 'unconfirmed' } | { readonly kind: 'unwanted'; readonly reason: string }
 
 /**
  * How a column tells the state of readers: it names states (`state`), or other things too (`stateLike`), or anything

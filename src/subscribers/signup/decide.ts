@@ -22,7 +22,7 @@ export type SignupFacts = {
 export type NewsletterDefaults = { readonly home: Schedule; readonly homeHour: number }
 
 /** What a reader chose on a form. */
-export type Preferences = Pick<DesiredState, 'schedule' | 'topicIds'>
+type Preferences = Pick<DesiredState, 'schedule' | 'topicIds'>
 
 /**
  * What becomes of it; refused are those who left and whom an import would bring back. `ask` says that the reader is to be

@@ -9,7 +9,7 @@ import { decisionFor, type KnownAddress, recognizeAddresses, type SignupRequest,
  * What `signUp` would do with a wish now: make a subscription active, make one or keep one. `isAsked`: its reader would get
  * a confirmation mail (one, however many of their subscriptions it is about).
  */
-export type SignupForecast = {
+type SignupForecast = {
   readonly kind: 'active' | 'pending' | 'known' | 'refused'
   readonly isAsked: boolean
 }

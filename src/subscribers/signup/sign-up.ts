@@ -5,7 +5,7 @@ import { applyDecisions, type SignupResult } from './apply.ts'
 import { type RefusedSignup, readCandidates, type SignupCandidate, type SignupRequest } from './candidate.ts'
 
 /** What became of a wish to subscribe. */
-export type SignupOutcome = SignupResult | RefusedSignup
+type SignupOutcome = SignupResult | RefusedSignup
 
 /**
  * Signs readers up in one transaction and a fixed number of statements, however many they are (a few thousand at most;

@@ -15,7 +15,7 @@ export type ListedSuppression = {
 }
 
 /** From `since` on and before `until`; null for no bound. */
-export type TimeSpan = { readonly since: Temporal.Instant | null; readonly until: Temporal.Instant | null }
+type TimeSpan = { readonly since: Temporal.Instant | null; readonly until: Temporal.Instant | null }
 
 /** Read at once, and lifted in one transaction. */
 const PAGE = 1_000

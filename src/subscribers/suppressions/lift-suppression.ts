@@ -11,7 +11,7 @@ import { type ConsentEvent, describeConsent, hashAddress, readHashKey, recordCon
 import { findSuppressed } from '../suppression.ts'
 
 /** What became of a suppression: its reader is asked to confirm these newsletters, or it is lifted since there is nothing to ask. */
-export type Lifted = {
+type Lifted = {
   readonly suppression: (typeof suppression.$inferSelect)['reason']
   readonly lifted: boolean
   readonly asked: readonly string[]

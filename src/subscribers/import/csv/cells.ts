@@ -1,5 +1,5 @@
 /** A text cut into cells. */
-export type Cells = {
+type Cells = {
   readonly cells: readonly string[]
   /** The last cell was opened by a quotation mark that is not closed. */
   readonly isOpen: boolean

@@ -5,7 +5,7 @@ import { type CsvLine, LONGEST_LINE } from './lines.ts'
 export type TableRow = { readonly line: number; readonly cells: readonly string[]; readonly problem: string | null }
 
 /** What a table's rows look like. */
-export type Layout = {
+type Layout = {
   readonly delimiter: string
   /** How many columns the header names. */
   readonly columns: number
