@@ -11,7 +11,7 @@ import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 import { meet } from './hostile-sending.ts'
-import { askToConfirm } from './questions-asked.ts'
+import { queueConfirmations } from './queue-confirmations.ts'
 
 const { db } = await freshDatabase()
 const sink = freshSinks()
@@ -59,7 +59,7 @@ describe('a newsletter whose domain has an umlaut', () => {
   test('asks for confirmation as well', async () => {
     const world = await makeWorld(db)
     await changeNewsletter(db, 'morgen', { from: 'news@müller.de', replyTo: 'post@müller.de' }, NOON)
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     const { relay, sender } = await meet()
     expect(await sendNotices(db, sender, handClock(NOON))).toBe(1)
     expect(relay.lines).toContainEqual(expect.stringMatching(/^MAIL FROM:<news@xn--mller-kva\.de>/))

@@ -9,7 +9,7 @@ import { freshDatabase } from '../support/fresh.ts'
 import type { Script } from '../support/hostile-relay.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 import { expectAll, meet, plan } from './hostile-sending.ts'
-import { askToConfirm } from './questions-asked.ts'
+import { queueConfirmations } from './queue-confirmations.ts'
 
 const { db } = await freshDatabase()
 const LOGIN = 'courant:sehr-geheim@'
@@ -64,7 +64,7 @@ test('an address in a relay’s words is logged and told of other readers in sho
 })
 
 test('an address in a greeting is logged in short for notices, too', async () => {
-  await askToConfirm(db, 1, [await makeWorld(db)])
+  await queueConfirmations(db, 1, [await makeWorld(db)])
   const { sender, lines } = listen((await meet({ greeting: '554 ask anna@example.org\r\n' })).sender)
   await deliverDue(db, { sender }, handClock(NOON))
   expect(lines).toMatchObject([{ msg: 'relay.unreachable', trouble: '554 ask a…@example.org' }])
@@ -102,7 +102,7 @@ describe('a relay that wants no login or no TLS although there is a password', (
   )
 
   test('gets no confirmation either', async () => {
-    await askToConfirm(db, 2, [await makeWorld(db)])
+    await queueConfirmations(db, 2, [await makeWorld(db)])
     const { relay, sender } = await meet({}, { login: LOGIN })
     await deliverDue(db, { sender }, handClock(NOON))
     expect(relay.lines.filter((line) => /^MAIL/.test(line))).toEqual([])
@@ -119,7 +119,7 @@ test('a relay is greeted with the name that was set, else with the address it is
   await send(sender, await plan(db, 1))
   const named = { ...sender, relays: sender.relays.map((one) => ({ ...one, ehloName: 'mail.example.org' })) }
   await db.execute(sql`update delivery set state = 'queued'`)
-  await askToConfirm(db, 1, [await makeWorld(db, 'abend')])
+  await queueConfirmations(db, 1, [await makeWorld(db, 'abend')])
   await deliverDue(db, { sender: named }, handClock(NOON))
   expect(relay.lines.filter((line) => line.startsWith('EHLO'))).toEqual(['EHLO [127.0.0.1]', 'EHLO mail.example.org'])
 })

@@ -12,7 +12,7 @@ import { hookStatements } from '../../support/hooked.ts'
 import { planByHand } from '../../support/planned.ts'
 import { senderTo } from '../../support/sender.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
-import { askToConfirm } from '../questions-asked.ts'
+import { queueConfirmations } from '../queue-confirmations.ts'
 
 const { db, pool } = await freshDatabase()
 const sink = freshSinks()
@@ -87,7 +87,7 @@ describe('a recipient whose relay takes its time', () => {
 
   test('holds one connection: the others go out meanwhile, those that are asked for meanwhile too', async () => {
     const relay = await startTarpit('neu0@leser.example')
-    await askToConfirm(db, 25, [world])
+    await queueConfirmations(db, 25, [world])
     const sending = sendNotices(db, await senderTo(relay.url), handClock(NOON))
     await relay.received(24)
     // One reader asks again.
@@ -101,7 +101,7 @@ describe('a recipient whose relay takes its time', () => {
 
   test('and delays no digest', async () => {
     const relay = await startTarpit('neu0@leser.example')
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     await world.addReaders(3)
     await world.addArticles(1)
     await planByHand(db, world, handClock(NOON))
@@ -125,7 +125,7 @@ describe('a recipient whose relay takes its time', () => {
     ['who is suppressed', 'reminder', SUPPRESSED, 'suppressed'],
   ] as const)('and %s meanwhile gets no %s any more', async (_, kind, change, reason) => {
     const relay = await startTarpit('neu0@leser.example')
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     await db.execute(sql`update notice set kind = ${kind}`)
     const clock = handClock(NOON)
     const sending = sendNotices(db, await senderTo(relay.url), clock)
@@ -140,7 +140,7 @@ describe('a recipient whose relay takes its time', () => {
 
   test('and who leaves one of two newsletters meanwhile is asked for the other alone', async () => {
     const relay = await startTarpit('neu0@leser.example')
-    await askToConfirm(db, 1, [world, await makeWorld(db, 'abend')])
+    await queueConfirmations(db, 1, [world, await makeWorld(db, 'abend')])
     await db.execute(sql`update newsletter set name = 'Der Abend' where slug = 'abend'`)
     const clock = handClock(NOON)
     const sending = sendNotices(db, await senderTo(relay.url), clock)
@@ -157,7 +157,7 @@ describe('a recipient whose relay takes its time', () => {
 
   test('and whose lease is lost meanwhile gets it from whoever took it over', async () => {
     const relay = await startTarpit('neu0@leser.example')
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     const clock = handClock(NOON)
     const sending = sendNotices(db, await senderTo(relay.url), clock)
     await relay.held
@@ -177,7 +177,7 @@ describe('a fault of the database', () => {
     ['while it claims', CLAIM],
     ['while it records what a relay accepted', RECORD],
   ])('%s is waited out: each notice is sent once, and none is told as wrong', async (_, pattern) => {
-    await askToConfirm(db, 12, [world])
+    await queueConfirmations(db, 12, [world])
     const smtp = await sink()
     expect(await sendNotices(failing(pattern, 4), await senderTo(smtp.url), handClock(NOON))).toBe(12)
     expect(smtp.messages).toHaveLength(12)
@@ -189,7 +189,7 @@ describe('a fault of the database', () => {
       await db.execute(sql`delete from notice`)
       await db.execute(sql`delete from subscription`)
       await db.execute(sql`delete from subscriber`)
-      await askToConfirm(db, 5, [world])
+      await queueConfirmations(db, 5, [world])
       const smtp = await sink()
       await sendNotices(failing(pattern, 2, 'after'), await senderTo(smtp.url), handClock(NOON))
       expect(smtp.messages).toHaveLength(5)
@@ -198,7 +198,7 @@ describe('a fault of the database', () => {
   })
 
   test('while a reader is looked at again leaves the notice due, and not told as wrong', async () => {
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     const smtp = await sink()
     const clock = handClock(NOON)
     let failures = 1
@@ -214,7 +214,7 @@ describe('a fault of the database', () => {
   })
 
   test('is thrown where it does not pass, and what is due stays due and never tried', async () => {
-    await askToConfirm(db, 2, [world])
+    await queueConfirmations(db, 2, [world])
     const smtp = await sink()
     for (const pattern of [COUNT, CLAIM]) {
       const faulty = failing(pattern, Number.POSITIVE_INFINITY, 'before', () => new Error('no such column'))
@@ -253,7 +253,7 @@ describe('what a relay has accepted and cannot be recorded', () => {
   const copies = (smtp: Awaited<ReturnType<typeof sink>>, to: string) => smtp.messages.filter((one) => one.to === to)
 
   test('keeps no other from being sent, is flagged as perhaps sent, and goes out again with the same Message-ID', async () => {
-    await askToConfirm(db, 15, [world])
+    await queueConfirmations(db, 15, [world])
     await refuse('neu3@leser.example')
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
@@ -271,7 +271,7 @@ describe('what a relay has accepted and cannot be recorded', () => {
   })
 
   test('goes out three times at most, however long the database refuses', async () => {
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     await refuse('neu0@leser.example')
     const smtp = await sink()
     const sender = await senderTo(smtp.url)
@@ -283,7 +283,7 @@ describe('what a relay has accepted and cannot be recorded', () => {
   })
 
   test('is recorded once the database is back, also after the sending was stopped', async () => {
-    await askToConfirm(db, 1, [world])
+    await queueConfirmations(db, 1, [world])
     const smtp = await sink()
     const stopping = new AbortController()
     let failures = 3

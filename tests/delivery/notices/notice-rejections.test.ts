@@ -8,7 +8,7 @@ import { handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { senderTo } from '../../support/sender.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
-import { askToConfirm } from '../questions-asked.ts'
+import { queueConfirmations } from '../queue-confirmations.ts'
 
 const { db } = await freshDatabase()
 const sink = freshSinks()
@@ -32,7 +32,7 @@ const LATER = NOON.add({ minutes: 91 })
 
 describe('a relay that refuses every confirmation mail for a moment', () => {
   test('suppresses nobody: the mails wait, and arrive once each by themselves when it is well', async () => {
-    await askToConfirm(db, 60, [world])
+    await queueConfirmations(db, 60, [world])
     let isWrong = true
     const smtp = await sink({ reply: () => (isWrong ? GONE : null) })
     const sender = await senderTo(`${smtp.url}?connections=3`)
@@ -48,7 +48,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
   })
 
   test('is a warning on /readyz until somebody has the mails tried again, also where it goes on refusing', async () => {
-    await askToConfirm(db, 30, [world])
+    await queueConfirmations(db, 30, [world])
     const smtp = await sink({ reply: () => GONE })
     const sender = await senderTo(`${smtp.url}?connections=1`)
     await sendNotices(db, sender, handClock(NOON))
@@ -67,21 +67,21 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
   })
 
   test('is believed where the operator says so, and these refusals count no more', async () => {
-    await askToConfirm(db, 30, [world])
+    await queueConfirmations(db, 30, [world])
     const smtp = await sink({ reply: () => GONE })
     const sender = await senderTo(`${smtp.url}?connections=1`)
     await sendNotices(db, sender, handClock(NOON))
     expect(await resumeNotices(db, NOON, true)).toBe(30)
     expect([await suppressed(), await states()]).toEqual([30, { failed: 30 }])
     await db.execute(sql`update subscriber set email = 'old' || email, email_key = 'old' || email_key`)
-    await askToConfirm(db, 5, [world])
+    await queueConfirmations(db, 5, [world])
     await sendNotices(db, sender, handClock(NOON))
     expect([await suppressed(), await countPostponed(db)]).toEqual([35, 0])
   })
 })
 
 test('a relay that goes on refusing has each mail a few times in two days, and then none of them, with nobody suppressed', async () => {
-  await askToConfirm(db, 25, [world])
+  await queueConfirmations(db, 25, [world])
   let refused = 0
   const refuse = () => {
     refused += 1
@@ -98,7 +98,7 @@ test('addresses that do not exist and are spread over days are suppressed, howev
   const smtp = await sink({ reply: () => GONE })
   const sender = await senderTo(`${smtp.url}?connections=1`)
   for (let day = 0; day < 3; day += 1) {
-    await askToConfirm(db, 15, [world])
+    await queueConfirmations(db, 15, [world])
     await sendNotices(db, sender, handClock(NOON.add({ hours: 24 * day })))
     await db.execute(sql`update subscriber set email = 'old' || email, email_key = 'old' || email_key`)
   }
@@ -106,7 +106,7 @@ test('addresses that do not exist and are spread over days are suppressed, howev
 })
 
 test('up to twenty addresses that do not exist among many are suppressed as before', async () => {
-  await askToConfirm(db, 50, [world])
+  await queueConfirmations(db, 50, [world])
   const smtp = await sink({ reply: ({ to }) => (/neu1?\d@/.test(to) ? GONE : null) })
   await sendNotices(db, await senderTo(`${smtp.url}?connections=1`), handClock(NOON))
   expect([await suppressed(), await states()]).toEqual([20, { failed: 20, sent: 30 }])

@@ -15,7 +15,7 @@ import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { senderTo } from '../../support/sender.ts'
 import { type Sink, startSink } from '../../support/smtp.ts'
 import { makeWorld, NOON, type World } from '../../support/world.ts'
-import { askToConfirm } from '../questions-asked.ts'
+import { queueConfirmations } from '../queue-confirmations.ts'
 
 const { db } = await freshDatabase()
 const sink = freshSinks()
@@ -39,7 +39,8 @@ async function sendAs(sender: Sender, claimed: ClaimedNotice | undefined, clock:
 /** A template that cannot be rendered. */
 const FAILING = parse(textEngine(), { name: 'mail/confirmation.txt', path: '', source: '{{ nothing.there }}' })
 
-const ask = (count = 1, worlds: readonly World[] = [world], dueAt = NOON) => askToConfirm(db, count, worlds, dueAt)
+const ask = (count = 1, worlds: readonly World[] = [world], dueAt = NOON) =>
+  queueConfirmations(db, count, worlds, dueAt)
 
 const notices = async () =>
   (

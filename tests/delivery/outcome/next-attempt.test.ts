@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
 import { type Attempt, nextAttemptAt } from '../../../src/delivery/outcome/next-attempt.ts'
 import { CLASSES } from '../../../src/delivery/outcome/reply-class.ts'
@@ -16,7 +16,7 @@ const minutesOf = (from: Temporal.Instant, to: Temporal.Instant | null) =>
   to === null ? null : from.until(to).total('minutes')
 
 describe('the next try', () => {
-  it('is never later than 48 hours after the slot, and in the future', () => {
+  test('is never later than 48 hours after the slot, and in the future', () => {
     fc.assert(
       fc.property(backoffs, attempts, jitters, times, (backoff, count, jitter, now) => {
         const at = nextAttemptAt(attemptOf(count, jitter), backoff, now)
@@ -27,7 +27,7 @@ describe('the next try', () => {
     )
   })
 
-  it('is given up only where the wait would end later than that', () => {
+  test('is given up only where the wait would end later than that', () => {
     fc.assert(
       fc.property(backoffs, attempts, jitters, times, (backoff, count, jitter, now) => {
         const isGivenUp = nextAttemptAt(attemptOf(count, jitter), backoff, now) === null
@@ -37,7 +37,7 @@ describe('the next try', () => {
     )
   })
 
-  it('comes after a wait that never shrinks with the attempts, between the class’s bounds', () => {
+  test('comes after a wait that never shrinks with the attempts, between the class’s bounds', () => {
     fc.assert(
       fc.property(backoffs, fc.integer({ min: 1, max: 50 }), jitters, (backoff, count, jitter) => {
         const wait = minutesOf(NOON, nextAttemptAt(attemptOf(count, jitter), backoff, NOON)) ?? 0
@@ -49,7 +49,7 @@ describe('the next try', () => {
     )
   })
 
-  it('is spread by the jitter over half as long again', () => {
+  test('is spread by the jitter over half as long again', () => {
     fc.assert(
       fc.property(backoffs, fc.integer({ min: 1, max: 20 }), jitters, (backoff, count, jitter) => {
         const [least = 0, one = 0, most = 0] = [0, jitter, 1].map(
@@ -61,7 +61,7 @@ describe('the next try', () => {
     )
   })
 
-  it.each([
+  test.each([
     ['greylisted', [5, 7.5, 11.25, 16.9]],
     ['limited', [30, 60, 120, 240, 240]],
     ['full', [120, 240, 360, 360]],
@@ -73,7 +73,7 @@ describe('the next try', () => {
     for (const [at, wait] of waits.entries()) expect(wait).toBeCloseTo(minutes[at] ?? 0, 1)
   })
 
-  it('of a relay that has trouble of its own comes after a minute, however often, until the end', () => {
+  test('of a relay that has trouble of its own comes after a minute, however often, until the end', () => {
     fc.assert(
       fc.property(attempts, jitters, times, (count, jitter, now) => {
         const wait = minutesOf(now, nextAttemptAt(attemptOf(count, jitter), CLASSES.relay.backoff, now))
@@ -83,7 +83,7 @@ describe('the next try', () => {
     )
   })
 
-  it('comes before the last day is over, however a delivery is refused until then', () => {
+  test('comes before the last day is over, however a delivery is refused until then', () => {
     const counted = Object.values(CLASSES).filter((facts) => facts !== CLASSES.relay)
     for (const { backoff } of counted) {
       let now = NOON

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { classifyReply } from '../../../src/delivery/outcome/classify.ts'
 import type { Attempt } from '../../../src/delivery/outcome/next-attempt.ts'
 import { readReply } from '../../../src/delivery/outcome/outcome.ts'
@@ -22,12 +22,12 @@ const broken = (stage: Extract<Reply, { kind: 'broken' }>['stage'], text: string
 const read = (reply: Reply, attempts = 1, now = NOON) => readReply(reply, { ...FIRST, attempts }, now)
 
 describe('a reply', () => {
-  it('of 2xx sends', () => {
+  test('of 2xx sends', () => {
     const reply = readFinalReply({ kind: 'reply', code: 250, text: '250 2.0.0 taken' })
     expect(read(reply)).toMatchObject({ state: 'sent', reason: null, reply: '250 2.0.0 taken', pausesRelay: false })
   })
 
-  it('of 5xx fails, in plain words beside the relay’s, and suppresses a mailbox that is gone and nobody else', () => {
+  test('of 5xx fails, in plain words beside the relay’s, and suppresses a mailbox that is gone and nobody else', () => {
     expect(read(refusal('550 5.1.1 no such user'))).toMatchObject({
       state: 'failed',
       reason: 'the mailbox does not exist',
@@ -50,7 +50,7 @@ describe('a reply', () => {
     }
   })
 
-  it('of 4xx defers by its class, with the class’s wait, until 48 hours after the slot', () => {
+  test('of 4xx defers by its class, with the class’s wait, until 48 hours after the slot', () => {
     const waits = {
       '450 4.2.0 Greylisted': 5,
       '450 receiving mail too quickly': 30,
@@ -68,13 +68,13 @@ describe('a reply', () => {
     }
   })
 
-  it('never suppresses for 4xx, whatever it says', () => {
+  test('never suppresses for 4xx, whatever it says', () => {
     for (const text of ['450 4.1.1 no such user', '450 user unknown', '450 4.1.3 bad address']) {
       expect(read(refusal(text), 1, LATE).suppress).toBe(false)
     }
   })
 
-  it('suppresses only with 5xx of a class that does, at any stage and attempt', () => {
+  test('suppresses only with 5xx of a class that does, at any stage and attempt', () => {
     const texts = fc
       .tuple(
         fc.constantFrom('450', '451', '550', '552', '554'),
@@ -97,7 +97,7 @@ describe('a reply', () => {
 })
 
 describe('a relay’s own trouble', () => {
-  it.each([
+  test.each([
     ['421 at MAIL', refusal('421 4.7.0 closing', 'mail')],
     ['421 to the content', readFinalReply({ kind: 'reply', code: 421, text: '421 shutting down' })],
     ['a login it wants', refusal('530 5.7.0 Authentication required', 'mail')],
@@ -123,7 +123,7 @@ describe('a relay’s own trouble', () => {
     }
   })
 
-  it('ends with the message’s time', () => {
+  test('ends with the message’s time', () => {
     expect(read(refusal('421 4.3.2 closing', 'mail'), 1, LATE)).toMatchObject({
       state: 'failed',
       reason: 'the relay has trouble of its own, for 48 hours',
@@ -132,7 +132,7 @@ describe('a relay’s own trouble', () => {
     })
   })
 
-  it('that leaves and says why is asked again when that may be over, and told in its words', () => {
+  test('that leaves and says why is asked again when that may be over, and told in its words', () => {
     for (const [text, minutes, reason] of [
       ['421 4.7.0 [GL01] Message temporarily deferred', 5, 'the receiver asked to come back soon (greylisting)'],
       ['421 Rate limit reached. Please try again later', 30, 'the receiver takes no more for now'],
@@ -149,7 +149,7 @@ describe('a relay’s own trouble', () => {
     }
   })
 
-  it('with who may send is tried again though it says 5xx, fails nobody at once, and pauses the relay', () => {
+  test('with who may send is tried again though it says 5xx, fails nobody at once, and pauses the relay', () => {
     for (const [text, stage] of [
       ['553 anna@example.com: Sender address rejected: not owned by user x', 'rcpt'],
       ['554 5.7.1 <anna@example.org>: Relay access denied', 'rcpt'],
@@ -169,7 +169,7 @@ describe('a relay’s own trouble', () => {
 })
 
 describe('a connection that breaks', () => {
-  it('is tried again at once, twice, then later; in doubt only after the content', () => {
+  test('is tried again at once, twice, then later; in doubt only after the content', () => {
     for (const [stage, ambiguous] of [
       ['rcpt', false],
       ['content', true],
@@ -196,7 +196,7 @@ describe('a relay that does not reply to the whole message, of which a copy may 
   const again = (ambiguous: boolean, attempts = 2) =>
     readReply(broken('content', 'read ECONNRESET', ambiguous), { ...FIRST, attempts, mayHaveArrived: true }, NOON)
 
-  it('has it, as far as anybody can tell: no reader gets a third copy, and the relay is paused', () => {
+  test('has it, as far as anybody can tell: no reader gets a third copy, and the relay is paused', () => {
     for (const attempts of [2, 9])
       expect(again(true, attempts)).toMatchObject({
         state: 'sent',
@@ -209,18 +209,18 @@ describe('a relay that does not reply to the whole message, of which a copy may 
       })
   })
 
-  it('has not had it where the connection broke before its end went out', () => {
+  test('has not had it where the connection broke before its end went out', () => {
     expect(again(false)).toMatchObject({ state: 'queued', ambiguous: false, pausesRelay: false })
   })
 
-  it('has refused it where it says so', () => {
+  test('has refused it where it says so', () => {
     const later = { ...FIRST, attempts: 2, mayHaveArrived: true }
     expect(readReply(refusal('451 4.3.0 later', 'content'), later, NOON)).toMatchObject({ state: 'deferred' })
     expect(readReply(broken('content', '421 4.3.2 closing'), later, NOON)).toMatchObject({ state: 'deferred' })
   })
 })
 
-it('a relay that loses track of the dialogue refuses no message by that', () => {
+test('a relay that loses track of the dialogue refuses no message by that', () => {
   expect(read(refusal('503 5.5.1 Error: need RCPT command', 'data'))).toMatchObject({
     state: 'deferred',
     reason: 'the relay lost track of the dialogue',

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { classifyReply, findRule, RULES } from '../../../src/delivery/outcome/classify.ts'
 import { CLASSES, isReplyClass } from '../../../src/delivery/outcome/reply-class.ts'
 import { type ClassifiableReply, parseRules } from '../../../src/delivery/outcome/reply-rules.ts'
@@ -16,12 +16,12 @@ const said = (text: string, stage: ClassifiableReply['stage'] = 'rcpt'): Classif
 const quotes = RULES.flatMap((rule) => rule.quotes.map((quote) => ({ ...quote, rule })))
 
 describe('replies.txt', () => {
-  it.each(quotes)('has a rule that decides about $sender: $reply', ({ reply, rule }) => {
+  test.each(quotes)('has a rule that decides about $sender: $reply', ({ reply, rule }) => {
     const stages = rule.stage === null ? (['rcpt', 'data', null] as const) : [rule.stage]
     for (const stage of stages) expect(findRule(said(reply, stage))).toMatchObject({ line: rule.line, name: rule.name })
   })
 
-  it('quotes the senders that German readers have their mailboxes at, and the relays they are mailed through', () => {
+  test('quotes the senders that German readers have their mailboxes at, and the relays they are mailed through', () => {
     const senders = new Set(quotes.map(({ sender }) => sender))
     for (const sender of [
       'Gmail',
@@ -54,20 +54,20 @@ describe('replies.txt', () => {
     }
   })
 
-  it('uses every class but the one for what fits no rule', () => {
+  test('uses every class but the one for what fits no rule', () => {
     const used = new Set<string>(RULES.map(({ name }) => name))
     expect(Object.keys(CLASSES).filter((name) => !used.has(name))).toEqual(['unknown'])
   })
 })
 
 describe('a reply', () => {
-  it('that nobody ever quoted is unknown, by itself and with an address that says much', () => {
+  test('that nobody ever quoted is unknown, by itself and with an address that says much', () => {
     for (const text of ['550 <spam-dmarc-quota-exceeded@example.net> 42', '550 no', '451 try later', '599', '']) {
       expect(classifyReply(said(text))).toBe('unknown')
     }
   })
 
-  it('of several lines means what it would in one', () => {
+  test('of several lines means what it would in one', () => {
     expect(classifyReply(said('550-5.7.1 Mailbox 550-5.7.1 not 550 5.7.1 found'))).toBe('unknown-mailbox')
   })
 
@@ -80,12 +80,12 @@ describe('a reply', () => {
   const textOf = ({ code, subject, detail, words }: { code: number; subject: number; detail: number; words: string }) =>
     `${code} ${String(code)[0]}.${subject}.${detail} ${words}`
 
-  it('always has a class', () => {
+  test('always has a class', () => {
     const stages = fc.constantFrom('mail', 'rcpt', 'data', 'content', null)
     fc.assert(fc.property(replies, stages, (reply, stage) => isReplyClass(classifyReply(said(textOf(reply), stage)))))
   })
 
-  it('to MAIL, before anybody was named, never counts against a reader', () => {
+  test('to MAIL, before anybody was named, never counts against a reader', () => {
     const refusals = replies.filter(({ code, subject }) => code >= 500 && subject !== 2)
     fc.assert(
       fc.property(refusals, (reply) => {
@@ -94,7 +94,7 @@ describe('a reply', () => {
     )
   })
 
-  it('of content, of reputation, of policy and of any but the reader’s matters never counts against a reader', () => {
+  test('of content, of reputation, of policy and of any but the reader’s matters never counts against a reader', () => {
     for (const facts of Object.values(CLASSES))
       if (facts.attributedTo !== 'reader') expect(facts.suppresses).toBe(false)
   })
@@ -110,7 +110,7 @@ describe('a file of rules', () => {
     return 'read'
   }
 
-  it.each([
+  test.each([
     ['# rules\n5.1.1 -> unknown-mailbox', 2, 'no reply above'],
     ['> Gmail: 550 5.1.1 no\n\n5.1.1 -> unknown-mailbox', 2, 'no rule follows'],
     ['> Gmail: 550 5.1.1 no', 1, 'no rule follows'],
@@ -128,7 +128,7 @@ describe('a file of rules', () => {
     expect(said).toMatch(/Write|Correct|Quote/)
   })
 
-  it('never fails in another way', () => {
+  test('never fails in another way', () => {
     const lines = fc.constantFrom(
       '> A: 550 x',
       '#',

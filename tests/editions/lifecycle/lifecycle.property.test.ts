@@ -7,7 +7,7 @@ import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pau
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
 import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { CourantError } from '../../../src/errors.ts'
-import { articlesIn } from '../../delivery/shown.ts'
+import { articleNumbers } from '../../delivery/article-numbers.ts'
 import { handClock } from '../../support/clock.ts'
 import { openTestDatabase } from '../../support/database.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -164,7 +164,7 @@ async function finish(play: Play): Promise<void> {
 async function read(from: number): Promise<readonly { to: string; at: number; shows: readonly number[] }[]> {
   return Promise.all(
     smtp.messages.slice(from).map(async ({ to, raw }, index) => {
-      return { to, at: from + index, shows: await articlesIn(raw) }
+      return { to, at: from + index, shows: await articleNumbers(raw) }
     }),
   )
 }

@@ -10,7 +10,7 @@ import { planEdition } from '../../../src/editions/plan/plan.ts'
 import { makeManualRequest } from '../../../src/editions/plan-request.ts'
 import { countDeliveries } from '../../../src/editions/reports/counts.ts'
 import { CourantError } from '../../../src/errors.ts'
-import { takeTurns } from '../../delivery/turns.ts'
+import { openSequentialSends } from '../../delivery/sequential-sends.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -19,7 +19,7 @@ import { makeWorld, NOON, type World } from '../../support/world.ts'
 
 const { db } = await freshDatabase()
 const sink = freshSinks()
-const { send } = takeTurns(db)
+const { send } = openSequentialSends(db)
 const clock = handClock(NOON)
 const plan = (world: World) => planByHand(db, world)
 

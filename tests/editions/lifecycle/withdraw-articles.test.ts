@@ -5,8 +5,8 @@ import { leaseBatch } from '../../../src/delivery/lease.ts'
 import { pauseEdition, resumeEdition } from '../../../src/editions/lifecycle/pause-resume.ts'
 import { withdrawArticles } from '../../../src/editions/lifecycle/withdraw-articles.ts'
 import { countDeliveries } from '../../../src/editions/reports/counts.ts'
-import { articlesIn } from '../../delivery/shown.ts'
-import { takeTurns } from '../../delivery/turns.ts'
+import { articleNumbers } from '../../delivery/article-numbers.ts'
+import { openSequentialSends } from '../../delivery/sequential-sends.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase, freshSinks } from '../../support/fresh.ts'
 import { planByHand } from '../../support/planned.ts'
@@ -14,8 +14,8 @@ import { makeWorld, NOON, type World } from '../../support/world.ts'
 
 const { db, truncate } = await freshDatabase()
 const sink = freshSinks()
-const turns = takeTurns(db)
-const { send } = turns
+const sends = openSequentialSends(db)
+const { send } = sends
 const clock = handClock(NOON)
 const plan = (world: World) => planByHand(db, world)
 /** The article of an entry: in these tests both are counted from 1. */
@@ -50,7 +50,7 @@ describe('hiding an article that is planned', () => {
     expect(await editionRow(edition)).toEqual({ state: 'sending', home: true, article_count: 2, variant_count: 1 })
     const smtp = await sink()
     await send(smtp, edition)
-    expect(await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))).toEqual([
+    expect(await Promise.all(smtp.messages.map(({ raw }) => articleNumbers(raw)))).toEqual([
       [1, 3],
       [1, 3],
       [1, 3],
@@ -128,13 +128,13 @@ describe('hiding an article that is planned', () => {
     smtp.hold()
     const sending = send(smtp, edition)
     await smtp.received(2)
-    const hiding = withdrawArticles(db, [1], 'hidden', turns.clock())
+    const hiding = withdrawArticles(db, [1], 'hidden', sends.clock())
     smtp.release()
     const [, { moved }] = await Promise.all([sending, hiding])
     await send(smtp, edition)
     expect(new Set(smtp.messages.map(({ to }) => to)).size).toBe(120)
     expect(smtp.messages).toHaveLength(120)
-    const contents = await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))
+    const contents = await Promise.all(smtp.messages.map(({ raw }) => articleNumbers(raw)))
     expect(moved).toBeGreaterThan(0)
     expect(contents.filter((numbers) => numbers.includes(1))).toHaveLength(120 - moved)
     expect(contents.slice(120 - moved).every((numbers) => numbers.join() === '2')).toBe(true)
@@ -157,7 +157,7 @@ describe('hiding an article that is planned', () => {
       await resumeEdition(db, edition, NOON)
       const smtp = await sink()
       await send(smtp, edition)
-      expect(await Promise.all(smtp.messages.map(({ raw }) => articlesIn(raw)))).toEqual([[2], [2]])
+      expect(await Promise.all(smtp.messages.map(({ raw }) => articleNumbers(raw)))).toEqual([[2], [2]])
     }
   })
 

@@ -5,15 +5,15 @@ import { senderTo } from '../support/sender.ts'
 import type { Sink } from '../support/smtp.ts'
 import { NOON } from '../support/world.ts'
 
-/** Sends of a test file, of which each begins ten minutes after the one before: what was deferred is due again. */
-export type Turns = {
+/** The sends of a test file: each begins ten minutes after the one before, when deferred deliveries are due again. */
+export type SequentialSends = {
   /** Sends an edition over two connections. */
   readonly send: (smtp: Sink, edition: number) => Promise<void>
   /** A clock that starts when the latest send began. */
   readonly clock: () => Clock
 }
 
-export function takeTurns(db: Database): Turns {
+export function openSequentialSends(db: Database): SequentialSends {
   let began = NOON
   const clock = () => clockFrom(began)
   return {

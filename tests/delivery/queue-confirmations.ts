@@ -3,8 +3,8 @@ import type { Database } from '../../src/db/client.ts'
 import { notice, subscriber, subscription } from '../../src/db/schema/subscriber.ts'
 import { NOON, type World } from '../support/world.ts'
 
-/** Queues a notice for each of `count` new readers, who ask for the newsletters of all `worlds`. */
-export async function askToConfirm(
+/** Queues a confirmation mail for each of `count` new readers, who signed up for the newsletters of all `worlds`. */
+export async function queueConfirmations(
   db: Database,
   count: number,
   worlds: readonly World[],
