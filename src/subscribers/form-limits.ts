@@ -19,7 +19,7 @@ type FormVerdict = { readonly isHeeded: boolean; readonly isAlarm: boolean }
 
 const HOUR = 3_600
 const DAY = 24 * HOUR
-/** Tags and dots make many addresses of one mailbox; its plain spelling is limited as every address is (`limits.ts`). */
+/** Tags and dots make many addresses of one mailbox; its plain spelling is limited as every address is (`opt-in-limits.ts`). */
 const MOST_VARIANTS_A_DAY = 5
 /** To one domain in an hour, but for providers that everybody has a mailbox at. */
 const MOST_A_DOMAIN = 60

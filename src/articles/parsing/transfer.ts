@@ -10,7 +10,7 @@ export function packDates<T extends Dated>(value: T): Transferable<T> {
   return { ...value, publishedAt: value.publishedAt?.epochNanoseconds ?? null }
 }
 
-/** Restores what `packDated` made. */
+/** Restores what `packDates` made. */
 export function unpackDates<T>(value: Transferable<T>): Omit<T, 'publishedAt'> & Dated {
   const { publishedAt } = value
   return { ...value, publishedAt: publishedAt === null ? null : new Temporal.Instant(publishedAt) }

@@ -10,7 +10,7 @@ export type NoticeResult = { readonly notice: ClaimedNotice; readonly outcome: O
 
 /**
  * Writes what became of notices, those that were taken over by another worker left out, and suppresses the addresses
- * whose mailbox is gone, unless too many are (`doubtRefusals`). Returns the ids of those it wrote.
+ * whose mailbox is gone, unless too many are (`limitRejections`). Returns the ids of those it wrote.
  */
 export async function recordNotices(
   db: Database,

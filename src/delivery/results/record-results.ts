@@ -15,7 +15,7 @@ import {
 /**
  * Writes outcomes of one edition and counts them on their batches: batches first, in id order and by token, so that a worker
  * whose batch was taken over is refused; then the deliveries. Whoever ends without being sent gets the watermark back,
- * and a mailbox that is gone is suppressed, unless too many are (`findDoubt`). Returns the results that were refused; of these what a relay has accepted is
+ * and a mailbox that is gone is suppressed, unless too many are (`findExceededLimit`). Returns the results that were refused; of these what a relay has accepted is
  * recorded all the same where nobody has begun it again.
  */
 export async function recordResults(

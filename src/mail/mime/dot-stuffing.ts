@@ -31,7 +31,7 @@ const CR = 0x0d
 const DOT = 0x2e
 const ONE_DOT = Buffer.of(DOT)
 
-/** What a piece becomes behind `before`; null as for `Wired`. */
+/** What a piece becomes behind `before`; null as for `StuffedContent`. */
 type StuffPiece = (piece: Uint8Array, before: Tail) => StuffedContent | null
 
 /**

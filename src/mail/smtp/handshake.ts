@@ -13,7 +13,7 @@ type HandshakeState = {
   readonly secrets: readonly string[]
 }
 
-/** What comes next; after `encrypt` it is `greetAgain`. */
+/** What comes next; after `encrypt` it is `greetAfterTls`. */
 type HandshakeStep =
   | HandshakeLine
   | { readonly kind: 'encrypt' }

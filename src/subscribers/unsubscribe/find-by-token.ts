@@ -18,7 +18,7 @@ export type UnsubscribeView = {
   readonly state: SubscriptionState
   /** The reader's other subscriptions that they have not left. */
   readonly others: readonly NamedNewsletter[]
-  /** For `undoLeave`: in the answer to the act of leaving alone, since whoever looks later may be somebody else. */
+  /** For `undoUnsubscribe`: in the answer to the act of leaving alone, since whoever looks later may be somebody else. */
   readonly undoToken: string | null
 }
 
