@@ -56,7 +56,7 @@ export async function runConnection(work: ConnectionWork): Promise<ConnectionEnd
   }
   try {
     for (;;) {
-      work.idle.look(idleState)
+      work.idle.startSearch(idleState)
       const claimed = await work.queue.next()
       if (claimed !== null) {
         work.idle.resume(idleState)

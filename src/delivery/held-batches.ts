@@ -67,7 +67,7 @@ export class HeldBatches {
   }
 
   /** The delivery is in nobody's hands any more: its outcome is recorded, or its message was never ended. */
-  async settle({ lease, seq }: Claimed): Promise<void> {
+  async release({ lease, seq }: Claimed): Promise<void> {
     const held = this.#find(lease)
     if (held === null) return
     held.unrecorded.delete(seq)

@@ -38,7 +38,7 @@ export class IdleTracker {
   }
 
   /** To be called before the connection looks for work: it finds all that was requeued until then. */
-  look(state: IdleState): void {
+  startSearch(state: IdleState): void {
     state.seen = this.#requeued
   }
 

@@ -4,7 +4,7 @@ import { retryTransient } from '../db/transient.ts'
 import type { Logger } from '../log.ts'
 import { type Claimed, claimDue, type SkipReason } from './claim.ts'
 import { DATABASE_AWAY_MS, type HeldBatch, HeldBatches } from './held-batches.ts'
-import { type CheckedAct, ReaderCheck } from './reader-check.ts'
+import { type CheckedAction, ReaderCheck } from './reader-check.ts'
 
 /** Hands claimed deliveries to connections, one batch after another, and keeps the leases alive. */
 export type DeliveryQueue = {
@@ -16,7 +16,7 @@ export type DeliveryQueue = {
    * Ends its message by `act`, at once, if at this moment its reader may get it, its batch is still this worker's, and the
    * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
    */
-  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<CheckedAct<T | null>>
+  readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<CheckedAction<T | null>>
   /** The delivery's outcome is recorded. */
   readonly done: (claimed: Claimed) => Promise<void>
   /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
@@ -56,7 +56,7 @@ export function openDeliveryQueue(
       while (!signal.aborted) {
         const [first] = claims.ready
         if (first === undefined) {
-          if (!(await claims.more())) return null
+          if (!(await claims.refill())) return null
         } else if (check.isStale(first) && !check.isSlow) await refresh(first)
         else return claims.shift()
       }
@@ -69,13 +69,13 @@ export function openDeliveryQueue(
         batches.begin(claimed)
         return act()
       }),
-    done: (claimed) => batches.settle(claimed),
+    done: (claimed) => batches.release(claimed),
     giveBack: async (claimed) => {
-      if (signal.aborted || !batches.holds(claimed.lease)) await batches.settle(claimed)
+      if (signal.aborted || !batches.holds(claimed.lease)) await batches.release(claimed)
       else claims.ready.unshift(claimed)
     },
     close: async () => {
-      await claims.settled()
+      await claims.whenIdle()
       await batches.close()
       check.logSlowAnswers()
     },
@@ -113,7 +113,7 @@ class Claims {
   }
 
   /** Waits for more; whether there may be some. */
-  async more(): Promise<boolean> {
+  async refill(): Promise<boolean> {
     const begunBefore = this.#refilling !== null
     await this.#startRefill()
     // It may have looked just before a delivery of this very connection was queued again.
@@ -122,7 +122,7 @@ class Claims {
   }
 
   /** Waits for the claim under way. */
-  async settled(): Promise<void> {
+  async whenIdle(): Promise<void> {
     await this.#refilling?.catch(() => {})
   }
 

@@ -9,10 +9,10 @@ import { DATABASE_AWAY_MS } from './held-batches.ts'
 export const FRESH_MS = 1000
 
 /** Why the reader may get nothing, or what came of doing what they may get. */
-export type CheckedAct<T> = { readonly refusal: SkipReason } | { readonly refusal: null; readonly value: T }
+export type CheckedAction<T> = { readonly refusal: SkipReason } | { readonly refusal: null; readonly value: T }
 
 /** What was last heard of a reader, and when it was asked for. */
-type Known = { readonly askedMs: number; readonly refusal: SkipReason | null }
+type Known = { readonly askedMs: number; readonly skipReason: SkipReason | null }
 type Waiting = {
   readonly claimed: Claimed
   readonly act: (refusal: SkipReason | null) => void
@@ -50,14 +50,14 @@ export class ReaderCheck {
 
   /** Notes what a claim has told of these readers, and how long that took. */
   note(claimed: readonly Claimed[], askedMs: number): void {
-    for (const one of claimed) this.#known.set(one, { askedMs, refusal: one.skip })
+    for (const one of claimed) this.#known.set(one, { askedMs, skipReason: one.skip })
     this.#measure(askedMs)
   }
 
   /** Whether the reader, who may be mailed as far as is known, must be looked up again. */
   isStale(claimed: Claimed): boolean {
     const known = this.#known.get(claimed)
-    return known === undefined || (known.refusal === null && this.#clock.monotonicMs() - known.askedMs > FRESH_MS)
+    return known === undefined || (known.skipReason === null && this.#clock.monotonicMs() - known.askedMs > FRESH_MS)
   }
 
   /** Looks up again the reader and all that wait for their turn. */
@@ -73,11 +73,11 @@ export class ReaderCheck {
   /** Why the reader may get nothing, or null, as far as is known: after a look that is fresh, or came too late to count. */
   async whySkip(claimed: Claimed): Promise<SkipReason | null> {
     if (this.isStale(claimed) && !this.#isSlow) await this.refresh(claimed)
-    return this.#known.get(claimed)?.refusal ?? null
+    return this.#known.get(claimed)?.skipReason ?? null
   }
 
   /** Does what the reader may get, at once, if they may get it at this moment. */
-  async ifAllowed<T>(claimed: Claimed, act: () => T): Promise<CheckedAct<T>> {
+  async ifAllowed<T>(claimed: Claimed, act: () => T): Promise<CheckedAction<T>> {
     const refusal = await this.whySkip(claimed)
     if (refusal !== null) return { refusal }
     if (!this.isStale(claimed)) return { refusal, value: act() }
@@ -125,14 +125,14 @@ export class ReaderCheck {
       this.#learn(readers, await recheck(tx, readers, 'for share'), askedMs)
       for (const one of waiting) {
         decided.add(one)
-        one.act(this.#known.get(one.claimed)?.refusal ?? null)
+        one.act(this.#known.get(one.claimed)?.skipReason ?? null)
       }
       this.#next()
     })
   }
 
   #learn(readers: readonly Claimed[], refusals: ReadonlyMap<number, SkipReason>, askedMs: number): void {
-    for (const one of readers) this.#known.set(one, { askedMs, refusal: refusals.get(one.subscriptionId) ?? null })
+    for (const one of readers) this.#known.set(one, { askedMs, skipReason: refusals.get(one.subscriptionId) ?? null })
     this.#measure(askedMs)
   }
 

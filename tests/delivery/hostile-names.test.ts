@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { certify } from '../mail/smtp/certificate.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { type Script, vanish } from '../support/hostile-relay.ts'
-import { expectAll, IMPATIENT, meet, plan, send } from './hostile-sending.ts'
+import { expectAll, IMPATIENT, plan, send, startScriptedRelay } from './hostile-sending.ts'
 
 const { db } = await freshDatabase()
 const OFFERS_TLS = { offers: ['STARTTLS'] }
 const WANTS_TLS = { options: '&tls=require' }
 
 describe('a relay that lets nobody in', () => {
-  test.each<[string, Script, Parameters<typeof meet>[1], string]>([
+  test.each<[string, Script, Parameters<typeof startScriptedRelay>[1], string]>([
     ['greets with 554', { greeting: '554 5.7.1 not you\r\n' }, {}, '554 5.7.1 not you'],
     ['greets with 421', { greeting: '421 4.3.2 too busy\r\n' }, {}, '421 4.3.2 too busy'],
     ['greets with nonsense', { greeting: 'SSH-2.0-OpenSSH_9.2\r\n' }, {}, 'cannot be understood'],
@@ -33,7 +33,7 @@ describe('a relay that lets nobody in', () => {
     ],
   ])('and %s keeps everything for later, as not attempted', async (_, script, manner, reply) => {
     const edition = await plan(db)
-    const { relay, sender } = await meet(script, manner)
+    const { relay, sender } = await startScriptedRelay(script, manner)
     await send(db, sender, edition)
     await expectAll(db, edition, {
       state: 'deferred',
@@ -49,8 +49,8 @@ describe('a relay that lets nobody in', () => {
 
   test('and opens later gets everything then', async () => {
     const edition = await plan(db)
-    await send(db, (await meet({ greeting: '554 5.7.1 not you\r\n' })).sender, edition)
-    const { relay, sender } = await meet()
+    await send(db, (await startScriptedRelay({ greeting: '554 5.7.1 not you\r\n' })).sender, edition)
+    const { relay, sender } = await startScriptedRelay()
     await send(db, sender, edition, 5)
     await expectAll(db, edition, { state: 'sent', reason: null, attempts: 1 })
     expect(relay.contents).toHaveLength(2)

@@ -6,12 +6,12 @@ import {
   expectAll,
   IMPATIENT,
   inMinutes,
-  look,
-  meet,
   messageIdOf,
   plan,
+  readDeliveries,
   send,
   senderToPort,
+  startScriptedRelay,
   suppressedBy,
   trickle,
 } from './hostile-sending.ts'
@@ -33,19 +33,19 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
     ['MAIL', 'the relay does not let this sender send', 'deferred', inMinutes(5)],
   ] as const)('and refuses at %s: %s', async (verb, reason, state, wait) => {
     const edition = await plan(db)
-    const { sender } = await meet({ ...offer, answers: { [verb]: ['550 5.7.1 no\r\n'] } })
+    const { sender } = await startScriptedRelay({ ...offer, answers: { [verb]: ['550 5.7.1 no\r\n'] } })
     await send(db, sender, edition)
     await expectAll(db, edition, { state, reason, reply: '550 5.7.1 no', ambiguous: false, wait })
   })
 
   test.each(VERBS)('and asks at %s to come back is asked again when the time has come', async (verb) => {
     const edition = await plan(db)
-    const { sender } = await meet({ ...offer, answers: { [verb]: ['450 4.2.0 Greylisted\r\n'] } })
+    const { sender } = await startScriptedRelay({ ...offer, answers: { [verb]: ['450 4.2.0 Greylisted\r\n'] } })
     await send(db, sender, edition)
     const reason = 'the receiver asked to come back soon (greylisting)'
     const wait = inMinutes(5)
     await expectAll(db, edition, { state: 'deferred', reason, reply: '450 4.2.0 Greylisted', attempts: 1, wait })
-    const open = await meet(offer)
+    const open = await startScriptedRelay(offer)
     await send(db, open.sender, edition, 4)
     expect(open.relay.contents).toEqual([])
     await send(db, open.sender, edition, 10)
@@ -55,10 +55,10 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
   test.each(VERBS)('and leaves with 421 at %s counts it against no message', async (verb) => {
     const edition = await plan(db)
     const leaves = '421 4.3.2 shutting down'
-    const { sender } = await meet({ ...offer, answers: { [verb]: [`${leaves}\r\n`] } })
+    const { sender } = await startScriptedRelay({ ...offer, answers: { [verb]: [`${leaves}\r\n`] } })
     await send(db, sender, edition)
     await expectAll(db, edition, { state: 'deferred', reply: leaves, attempts: 0, ambiguous: false })
-    await send(db, (await meet(offer)).sender, edition, 10)
+    await send(db, (await startScriptedRelay(offer)).sender, edition, 10)
     await expectAll(db, edition, { state: 'sent', attempts: 1, ambiguous: false })
   })
 
@@ -70,7 +70,7 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
       begun.set(socket, count + 1)
       socket.write(count < 2 ? '250 ok\r\n' : '421 4.7.0 enough for one connection\r\n')
     }
-    const { relay, sender } = await meet({ ...offer, answers: { MAIL: [answer] } })
+    const { relay, sender } = await startScriptedRelay({ ...offer, answers: { MAIL: [answer] } })
     for (let minutes = 0; minutes < 60; minutes += 10) await send(db, sender, edition, minutes)
     await expectAll(db, edition, { state: 'sent', attempts: 1, ambiguous: false })
     expect(relay.contents).toHaveLength(7)
@@ -84,11 +84,11 @@ describe('a relay', () => {
     ['452 4.3.1 Insufficient system storage', 'the relay has trouble of its own'],
   ])('that says %s to one after another is left alone, with all that waits', async (reply, reason) => {
     const edition = await plan(db, 30)
-    const { relay, sender } = await meet({ ...PIPELINING, answers: { MAIL: [`${reply}\r\n`] } })
+    const { relay, sender } = await startScriptedRelay({ ...PIPELINING, answers: { MAIL: [`${reply}\r\n`] } })
     await send(db, sender, edition)
     await expectAll(db, edition, { state: 'deferred', reason, reply, ambiguous: false })
     expect(relay.lines.filter((line) => line.startsWith('MAIL')).length).toBeLessThan(10)
-    await send(db, (await meet(PIPELINING)).sender, edition, 10)
+    await send(db, (await startScriptedRelay(PIPELINING)).sender, edition, 10)
     await expectAll(db, edition, { state: 'sent' })
   })
 
@@ -101,9 +101,9 @@ describe('a relay', () => {
     ['a user it has not made yet', 'RCPT', '450 4.1.1 no such user', []],
   ] as const)('that speaks of %s suppresses whom it should', async (_, verb, reply, suppressed) => {
     const edition = await plan(db, 1)
-    const { sender } = await meet({ ...PIPELINING, answers: { [verb]: [`${reply}\r\n`] } })
+    const { sender } = await startScriptedRelay({ ...PIPELINING, answers: { [verb]: [`${reply}\r\n`] } })
     await send(db, sender, edition)
-    expect((await look(db, edition)).map((row) => row.reply)).toEqual([reply])
+    expect((await readDeliveries(db, edition)).map((row) => row.reply)).toEqual([reply])
     expect(await suppressedBy(db)).toEqual(suppressed)
   })
 
@@ -121,7 +121,10 @@ describe('a relay', () => {
     'that %s behind the whole message, twice, may have it: two copies under one Message-ID, no third',
     async (_, answer) => {
       const edition = await plan(db, 1)
-      const { relay, sender } = await meet({ ...PIPELINING, answers: { content: [answer] } }, { timeouts: IMPATIENT })
+      const { relay, sender } = await startScriptedRelay(
+        { ...PIPELINING, answers: { content: [answer] } },
+        { timeouts: IMPATIENT },
+      )
       await send(db, sender, edition)
       await expectAll(db, edition, {
         state: 'sent',
@@ -139,7 +142,7 @@ describe('a relay', () => {
   test('that resets the connection in the middle of a second copy has not had it: the copy goes again', async () => {
     const edition = await plan(db, 1)
     const answers = { DATA: [GO_ON, cutContent, cutContent, GO_ON], content: [vanish, '250 taken\r\n'] }
-    const { relay, sender } = await meet({ ...PIPELINING, answers })
+    const { relay, sender } = await startScriptedRelay({ ...PIPELINING, answers })
     await send(db, sender, edition)
     await expectAll(db, edition, {
       state: 'deferred',
@@ -158,7 +161,7 @@ describe('a relay', () => {
     ['contradicts itself', '250-yes\r\n550 no\r\n'],
   ])('that %s at RCPT leaves no doubt', async (_, answer) => {
     const edition = await plan(db, 1)
-    const { relay, sender } = await meet({ answers: { RCPT: [answer] } }, { timeouts: IMPATIENT })
+    const { relay, sender } = await startScriptedRelay({ answers: { RCPT: [answer] } }, { timeouts: IMPATIENT })
     await send(db, sender, edition)
     const reason = 'the connection broke at rcpt'
     await expectAll(db, edition, { state: 'deferred', reason, attempts: 3, ambiguous: false, wait: inMinutes(20) })
@@ -168,9 +171,9 @@ describe('a relay', () => {
   test('that says one octet at a time, over several lines, is heard', async () => {
     const edition = await plan(db)
     const content = ['250-a\r\n250 b\r\n', '550-5.7.1 first\r\n550 5.7.1 second\r\n']
-    const { sender } = await meet({ ...PIPELINING, drips: true, answers: { content } })
+    const { sender } = await startScriptedRelay({ ...PIPELINING, drips: true, answers: { content } })
     await send(db, sender, edition)
-    expect((await look(db, edition)).map((row) => [row.state, row.reply])).toEqual([
+    expect((await readDeliveries(db, edition)).map((row) => [row.state, row.reply])).toEqual([
       ['sent', '250-a 250 b'],
       ['failed', '550-5.7.1 first 550 5.7.1 second'],
     ])
@@ -180,9 +183,12 @@ describe('a relay', () => {
   test('that says lines of 100 KB is heard, and of that is kept what a page can show', async () => {
     const edition = await plan(db)
     const long = 'x'.repeat(100_000)
-    const { sender } = await meet({ ...PIPELINING, answers: { content: [`250 ${long}\r\n`, `554 5.6.0 ${long}\r\n`] } })
+    const { sender } = await startScriptedRelay({
+      ...PIPELINING,
+      answers: { content: [`250 ${long}\r\n`, `554 5.6.0 ${long}\r\n`] },
+    })
     await send(db, sender, edition)
-    expect((await look(db, edition)).map((row) => [row.state, row.reply?.length])).toEqual([
+    expect((await readDeliveries(db, edition)).map((row) => [row.state, row.reply?.length])).toEqual([
       ['sent', 500],
       ['failed', 500],
     ])
@@ -192,7 +198,7 @@ describe('a relay', () => {
 describe('a relay that offers PIPELINING and cannot', () => {
   test('and hears one command of a group is not waited for any longer than others', async () => {
     const edition = await plan(db, 1)
-    const { relay, sender } = await meet({ ...PIPELINING, hearsOne: true }, { timeouts: IMPATIENT })
+    const { relay, sender } = await startScriptedRelay({ ...PIPELINING, hearsOne: true }, { timeouts: IMPATIENT })
     await send(db, sender, edition)
     const reason = 'the connection broke at rcpt'
     const reply = 'The relay took too long.'
@@ -203,7 +209,7 @@ describe('a relay that offers PIPELINING and cannot', () => {
   test('and loses the thread refuses no message by that', async () => {
     const edition = await plan(db)
     const answers = { RCPT: ['503 5.5.1 need MAIL\r\n'], DATA: ['503 5.5.1 need RCPT\r\n'] }
-    const { sender } = await meet({ ...PIPELINING, answers })
+    const { sender } = await startScriptedRelay({ ...PIPELINING, answers })
     await send(db, sender, edition)
     const reason = 'the relay lost track of the dialogue'
     await expectAll(db, edition, { state: 'deferred', reason, reply: '503 5.5.1 need MAIL', ambiguous: false })
@@ -212,7 +218,7 @@ describe('a relay that offers PIPELINING and cannot', () => {
   test('and asks for the content although it refused the recipient gets none', async () => {
     const edition = await plan(db)
     const answers = { RCPT: ['550 5.7.1 no\r\n'], DATA: ['354 go\r\n'] }
-    const { relay, sender } = await meet({ ...PIPELINING, answers })
+    const { relay, sender } = await startScriptedRelay({ ...PIPELINING, answers })
     await send(db, sender, edition)
     await expectAll(db, edition, { state: 'failed', reply: '550 5.7.1 no', attempts: 1 })
     expect(relay.contents).toEqual(['', ''])

@@ -25,7 +25,7 @@ const relays: HostileRelay[] = []
 afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
 
 /** A relay that follows the script and closes with the test, and a sender to it over one connection. */
-export async function meet(
+export async function startScriptedRelay(
   script: Script = {},
   { options = '', login = '', timeouts = PATIENT } = {},
 ): Promise<{ readonly relay: HostileRelay; readonly sender: Sender }> {
@@ -53,17 +53,17 @@ export async function plan(db: Database, readers = 2): Promise<number> {
 
 /** Sends what is due of the edition some minutes after noon, and ends only when nothing more is. */
 export async function send(db: Database, sender: Sender, edition: number, minutes = 0): Promise<void> {
-  await sendEdition(db, sender, edition, hasty(NOON.add({ minutes })))
+  await sendEdition(db, sender, edition, fastClock(NOON.add({ minutes })))
 }
 
 /** A clock that stands still, on which waits pass twenty times as fast. */
-const hasty = (at: Temporal.Instant): Clock => ({
+const fastClock = (at: Temporal.Instant): Clock => ({
   ...handClock(at),
   sleep: (ms, signal) => sleep(ms / 20, signal),
 })
 
 /** How a delivery stands; `wait` in seconds after noon. */
-export type Standing = {
+export type DeliveryRow = {
   readonly state: string
   readonly reason: string | null
   readonly reply: string | null
@@ -73,8 +73,8 @@ export type Standing = {
 }
 
 /** How the deliveries stand: the counters say the same, they sum up to what was planned, and each waits or has ended. */
-export async function look(db: Database, edition: number): Promise<readonly Standing[]> {
-  const { rows } = await db.execute<Standing>(sql`
+export async function readDeliveries(db: Database, edition: number): Promise<readonly DeliveryRow[]> {
+  const { rows } = await db.execute<DeliveryRow>(sql`
     select state, reason, reply, attempts, ambiguous,
       extract(epoch from retry_at - ${NOON.toString()}::timestamptz)::float as wait
     from delivery order by seq`)
@@ -95,8 +95,8 @@ export async function look(db: Database, edition: number): Promise<readonly Stan
 }
 
 /** All the readers' deliveries stand like this, and none of the readers is suppressed. */
-export async function expectAll(db: Database, edition: number, standing: Partial<Standing>): Promise<void> {
-  const rows = await look(db, edition)
+export async function expectAll(db: Database, edition: number, standing: Partial<DeliveryRow>): Promise<void> {
+  const rows = await readDeliveries(db, edition)
   expect(rows).toEqual(rows.map(() => expect.objectContaining(standing)))
   expect(await suppressedBy(db)).toEqual([])
 }

@@ -28,13 +28,13 @@ test('what a connection puts back as it ends is looked for at once by those that
   const resting = [FIRST, SECOND].map((place) => idle.wait(at(seats, place)))
   idle.leave(at(seats, THIRD), true)
   expect(await Promise.all(resting)).toEqual([true, true])
-  for (const place of [FIRST, SECOND]) idle.look(at(seats, place))
+  for (const place of [FIRST, SECOND]) idle.startSearch(at(seats, place))
   expect(await Promise.all([FIRST, SECOND].map((place) => idle.wait(at(seats, place))))).toEqual([false, false])
 })
 
 test('what was put back after a connection looked, and before it rests, is looked for', async () => {
   const { idle, seats } = connections(2)
-  idle.look(at(seats, FIRST))
+  idle.startSearch(at(seats, FIRST))
   idle.leave(at(seats, SECOND), true)
   expect(await idle.wait(at(seats, FIRST))).toBe(true)
 })

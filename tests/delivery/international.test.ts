@@ -10,7 +10,7 @@ import { changeNewsletter } from '../support/newsletters.ts'
 import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
 import { makeWorld, NOON } from '../support/world.ts'
-import { meet } from './hostile-sending.ts'
+import { startScriptedRelay } from './hostile-sending.ts'
 import { queueConfirmations } from './queue-confirmations.ts'
 
 const { db } = await freshDatabase()
@@ -60,7 +60,7 @@ describe('a newsletter whose domain has an umlaut', () => {
     const world = await makeWorld(db)
     await changeNewsletter(db, 'morgen', { from: 'news@müller.de', replyTo: 'post@müller.de' }, NOON)
     await queueConfirmations(db, 1, [world])
-    const { relay, sender } = await meet()
+    const { relay, sender } = await startScriptedRelay()
     expect(await sendNotices(db, sender, handClock(NOON))).toBe(1)
     expect(relay.lines).toContainEqual(expect.stringMatching(/^MAIL FROM:<news@xn--mller-kva\.de>/))
     const [content = ''] = relay.contents

@@ -8,7 +8,7 @@ import { handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import type { Script } from '../support/hostile-relay.ts'
 import { makeWorld, NOON } from '../support/world.ts'
-import { expectAll, meet, plan } from './hostile-sending.ts'
+import { expectAll, plan, startScriptedRelay } from './hostile-sending.ts'
 import { queueConfirmations } from './queue-confirmations.ts'
 
 const { db } = await freshDatabase()
@@ -46,7 +46,9 @@ describe('what a relay repeats of a login', () => {
     ['the password, outside a reply', { DATA: ['sehr-geheim\r\n'] }],
   ] satisfies readonly [string, Script['answers']][])('is neither logged nor kept: %s', async (_what, answers) => {
     const edition = await plan(db)
-    const { sender, lines } = listen((await meet({ offers: ['AUTH PLAIN'], answers }, { login: LOGIN })).sender)
+    const { sender, lines } = listen(
+      (await startScriptedRelay({ offers: ['AUTH PLAIN'], answers }, { login: LOGIN })).sender,
+    )
     await send(sender, edition)
     expect(await kept()).not.toMatch(SAID)
     expect(JSON.stringify(lines)).not.toMatch(SAID)
@@ -57,7 +59,7 @@ describe('what a relay repeats of a login', () => {
 test('an address in a relay’s words is logged and told of other readers in short', async () => {
   const answers = { MAIL: ['421 4.7.0 <anna@example.org> and bert@example.org sent too much\r\n'] }
   const edition = await plan(db, 12)
-  const { sender, lines } = listen((await meet({ answers })).sender)
+  const { sender, lines } = listen((await startScriptedRelay({ answers })).sender)
   await send(sender, edition)
   const trouble = '421 4.7.0 <a…@example.org> and b…@example.org sent too much'
   expect(lines).toMatchObject([{ msg: 'relay.unreachable', trouble }])
@@ -65,7 +67,7 @@ test('an address in a relay’s words is logged and told of other readers in sho
 
 test('an address in a greeting is logged in short for notices, too', async () => {
   await queueConfirmations(db, 1, [await makeWorld(db)])
-  const { sender, lines } = listen((await meet({ greeting: '554 ask anna@example.org\r\n' })).sender)
+  const { sender, lines } = listen((await startScriptedRelay({ greeting: '554 ask anna@example.org\r\n' })).sender)
   await deliverDue(db, { sender }, handClock(NOON))
   expect(lines).toMatchObject([{ msg: 'relay.unreachable', trouble: '554 ask a…@example.org' }])
 })
@@ -86,7 +88,7 @@ describe('a relay that wants no login or no TLS although there is a password', (
     'gets no mail, and everything waits: it %s',
     async (_how, script, why) => {
       const edition = await plan(db, 3)
-      const { relay, sender } = await meet(script, { login: LOGIN })
+      const { relay, sender } = await startScriptedRelay(script, { login: LOGIN })
       const heard = listen(sender)
       await send(heard.sender, edition)
       await expectAll(db, edition, {
@@ -103,7 +105,7 @@ describe('a relay that wants no login or no TLS although there is a password', (
 
   test('gets no confirmation either', async () => {
     await queueConfirmations(db, 2, [await makeWorld(db)])
-    const { relay, sender } = await meet({}, { login: LOGIN })
+    const { relay, sender } = await startScriptedRelay({}, { login: LOGIN })
     await deliverDue(db, { sender }, handClock(NOON))
     expect(relay.lines.filter((line) => /^MAIL/.test(line))).toEqual([])
     const rows = await db.execute(sql`select state, attempts from notice`)
@@ -115,7 +117,7 @@ describe('a relay that wants no login or no TLS although there is a password', (
 })
 
 test('a relay is greeted with the name that was set, else with the address it is reached from', async () => {
-  const { relay, sender } = await meet()
+  const { relay, sender } = await startScriptedRelay()
   await send(sender, await plan(db, 1))
   const named = { ...sender, relays: sender.relays.map((one) => ({ ...one, ehloName: 'mail.example.org' })) }
   await db.execute(sql`update delivery set state = 'queued'`)

@@ -22,7 +22,7 @@ const SPREAD = 0.5
  * When a delivery that was deferred is tried again: after a wait that grows with each attempt, and up to half of it more
  * by jitter. Null when that would be later than 48 hours after its slot: it is given up.
  */
-export function nextAttemptAt(attempt: Attempt, backoff: Backoff, now: Temporal.Instant): Temporal.Instant | null {
+export function computeRetryAt(attempt: Attempt, backoff: Backoff, now: Temporal.Instant): Temporal.Instant | null {
   const minutes = Math.min(backoff.first * backoff.growth ** (attempt.attempts - 1), backoff.longest)
   const at = now.add({ seconds: Math.round(minutes * 60 * (1 + attempt.jitter * SPREAD)) })
   const end = attempt.giveUpFrom.add({ hours: GIVE_UP_HOURS })

@@ -4,7 +4,7 @@ import type { SendStage } from '../../mail/smtp/reply.ts'
 import { parseEnhanced, replyCode } from '../../mail/smtp/reply-text.ts'
 import type { SkipReason } from '../claim.ts'
 import { classifyReply } from './classify.ts'
-import { type Attempt, GIVE_UP_HOURS, nextAttemptAt } from './next-attempt.ts'
+import { type Attempt, computeRetryAt, GIVE_UP_HOURS } from './next-attempt.ts'
 import { CLASSES, type ReplyClass } from './reply-class.ts'
 import type { ClassifiableReply } from './reply-rules.ts'
 
@@ -78,7 +78,7 @@ export function retryLater(
   reply: string | null,
   backoff = CLASSES.unknown.backoff,
 ): Outcome {
-  return deferUntil(nextAttemptAt(attempt, backoff, now), reason, reply)
+  return deferUntil(computeRetryAt(attempt, backoff, now), reason, reply)
 }
 
 const NOTHING = {

@@ -10,7 +10,7 @@ import {
   type SuppressedDelivery,
   TOO_MANY_REJECTIONS,
 } from './rejection-limit.ts'
-import { pauseForRejections, postpone, revertSuppressions } from './revert-suppressions.ts'
+import { pauseForRejections, postponeRejection, revertSuppressions } from './revert-suppressions.ts'
 import {
   type DeliveryResult,
   isUnsent,
@@ -79,7 +79,9 @@ async function writeInTurn(
     )
     await suppressRejected(tx, hard, expected, now)
   } else {
-    const doubted = mine.map((one) => (isPermanentRejection(one) ? { ...one, outcome: postpone(one.outcome) } : one))
+    const doubted = mine.map((one) =>
+      isPermanentRejection(one) ? { ...one, outcome: postponeRejection(one.outcome) } : one,
+    )
     await writeEnded(
       tx,
       doubted,

@@ -8,7 +8,7 @@ import type { ExceededLimit, SuppressedDelivery } from './rejection-limit.ts'
 const WAITS = 'refused for good with too many others'
 
 /** What becomes of a refusal that is in doubt: its delivery is tried again when the edition is resumed. */
-export function postpone(outcome: Outcome): Outcome {
+export function postponeRejection(outcome: Outcome): Outcome {
   return { ...outcome, state: 'queued', reason: WAITS, suppress: false }
 }
 

@@ -6,7 +6,7 @@ import { sendNotices } from '../../../src/delivery/notices/send-notices.ts'
 import { handClock } from '../../support/clock.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { makeWorld, NOON } from '../../support/world.ts'
-import { meet } from '../hostile-sending.ts'
+import { startScriptedRelay } from '../hostile-sending.ts'
 
 const { db } = await freshDatabase()
 
@@ -37,7 +37,7 @@ test.each([
   ],
 ])('a notice stays due, and no password is said, where TLS is required and the relay offers %s', async (_, script) => {
   await askToConfirm()
-  const { relay, sender } = await meet(script, { login: 'user:secret@', options: '&tls=require' })
+  const { relay, sender } = await startScriptedRelay(script, { login: 'user:secret@', options: '&tls=require' })
   expect(await sendNotices(db, sender, handClock(NOON))).toBe(0)
   expect(relay.lines.join()).not.toMatch(/AUTH|MAIL/)
   const { rows } = await db.execute(sql`select state, attempts, ambiguous from notice`)
@@ -50,10 +50,10 @@ test.each([
   ['501 Invalid MAIL FROM address provided', 1],
 ])('a notice whose relay says %s waits, and is tried once for that', async (reply, attempts) => {
   await askToConfirm()
-  const { relay, sender } = await meet({ answers: { MAIL: [`${reply}\r\n`] } })
+  const { relay, sender } = await startScriptedRelay({ answers: { MAIL: [`${reply}\r\n`] } })
   expect(await sendNotices(db, sender, handClock(NOON))).toBe(0)
   expect(relay.lines.filter((line) => line.startsWith('MAIL'))).toHaveLength(1)
   const { rows } = await db.execute(sql`select state, attempts, due_at > ${NOON.toString()} as waits from notice`)
   expect(rows).toEqual([{ state: 'queued', attempts, waits: true }])
-  expect(await sendNotices(db, (await meet()).sender, handClock(NOON.add({ minutes: 10 })))).toBe(1)
+  expect(await sendNotices(db, (await startScriptedRelay()).sender, handClock(NOON.add({ minutes: 10 })))).toBe(1)
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Temporal } from '../../../src/clock.ts'
-import { type Attempt, nextAttemptAt } from '../../../src/delivery/outcome/next-attempt.ts'
+import { type Attempt, computeRetryAt } from '../../../src/delivery/outcome/next-attempt.ts'
 import { CLASSES } from '../../../src/delivery/outcome/reply-class.ts'
 import { NOON } from '../../support/world.ts'
 
@@ -19,7 +19,7 @@ describe('the next try', () => {
   test('is never later than 48 hours after the slot, and in the future', () => {
     fc.assert(
       fc.property(backoffs, attempts, jitters, times, (backoff, count, jitter, now) => {
-        const at = nextAttemptAt(attemptOf(count, jitter), backoff, now)
+        const at = computeRetryAt(attemptOf(count, jitter), backoff, now)
         if (at === null) return
         expect(Temporal.Instant.compare(at, END)).toBeLessThanOrEqual(0)
         expect(Temporal.Instant.compare(at, now)).toBe(1)
@@ -30,7 +30,7 @@ describe('the next try', () => {
   test('is given up only where the wait would end later than that', () => {
     fc.assert(
       fc.property(backoffs, attempts, jitters, times, (backoff, count, jitter, now) => {
-        const isGivenUp = nextAttemptAt(attemptOf(count, jitter), backoff, now) === null
+        const isGivenUp = computeRetryAt(attemptOf(count, jitter), backoff, now) === null
         if (isGivenUp) expect(now.until(END).total('minutes')).toBeLessThan(backoff.longest * 1.5)
         else expect(now.until(END).total('minutes')).toBeGreaterThanOrEqual(backoff.first)
       }),
@@ -40,8 +40,8 @@ describe('the next try', () => {
   test('comes after a wait that never shrinks with the attempts, between the class’s bounds', () => {
     fc.assert(
       fc.property(backoffs, fc.integer({ min: 1, max: 50 }), jitters, (backoff, count, jitter) => {
-        const wait = minutesOf(NOON, nextAttemptAt(attemptOf(count, jitter), backoff, NOON)) ?? 0
-        const next = minutesOf(NOON, nextAttemptAt(attemptOf(count + 1, jitter), backoff, NOON)) ?? 0
+        const wait = minutesOf(NOON, computeRetryAt(attemptOf(count, jitter), backoff, NOON)) ?? 0
+        const next = minutesOf(NOON, computeRetryAt(attemptOf(count + 1, jitter), backoff, NOON)) ?? 0
         expect(next).toBeGreaterThanOrEqual(wait)
         expect(wait).toBeGreaterThanOrEqual(backoff.first)
         expect(wait).toBeLessThanOrEqual(backoff.longest * 1.5)
@@ -53,7 +53,7 @@ describe('the next try', () => {
     fc.assert(
       fc.property(backoffs, fc.integer({ min: 1, max: 20 }), jitters, (backoff, count, jitter) => {
         const [least = 0, one = 0, most = 0] = [0, jitter, 1].map(
-          (spread) => minutesOf(NOON, nextAttemptAt(attemptOf(count, spread), backoff, NOON)) ?? 0,
+          (spread) => minutesOf(NOON, computeRetryAt(attemptOf(count, spread), backoff, NOON)) ?? 0,
         )
         expect(one).toBeCloseTo(least * (1 + jitter / 2), 1)
         expect(most).toBeCloseTo(least * 1.5, 1)
@@ -68,7 +68,7 @@ describe('the next try', () => {
     ['unknown', [5, 10, 20, 40, 80, 160, 240, 240]],
   ] as const)('of what is %s comes after these minutes', (name, minutes) => {
     const waits = minutes.map((_, at) =>
-      minutesOf(NOON, nextAttemptAt(attemptOf(at + 1, 0), CLASSES[name].backoff, NOON)),
+      minutesOf(NOON, computeRetryAt(attemptOf(at + 1, 0), CLASSES[name].backoff, NOON)),
     )
     for (const [at, wait] of waits.entries()) expect(wait).toBeCloseTo(minutes[at] ?? 0, 1)
   })
@@ -76,7 +76,7 @@ describe('the next try', () => {
   test('of a relay that has trouble of its own comes after a minute, however often, until the end', () => {
     fc.assert(
       fc.property(attempts, jitters, times, (count, jitter, now) => {
-        const wait = minutesOf(now, nextAttemptAt(attemptOf(count, jitter), CLASSES.relay.backoff, now))
+        const wait = minutesOf(now, computeRetryAt(attemptOf(count, jitter), CLASSES.relay.backoff, now))
         if (wait === null) expect(now.until(END).total('minutes')).toBeLessThan(1.5)
         else expect(wait).toBeCloseTo(1 + jitter / 2, 1)
       }),
@@ -88,10 +88,10 @@ describe('the next try', () => {
     for (const { backoff } of counted) {
       let now = NOON
       let tries = 0
-      for (let at = nextAttemptAt(attemptOf(1, 0.5), backoff, now); at !== null; ) {
+      for (let at = computeRetryAt(attemptOf(1, 0.5), backoff, now); at !== null; ) {
         now = at
         tries += 1
-        at = nextAttemptAt(attemptOf(tries + 1, 0.5), backoff, now)
+        at = computeRetryAt(attemptOf(tries + 1, 0.5), backoff, now)
       }
       expect(NOON.until(now).total('hours')).toBeGreaterThan(36)
       expect(tries).toBeGreaterThanOrEqual(5)

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readConfig } from '../../../src/config/config.ts'
 import { listReasons } from '../../../src/editions/reports/reasons.ts'
-import { meet, plan, send } from '../../delivery/hostile-sending.ts'
+import { plan, send, startScriptedRelay } from '../../delivery/hostile-sending.ts'
 import { handClock } from '../../support/clock.ts'
 import { courantOn } from '../../support/command-line.ts'
 import { freshDatabase } from '../../support/fresh.ts'
@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 /** The relay accepts the first message, does not know the second and third readers, and defers the others. */
 async function sendInPart(): Promise<void> {
-  const { sender } = await meet({ answers: { RCPT: [OK, `${GONE}\r\n`, `${GONE}\r\n`, `${BUSY}\r\n`] } })
+  const { sender } = await startScriptedRelay({ answers: { RCPT: [OK, `${GONE}\r\n`, `${GONE}\r\n`, `${BUSY}\r\n`] } })
   await send(db, sender, edition)
 }
 
@@ -48,7 +48,7 @@ describe('the reasons of an edition', () => {
   })
 
   test('count deliveries that were possibly sent', async () => {
-    const { sender } = await meet({ answers: { content: [vanish] } })
+    const { sender } = await startScriptedRelay({ answers: { content: [vanish] } })
     await send(db, sender, edition)
     const [reason] = await listReasons(db, edition)
     expect(reason).toMatchObject({ state: 'deferred', reply: expect.any(String) })
@@ -63,7 +63,7 @@ describe('the reasons of an edition', () => {
     await world.addReaders(2)
     await world.addArticles(1)
     const other = await planByHand(db, world)
-    await send(db, (await meet()).sender, other)
+    await send(db, (await startScriptedRelay()).sender, other)
     const { results, texts } = await courant('edition', 'show', String(other))
     expect(results).toMatchObject([{ state: 'finished', counts: { sent: 2 }, reasons: [], nextDueAt: null }])
     expect(texts[0]).not.toContain('next due')
