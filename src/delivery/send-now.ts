@@ -14,7 +14,7 @@ import { findActiveSubscription } from '../subscribers/subscriptions.ts'
 import { checkMessages } from './check-messages.ts'
 import { type Sender, sendEdition } from './worker.ts'
 
-/** What `digest send` answers: `planned` is the sum of the states. */
+/** The result of a send; `planned` is the sum of the states. */
 export type SendReport = Omit<DeliveryCounts, 'queued' | 'sending'> & {
   readonly edition: number | null
   readonly created: boolean
@@ -23,7 +23,7 @@ export type SendReport = Omit<DeliveryCounts, 'queued' | 'sending'> & {
   readonly durationMs: number
 }
 
-/** What a sending by hand runs with; `progress` shows how many of a total are sent. */
+/** The context of a manual send; `progress` shows how many of a total were sent. */
 type SendContext = {
   readonly clock: Clock
   readonly log: Logger
@@ -33,9 +33,9 @@ type SendContext = {
 type Options = { readonly dryRun?: boolean; readonly to?: string; readonly key?: string }
 
 /**
- * Plans an edition by hand and delivers it; with the key of an older one it goes on with that.
+ * Plans an edition and delivers it; with the key of an earlier edition it continues that one.
  *
- * @throws CourantError `newsletter.paused`, `newsletter.imprint`, `subscriber.inactive`, and what is wrong with its templates or
+ * @throws CourantError `newsletter.paused`, `newsletter.imprint`, `subscriber.inactive`, and the errors of its templates and
  * messages.
  */
 export async function sendNow(
@@ -98,7 +98,7 @@ async function sendWithProgress(db: Database, sender: Sender, context: SendConte
   }
 }
 
-/** What is not accounted for yet counts as deferred: it is due, and the next pass takes it up. */
+/** Counts what is still open as deferred: it is due, and the next pass sends it. */
 function publish({ queued, sending, ...counts }: DeliveryCounts): Omit<DeliveryCounts, 'queued' | 'sending'> {
   return { ...counts, deferred: counts.deferred + queued + sending }
 }

@@ -14,11 +14,11 @@ const several = z.object({
     .transform((ids) => [...new Set(ids)]),
 })
 
-/** Articles of a newsletter. */
+/** Operations on articles. */
 export const articleOperations = {
   /**
-   * Adds articles that come as one JSON object a line, all or none. All lines are read before the first is stored; then a chunk of
-   * them is a transaction, so it is audited before.
+   * Adds articles given as one JSON object a line, all or none: every line is checked before the first is stored. Then each chunk
+   * takes a transaction, so the audit line is written first.
    */
   add: audited({
     name: 'article.add',
@@ -42,7 +42,7 @@ export const articleOperations = {
     audit: { before: async ({ newsletter }, { db }) => ({ subject: (await findNewsletter(db, newsletter)).slug }) },
   }),
 
-  /** The newest first. */
+  /** Lists the newest articles first. */
   list: unaudited({
     name: 'article.list',
     right: 'articles.read',
@@ -53,7 +53,7 @@ export const articleOperations = {
     },
   }),
 
-  /** Keeps articles out of every newsletter, for good. Each newsletter is a transaction, so it is audited before. */
+  /** Hides articles from every newsletter for good. Each newsletter takes a transaction, so the audit line is written first. */
   hide: audited({
     name: 'article.hide',
     right: 'articles.write',
@@ -62,7 +62,7 @@ export const articleOperations = {
     audit: { before: ({ articles }) => ({ subject: null, details: { articles } }) },
   }),
 
-  /** The same, and deletes their text. Audited before, as `hide`. */
+  /** Hides articles and deletes their text; audited like `hide`. */
   remove: audited({
     name: 'article.remove',
     right: 'articles.write',

@@ -5,22 +5,22 @@ import { findNewsletter } from '../newsletters/newsletters.ts'
 import { addressField, oneLineOf, onlyOrSlug } from './fields.ts'
 import { audited, type BareContext, type OperationContext, unaudited } from './operation.ts'
 
-/** The database finds an edition by it. */
+/** Part of a unique index. */
 const LONGEST_KEY = 200
-/** As which a digest can be looked at; `mjml` is its template. */
+/** Formats of a preview. */
 const PREVIEW_FORMATS = ['html', 'text', 'eml', 'json'] as const
 
 const sendInput = z.object({
   newsletter: onlyOrSlug,
-  /** Only this reader's subscription. */
+  /** Limits the send to this reader's subscription. */
   to: addressField.optional(),
   /** The same key returns the same edition. */
   key: oneLineOf(LONGEST_KEY).optional(),
 })
 
-/** Digests: look at the next one, test it, send it now. */
+/** Operations on digests: preview, test and send. */
 export const digestOperations = {
-  /** What a subscriber, or the home cohort, would get now. */
+  /** Renders what a subscriber, or the home cohort, would get now. */
   preview: unaudited({
     name: 'digest.preview',
     right: 'editions.read',
@@ -41,7 +41,7 @@ export const digestOperations = {
     },
   }),
 
-  /** The MJML template that digests are made with. */
+  /** Returns the MJML template of digests. */
   template: unaudited({
     name: 'digest.template',
     right: 'editions.read',
@@ -52,7 +52,7 @@ export const digestOperations = {
     },
   }),
 
-  /** Sends the next digest to one address, marked as a test; no row changes, so the audit line is written before. */
+  /** Sends the next digest to one address, marked as a test. No row changes, so the audit line is written first. */
   test: audited({
     name: 'digest.test',
     right: 'editions.send',
@@ -69,8 +69,8 @@ export const digestOperations = {
   }),
 
   /**
-   * Plans and delivers now what is new to each reader; `held` says why nothing goes out of the edition until somebody acts. It runs
-   * many transactions, so it is audited before.
+   * Plans and delivers now what is new to each reader. `held` is why nothing of the edition is sent until somebody acts. It runs
+   * many transactions, so the audit line is written first.
    */
   send: audited({
     name: 'digest.send',
@@ -91,7 +91,7 @@ export const digestOperations = {
     },
   }),
 
-  /** What `send` would do now, by the same plan: the numbers before the button. */
+  /** Counts what `send` would do now, by the same plan. */
   dryRun: unaudited({
     name: 'digest.dry-run',
     right: 'editions.read',

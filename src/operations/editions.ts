@@ -4,9 +4,9 @@ import { audited, type OperationContext, unaudited } from './operation.ts'
 
 const named = z.object({ edition: rowIdField })
 
-/** Editions: what is being sent and was sent. */
+/** Operations on editions. */
 export const editionOperations = {
-  /** The newest first, with their deliveries by state. */
+  /** Lists the newest editions first, with their deliveries by state. */
   list: unaudited({
     name: 'edition.list',
     right: 'editions.read',
@@ -19,7 +19,7 @@ export const editionOperations = {
 
   show: unaudited({ name: 'edition.show', right: 'editions.read', input: named, run: readReport }),
 
-  /** Stops sending until it is resumed; messages on the wire are finished. */
+  /** Stops sending until the edition is resumed; messages already on a connection are finished. */
   pause: audited({
     name: 'edition.pause',
     right: 'editions.send',
@@ -32,7 +32,7 @@ export const editionOperations = {
     audit: { after: ({ id, newsletter }) => ({ subject: id, details: { newsletter } }) },
   }),
 
-  /** With `acceptRejections` mailboxes a relay rejects for good are suppressed from now on, however many they are. */
+  /** Resumes a paused or held edition. With `acceptRejections` every permanently rejected mailbox is suppressed from now on. */
   resume: audited({
     name: 'edition.resume',
     right: 'editions.send',
@@ -47,7 +47,7 @@ export const editionOperations = {
     },
   }),
 
-  /** How many readers cancelling would leave without the edition: the numbers before the button. */
+  /** Counts the readers who would not get the edition if it were cancelled. */
   affected: unaudited({
     name: 'edition.affected',
     right: 'editions.read',
@@ -59,7 +59,7 @@ export const editionOperations = {
     },
   }),
 
-  /** Stops it for good. It runs a transaction for each slice of its batches, so it is audited before. */
+  /** Cancels an edition. It runs one transaction per slice of batches, so the audit line is written first. */
   cancel: audited({
     name: 'edition.cancel',
     right: 'editions.send',
@@ -79,7 +79,7 @@ async function readReport({ db }: OperationContext, { edition }: z.output<typeof
     import('../delivery/results/rejection-limit.ts'),
   ])
   const report = await readEditionReport(db, edition)
-  // Somebody has to say whether the relay was wrong, or the mailboxes are gone.
+  // The operator decides whether the relay was wrong or the mailboxes are gone.
   const needsDecision = report.state === 'paused' && (report.reason ?? '').startsWith(TOO_MANY_REJECTIONS)
   return { ...report, needsDecision }
 }

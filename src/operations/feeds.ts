@@ -5,16 +5,16 @@ import { CourantError } from '../errors.ts'
 import { bytesField, oneLineOf } from './fields.ts'
 import { type BareContext, unaudited } from './operation.ts'
 
-/** A feed as people see it. */
+/** A parsed feed as plain data. */
 export type FeedView = Omit<Feed, 'items' | 'ttlMinutes'> & {
   readonly items: readonly (Omit<FeedItem, 'contentHtml' | 'publishedAt'> & { readonly publishedAt: string | null })[]
 }
 
 const LONGEST_URL = 2_000
 
-/** Feeds that need not belong to a newsletter. */
+/** Operations on feeds of any origin. */
 export const feedOperations = {
-  /** What Courant reads in a feed: one at a URL, or a document. */
+  /** Parses a feed, given by its URL or as a document. */
   parse: unaudited({
     name: 'feed.parse',
     right: 'sources.read',

@@ -3,14 +3,14 @@ import { Temporal } from '../clock.ts'
 import { checkAddress } from '../mail/addresses/address.ts'
 import { isSlug } from '../newsletters/settings.ts'
 
-/** What the database keeps and prints as four digits. */
+/** Years that PostgreSQL prints with four digits. */
 const FIRST = Temporal.Instant.from('1970-01-01T00:00:00Z')
 const LAST = Temporal.Instant.from('9999-12-31T23:59:59Z')
 
 /** A newsletter by its slug. */
 export const slugField = z.string().refine(isSlug, 'takes 1 to 63 of a–z, 0–9 and hyphens')
 
-/** A newsletter by its slug; it may be left out where there is only one. */
+/** A newsletter by its slug; optional when there is only one newsletter. */
 export const onlyOrSlug = slugField.optional()
 
 /** The id of a row. */
@@ -32,7 +32,7 @@ export const textOf = (most: number) =>
     .max(most, `takes at most ${most} characters`)
     .regex(/^[\P{Cc}\n\r\t]*$/u, 'takes no control characters')
 
-/** How many rows a list shows, unless told otherwise and at most. */
+/** How many rows a list returns by default and at most. */
 export const LISTED = { usual: 100, most: 10_000 } as const
 export const listLimit = z.int().min(1).max(LISTED.most).default(LISTED.usual)
 
@@ -42,13 +42,13 @@ export const instantField = z.union([z.instanceof(Temporal.Instant), z.string()]
     const at = Temporal.Instant.from(given)
     if (Temporal.Instant.compare(at, FIRST) >= 0 && Temporal.Instant.compare(at, LAST) <= 0) return at
   } catch {
-    // Said below.
+    // Reported below.
   }
   issues.addIssue('takes an instant from 1970 to 9999, such as 2026-05-03T07:00:00Z')
   return z.NEVER
 })
 
-/** One mail address, as it is kept. */
+/** One mail address, normalised. */
 export const addressField = z.string().transform((given, issues) => {
   const { address: clean, reason } = checkAddress(given)
   if (clean !== null) return clean

@@ -13,15 +13,15 @@ import { newNewsletter, newsletterChange } from '../newsletters/settings.ts'
 import { onlyOrSlug, slugField } from './fields.ts'
 import { audited, unaudited } from './operation.ts'
 
-/** A newsletter as its administrators see it. */
+/** A newsletter as administrators see it. */
 export type NewsletterView = Omit<Newsletter, 'id' | 'fromAddress' | 'fromName'> & { readonly from: string }
 
 const named = z.object({ newsletter: slugField })
 const onlyOrNamed = z.object({ newsletter: onlyOrSlug })
 
-/** Newsletters: what one subscribes to. */
+/** Operations on newsletters. */
 export const newsletterOperations = {
-  /** Without a sender it is MAIL_FROM. */
+  /** Adds a newsletter; its sender defaults to MAIL_FROM. */
   add: audited({
     name: 'newsletter.add',
     right: 'newsletters.write',
@@ -60,7 +60,7 @@ export const newsletterOperations = {
     },
   }),
 
-  /** Lets nothing more be planned or sent; its open editions pause with it. */
+  /** Stops planning and sending; open editions are paused with the newsletter. */
   pause: audited({
     name: 'newsletter.pause',
     right: 'newsletters.write',
@@ -74,7 +74,7 @@ export const newsletterOperations = {
     audit: { after: ({ slug, editions }) => ({ subject: slug, details: { editions } }) },
   }),
 
-  /** Lets a paused newsletter go on, and the editions that paused with it. */
+  /** Resumes a newsletter and the editions that were paused with it. */
   resume: audited({
     name: 'newsletter.resume',
     right: 'newsletters.write',
@@ -88,7 +88,7 @@ export const newsletterOperations = {
     audit: { after: ({ slug, editions }) => ({ subject: slug, details: { editions } }) },
   }),
 
-  /** What deleting a newsletter would end: the numbers before the button. */
+  /** Counts the readers and unsent messages that deleting a newsletter affects. */
   affected: unaudited({
     name: 'newsletter.affected',
     right: 'newsletters.read',
@@ -100,7 +100,7 @@ export const newsletterOperations = {
     },
   }),
 
-  /** Ends a newsletter for good. It runs a transaction for each slice of its editions and readers, so it is audited before. */
+  /** Deletes a newsletter. It runs one transaction per slice of editions and readers, so the audit line is written first. */
   delete: audited({
     name: 'newsletter.delete',
     right: 'newsletters.delete',
@@ -114,7 +114,7 @@ export const newsletterOperations = {
   }),
 }
 
-/** What a new newsletter has for what is left out. */
+/** The defaults of a new newsletter. */
 export function newsletterDefaults(): Readonly<Record<string, unknown>> {
   const { locale, zone, hour, frequency } = newNewsletter.parse({ slug: 'x', name: 'x', from: 'x@example.org' })
   const { maxArticles, minArticles, graceHours, accent, headlineFont } = newsletter

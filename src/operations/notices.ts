@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { audited } from './operation.ts'
 
-/** Notices: mails that are no digest. */
+/** Operations on notices. */
 export const noticeOperations = {
-  /** Lets those go on that wait since too many were rejected; with `acceptRejections` they end, and each address is suppressed. */
+  /** Retries the notices that were postponed after too many rejections; with `acceptRejections` ends them and suppresses each address. */
   resume: audited({
     name: 'notice.resume',
     right: 'system.run',

@@ -6,7 +6,7 @@ import type { AuditDetails, BareContext, Operation, OperationContext } from './o
 import { type Actor, requireRight } from './rights.ts'
 
 /**
- * Does what an actor asks for: checks its right, validates the input, runs the operation, and writes the line of the audit log.
+ * Performs an operation for an actor: checks the right, validates the input, runs it and writes the audit line.
  *
  * @throws CourantError `right.missing`, and what the operation throws.
  * @throws InputError naming every wrong field.
@@ -36,7 +36,7 @@ export async function perform<Schema extends z.ZodType, Output, Context extends 
 
 const inTransaction = <Result>(db: Database, work: (tx: Database) => Promise<Result>) => db.transaction(work)
 
-/** An operation's input, validated. @throws InputError naming every wrong field. */
+/** Validates the input of an operation. @throws InputError naming every wrong field. */
 export function readInput<Schema extends z.ZodType>(
   { name, input: schema }: Pick<Operation<Schema, unknown, never>, 'name' | 'input'>,
   input: unknown,

@@ -14,7 +14,7 @@ import { suppressionOperations } from './suppressions.ts'
 /** An operation of any input and output. */
 type AnyOperation = Operation<z.ZodType, unknown, never>
 
-/** Every operation there is. Doors import the file of their noun instead: this one loads all of them. */
+/** All operations. Commands and pages import the file of their noun instead, since this one loads them all. */
 export const OPERATIONS: readonly AnyOperation[] = [
   newsletterOperations,
   sourceOperations,

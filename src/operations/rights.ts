@@ -1,6 +1,6 @@
 import { CourantError } from '../errors.ts'
 
-/** What an actor may be allowed to do. The scopes of an API key are rights. */
+/** All rights; the scopes of an API key are rights too. */
 export const RIGHTS = [
   'newsletters.read',
   'newsletters.write',
@@ -18,7 +18,7 @@ export const RIGHTS = [
 ] as const
 export type Right = (typeof RIGHTS)[number]
 
-/** The rights of each role. Viewers see no personal data; what cannot be undone, and what affects every newsletter, is for owners. */
+/** The rights of each role. Viewers see no personal data; only owners do what cannot be undone or affects every newsletter. */
 export const ROLE_RIGHTS = {
   owner: RIGHTS,
   editor: RIGHTS.filter((right) => !['newsletters.delete', 'suppressions.lift', 'system.run'].includes(right)),
@@ -26,13 +26,13 @@ export const ROLE_RIGHTS = {
 } as const satisfies Readonly<Record<string, readonly Right[]>>
 type AccountRole = keyof typeof ROLE_RIGHTS
 
-/** Who asks for an operation. `name` is written to the audit log: the user of the system, the account, the key, the part of Courant. */
+/** Who performs an operation. The audit log keeps `name`: the system user, the account, the API key or the part of Courant. */
 export type Actor =
   | { readonly kind: 'cli' | 'system'; readonly name: string }
   | { readonly kind: 'account'; readonly name: string; readonly role: AccountRole }
   | { readonly kind: 'api-key'; readonly name: string; readonly scopes: readonly Right[] }
 
-/** Whether the actor has this right. Somebody at the command line has the database's password, and so every right. */
+/** Whether an actor has a right. The command line has them all, since its user has the password of the database. */
 function hasRight(actor: Actor, right: Right): boolean {
   switch (actor.kind) {
     case 'cli':
@@ -45,7 +45,7 @@ function hasRight(actor: Actor, right: Right): boolean {
   }
 }
 
-/** Ends what an actor has no right to. @throws CourantError `right.missing`. */
+/** Checks that an actor has a right. @throws CourantError `right.missing`. */
 export function requireRight(actor: Actor, right: Right, operation: string): void {
   if (hasRight(actor, right)) return
   const isKey = actor.kind === 'api-key'

@@ -3,16 +3,16 @@ import { CourantError } from '../errors.ts'
 import { rowIdField } from './fields.ts'
 import { type OperationContext, unaudited } from './operation.ts'
 
-/** What a collection reports on its way; once `signal` is aborted it ends early. */
+/** The context of a collection, which ends early when `signal` is aborted. */
 export type CollectContext = OperationContext & {
   readonly signal?: AbortSignal
-  /** Called for a host that another process is asking, each time it is tried. */
+  /** Called each time a host is skipped because another process is fetching from it. */
   readonly onBusyHost?: (host: string) => void
 }
 
-/** What the scheduler does by itself, done now. It leaves no audit line: a cron may ask for it each minute. */
+/** What the scheduler does, run now. Not audited, since cron may run it every minute. */
 export const schedulingOperations = {
-  /** Fetches all active sources now, or one, even when it has ended. */
+  /** Fetches all active sources, or one, even if it has ended. */
   collect: unaudited({
     name: 'collect',
     right: 'system.run',
@@ -32,7 +32,7 @@ export const schedulingOperations = {
     },
   }),
 
-  /** One pass of the scheduler. A part that fails keeps none of the others from its work. */
+  /** Runs one pass of the scheduler. A part that fails does not stop the others. */
   tick: unaudited({
     name: 'tick',
     right: 'system.run',
@@ -49,7 +49,7 @@ export const schedulingOperations = {
   }),
 }
 
-/** How sources are fetched, by the configuration. */
+/** The configured options of fetching. */
 async function fetchOptions({ config }: OperationContext) {
   const [{ makeUserAgent }, { openSecretCipher }] = await Promise.all([
     import('../articles/fetch/user-agent.ts'),

@@ -12,26 +12,26 @@ const MOST_DAYS = 99_999
 const url = oneLineOf(LONGEST_URL)
 /** A source by its id or URL. */
 const source = url
-/** What a source is shown when it is fetched. */
+/** What is sent to a source when it is fetched. */
 const access = z.object({
   userAgent: z.string().optional(),
   username: z.string().optional(),
   password: z.string().optional(),
   headers: z.array(z.string()).optional(),
 })
-/** Whom a feed is given to, and how far back what it holds now is new: null for all, 0 for nothing. */
-const taker = z.object({ newsletter: onlyOrSlug, backfillDays: z.int().min(0).max(MOST_DAYS).nullable().default(7) })
+/** The newsletter of a new source, and how many days back its articles are new: null for all, 0 for none. */
+const target = z.object({ newsletter: onlyOrSlug, backfillDays: z.int().min(0).max(MOST_DAYS).nullable().default(7) })
 
-/** Sources: where articles come from. */
+/** Operations on sources. */
 export const sourceOperations = {
   /**
-   * Gives a newsletter a feed, or the main feed of a page; one that cannot be fetched now is added all the same. It asks the host
-   * first, which may take a minute and must not hold a transaction open, so it is audited before.
+   * Adds a feed, or the main feed of a page, to a newsletter, even if it cannot be fetched now. Fetching may take a minute and must
+   * not hold a transaction open, so the audit line is written first.
    */
   add: audited({
     name: 'source.add',
     right: 'sources.write',
-    input: taker.extend({ url, ...access.shape }),
+    input: target.extend({ url, ...access.shape }),
     run: addSource,
     audit: {
       before: async ({ newsletter, url }, { db }) => ({
@@ -41,7 +41,7 @@ export const sourceOperations = {
     },
   }),
 
-  /** All sources, or those of one newsletter, and how their last fetch went. */
+  /** Lists all sources or those of one newsletter, with the result of their last fetch. */
   list: unaudited({
     name: 'source.list',
     right: 'sources.read',
@@ -52,7 +52,7 @@ export const sourceOperations = {
     },
   }),
 
-  /** Changes a source and lets it be fetched again; `dropped`: its secrets were for the old host only. */
+  /** Changes a source and makes it due. `dropped`: its credentials belonged to the old host and were removed. */
   set: audited({
     name: 'source.set',
     right: 'sources.write',
@@ -70,7 +70,7 @@ export const sourceOperations = {
     },
   }),
 
-  /** Decides about the articles that the flood guard holds: `letIn` makes them new to readers, `markSeen` known and shown to nobody. */
+  /** Releases the articles that the flood guard holds: `letIn` makes them new to readers, `markSeen` shows them to nobody. */
   release: audited({
     name: 'source.release',
     right: 'sources.write',
@@ -83,7 +83,7 @@ export const sourceOperations = {
     audit: { after: ({ id, articles }, { decision }) => ({ subject: id, details: { decision, articles } }) },
   }),
 
-  /** Takes a source away, from one newsletter or from all; its articles stay. */
+  /** Removes a source from one newsletter or from all; its articles stay. */
   remove: audited({
     name: 'source.remove',
     right: 'sources.write',
@@ -95,11 +95,11 @@ export const sourceOperations = {
     audit: { after: ({ id, newsletters }) => ({ subject: id, details: { newsletters } }) },
   }),
 
-  /** Gives a newsletter all feeds of an OPML file. Each is a transaction, so it is audited before. */
+  /** Adds all feeds of an OPML file to a newsletter. Each takes a transaction, so the audit line is written first. */
   import: audited({
     name: 'source.import',
     right: 'sources.write',
-    input: taker.extend({ opml: bytesField }),
+    input: target.extend({ opml: bytesField }),
     run: async ({ db, clock, config }, { newsletter: slug, backfillDays, opml }) => {
       const [{ importFeeds }, { parserPool: processReader }, { openSecretCipher }] = await Promise.all([
         import('../articles/sources/import-opml.ts'),
@@ -121,7 +121,7 @@ export const sourceOperations = {
     audit: { before: async ({ newsletter }, { db }) => ({ subject: (await findNewsletter(db, newsletter)).slug }) },
   }),
 
-  /** The active feeds as OPML. */
+  /** Exports the active feeds as OPML. */
   export: unaudited({
     name: 'source.export',
     right: 'sources.read',
@@ -142,7 +142,7 @@ const given = (change: object) =>
     .flatMap(([name, value]) => (value === undefined ? [] : name))
     .sort()
 
-type AddInput = z.output<typeof taker> & z.output<typeof access> & { readonly url: string }
+type AddInput = z.output<typeof target> & z.output<typeof access> & { readonly url: string }
 
 async function addSource(
   context: OperationContext,
@@ -171,7 +171,7 @@ async function addSource(
   return { id, url, newsletter, backfillDays, created, page, dropped, unreachable }
 }
 
-/** The hosts asked are leased: a worker may be asking them at the same time. */
+/** Leases the hosts it fetches from, since a worker may fetch from them at the same time. */
 async function discover({ db, clock, config }: OperationContext, address: SourceAddress, access: AccessChange) {
   const { baseUrl, collectAllowPrivate: allowPrivate } = config()
   const [{ discoverFeed }, { withHosts }, { makeUserAgent }, { changeAccess, withAddress }] = await Promise.all([

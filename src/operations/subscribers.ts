@@ -40,9 +40,9 @@ const newSubscription = z
     error: 'and evidence belong together: consent without proof is none',
   })
 
-/** Subscribers and their subscriptions. */
+/** Operations on subscribers and their subscriptions. */
 export const subscriberOperations = {
-  /** Subscribes a reader, or changes what is given; without `confirmed` they are asked to confirm. */
+  /** Subscribes a reader, or changes the fields given. Without `confirmed` the reader is asked to confirm. */
   add: audited({
     name: 'subscriber.add',
     right: 'subscribers.write',
@@ -69,7 +69,7 @@ export const subscriberOperations = {
     },
   }),
 
-  /** All subscriptions, read page by page. */
+  /** Lists subscriptions, read page by page. */
   list: unaudited({
     name: 'subscriber.list',
     right: 'subscribers.read',
@@ -81,7 +81,7 @@ export const subscriberOperations = {
     },
   }),
 
-  /** All that is kept of one reader, with the evidence of consent and the newest deliveries. */
+  /** Returns everything stored about a reader, with the evidence of consent and the latest deliveries. */
   show: unaudited({
     name: 'subscriber.show',
     right: 'subscribers.read',
@@ -95,7 +95,7 @@ export const subscriberOperations = {
     },
   }),
 
-  /** Asks the reader of a suppressed address to confirm anew; nothing else is sent there until they do. */
+  /** Asks the reader of a suppressed address to confirm again; nothing else is sent there until they do. */
   lift: audited({
     name: 'subscriber.lift',
     right: 'subscribers.write',
@@ -110,8 +110,8 @@ export const subscriberOperations = {
   }),
 
   /**
-   * Imports subscribers from a CSV file. A chunk of rows is a transaction, so it is audited before. `importing` says what will
-   * happen before it does, and may decide then whether confirmation mails go out; without it `mails` does.
+   * Imports subscribers from a CSV file. Each chunk of rows takes a transaction, so the audit line is written first. `importing`
+   * receives a forecast before anything is written and may then decide about confirmation mails; otherwise `mails` does.
    */
   import: audited({
     name: 'subscriber.import',
@@ -129,7 +129,7 @@ export const subscriberOperations = {
     audit: { before: ({ newsletter = null }) => ({ subject: newsletter }) },
   }),
 
-  /** Whether an address can be subscribed, and which one may have been meant. */
+  /** Checks whether an address can be subscribed, and suggests the one that may have been meant. */
   checkAddress: unaudited({
     name: 'subscriber.check-address',
     right: 'subscribers.read',
@@ -141,5 +141,5 @@ export const subscriberOperations = {
   }),
 }
 
-/** What an import reports on its way. */
+/** The context of an import; `importing` receives its forecast and progress. */
 export type ImportContext = OperationContext & { readonly importing?: Partial<ImportWatch> }

@@ -7,9 +7,9 @@ const LONGEST_REASON = 5_000
 
 const span = z.object({ since: instantField, until: instantField })
 
-/** Suppressions: the addresses nothing goes to. */
+/** Operations on suppressions. */
 export const suppressionOperations = {
-  /** The oldest first, read page by page. */
+  /** Lists the oldest suppressions first, read page by page. */
   list: unaudited({
     name: 'suppression.list',
     right: 'subscribers.read',
@@ -20,7 +20,7 @@ export const suppressionOperations = {
     },
   }),
 
-  /** How many suppressions lifting a span of time would end: the number before the button. */
+  /** Counts the suppressions that `lift` would end. */
   affected: unaudited({
     name: 'suppression.affected',
     right: 'subscribers.read',
@@ -31,7 +31,7 @@ export const suppressionOperations = {
     },
   }),
 
-  /** Takes back what relays' rejections suppressed in a span of time. A thousand are one transaction, so it is audited before. */
+  /** Lifts the suppressions that rejections made in a period. It runs one transaction per thousand, so the audit line is written first. */
   lift: audited({
     name: 'suppression.lift',
     right: 'suppressions.lift',

@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import { CourantError } from '../../errors.ts'
 import { slug } from './values.ts'
 
-/** What a command is given of a newsletter's name. */
+/** The option that names a newsletter. */
 export type NewsletterOption = { readonly newsletter?: string }
 
-/** Lets a command name its newsletter by its first argument, or by `--newsletter`. */
+/** Adds the two ways to name a newsletter: an optional argument and `--newsletter`. */
 export function namesNewsletter(
   command: Command,
   purpose = 'its slug; may be left out where there is only one',
@@ -15,7 +15,7 @@ export function namesNewsletter(
     .option('--newsletter <slug>', 'the same as the argument', slug('--newsletter'))
 }
 
-/** The newsletter a command names; undefined where it names none. @throws CourantError `usage` where it names two. */
+/** Returns the newsletter that was named, if any. @throws CourantError `usage` if two different ones were named. */
 export function namedNewsletter(argument: string | undefined, { newsletter }: NewsletterOption): string | undefined {
   if (argument === undefined || newsletter === undefined || argument === newsletter) return argument ?? newsletter
   throw new CourantError('usage', {

@@ -8,18 +8,18 @@ import type { CollectContext } from '../../operations/scheduling.ts'
 import type { ImportContext } from '../../operations/subscribers.ts'
 import type { CommandContext } from './command-context.ts'
 
-/** Performs an operation as the person at the command line. */
+/** Performs an operation as the user of the command line. */
 type Perform = <Schema extends z.ZodType, Output>(
   operation: Operation<Schema, Output>,
   input: z.input<Schema>,
 ) => Promise<Output>
 
-/** What an operation reports on its way, and to whom. */
+/** Callbacks and signals of a long operation. */
 type Extra = Partial<
   Pick<BareContext, 'progress'> & Pick<ImportContext, 'importing'> & Pick<CollectContext, 'signal' | 'onBusyHost'>
 >
 
-/** Performs one operation. What is wrong with its input is said before the database is opened. */
+/** Performs one operation. Invalid input is reported before the database is opened. */
 export function performOne<Schema extends z.ZodType, Output>(
   context: CommandContext,
   operation: Operation<Schema, Output>,
@@ -32,7 +32,7 @@ export function performOne<Schema extends z.ZodType, Output>(
   })
 }
 
-/** Opens the database for several operations, or for one whose rows are read one by one. */
+/** Opens the database for several operations, or for one that returns its rows one by one. */
 export function withOperations<Result>(
   context: CommandContext,
   use: (perform: Perform) => Promise<Result>,
@@ -55,7 +55,7 @@ export function performBare<Schema extends z.ZodType, Output>(
 
 const bareContext = ({ clock, config, log }: CommandContext): BareContext => ({ clock, config, log })
 
-/** The user of the operating system, where it has a name. */
+/** The actor of the command line, named after the user of the operating system. */
 function atTerminal(): Actor {
   try {
     return { kind: 'cli', name: userInfo().username }
@@ -64,7 +64,7 @@ function atTerminal(): Actor {
   }
 }
 
-/** On the command line a field comes from an option, and is called by its name. */
+/** Turns invalid fields into wrong usage, and names each by its option. */
 async function asUsage<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
@@ -76,6 +76,6 @@ async function asUsage<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** A field that is named within a sentence. */
+/** The name of a field within a sentence. */
 const FIELD = /\b[a-z]+[A-Z]\w*/g
 const optionOf = (field: string) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`

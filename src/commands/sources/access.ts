@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { CourantError } from '../../errors.ts'
 import { line, many } from '../shared/values.ts'
 
-/** Options that say what a source is shown when it is fetched. */
+/** Options for what is sent to a source when it is fetched. */
 export type AccessOptions = {
   readonly userAgent?: string
   readonly username?: string
@@ -11,7 +11,7 @@ export type AccessOptions = {
   readonly header: readonly string[]
 }
 
-/** The same as an operation takes it. */
+/** The same as input of an operation. */
 type AccessInput = {
   readonly userAgent: string | undefined
   readonly username: string | undefined
@@ -43,7 +43,7 @@ export function takesAccess(command: Command): Command {
     )
 }
 
-/** What the options say, the password read from standard input. */
+/** Converts the options, and reads the password from standard input. */
 export async function readAccess({ userAgent, username, passwordStdin, header }: AccessOptions): Promise<AccessInput> {
   const password = passwordStdin ? await readPassword() : undefined
   return { userAgent, username, password, headers: [...header] }

@@ -5,7 +5,7 @@ import { performOne } from '../shared/run.ts'
 import { slug, wrong } from '../shared/values.ts'
 import { type AccessOptions, readAccess } from './access.ts'
 
-/** Whom feeds are given to, and what of them is new. */
+/** The newsletter of new feeds, and which of their articles are new. */
 export type BackfillOptions = { readonly newsletter?: string; readonly backfill: number | 'all' }
 
 /** Options of `source add`. */
@@ -21,7 +21,7 @@ export function takesBackfill(command: Command): Command {
     .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', readBackfill, WEEK)
 }
 
-/** Gives a newsletter a feed, or the main feed of a page. One that cannot be fetched now is added all the same. */
+/** Adds a feed, or the main feed of a page, to a newsletter, even if it cannot be fetched now. */
 export async function addSource(context: CommandContext, given: string, options: AddOptions): Promise<void> {
   const { newsletter } = options
   const input = { newsletter, url: given, backfillDays: daysOf(options), ...(await readAccess(options)) }
@@ -36,12 +36,12 @@ export async function addSource(context: CommandContext, given: string, options:
   context.print({ id, url, newsletter: slug, backfillDays, created, page: shown }, text)
 }
 
-/** How far back what a feed holds now is new, in days; null for all. */
+/** How many days back articles are new; null for all. */
 export function daysOf({ backfill }: BackfillOptions): number | null {
   return backfill === 'all' ? null : backfill
 }
 
-/** commander takes null for no answer. */
+/** commander treats null as no value. */
 function readBackfill(text: string): BackfillOptions['backfill'] {
   if (text === 'all') return text
   if (text === 'none') return 0
