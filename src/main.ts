@@ -26,6 +26,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: 
   digest: async () => (await import('./commands/digests/digests.ts')).registerDigest,
   edition: async () => (await import('./commands/editions.ts')).registerEdition,
   notice: async () => (await import('./commands/notices.ts')).registerNotice,
+  audit: async () => (await import('./commands/audit.ts')).registerAudit,
   feed: async () => (await import('./commands/feeds.ts')).registerFeed,
 }
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { Database } from '../db/client.ts'
-import { auditLog } from '../db/schema/audit.ts'
 import { InputError } from '../errors.ts'
-import type { AuditDetails, BareContext, Operation, OperationContext } from './operation.ts'
+import { writeAudit } from './audit-log.ts'
+import type { BareContext, Operation, OperationContext } from './operation.ts'
 import { type Actor, requireRight } from './rights.ts'
 
 /**
@@ -23,13 +23,14 @@ export async function perform<Schema extends z.ZodType, Output, Context extends 
   if (audit === null) return operation.run(context, valid)
   requireDatabase(context)
   if ('before' in audit) {
-    await writeAudit(context, actor, operation.name, await audit.before(valid, context))
+    const { db, clock } = context
+    await writeAudit(db, actor, operation.name, await audit.before(valid, context), clock.now())
     return operation.run(context, valid)
   }
   const { transact = inTransaction } = operation
   return transact(context.db, async (tx) => {
     const output = await operation.run({ ...context, db: tx }, valid)
-    await writeAudit({ ...context, db: tx }, actor, operation.name, audit.after(output, valid))
+    await writeAudit(tx, actor, operation.name, audit.after(output, valid), context.clock.now())
     return output
   })
 }
@@ -48,22 +49,6 @@ export function readInput<Schema extends z.ZodType>(
     problem: message,
   }))
   throw new InputError(name.split('.')[0] ?? name, fields)
-}
-
-async function writeAudit(
-  { db, clock }: Pick<OperationContext, 'db' | 'clock'>,
-  actor: Actor,
-  operation: string,
-  { subject, details = {} }: AuditDetails,
-): Promise<void> {
-  await db.insert(auditLog).values({
-    at: clock.now(),
-    actorKind: actor.kind,
-    actorName: actor.name,
-    operation,
-    subject: subject === null ? null : String(subject),
-    details: { ...details },
-  })
 }
 
 function requireDatabase(context: BareContext): asserts context is OperationContext {

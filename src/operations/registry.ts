@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { articleOperations } from './articles.ts'
+import { auditOperations } from './audit.ts'
 import { digestOperations } from './digests.ts'
 import { editionOperations } from './editions.ts'
 import { feedOperations } from './feeds.ts'
@@ -26,4 +27,5 @@ export const OPERATIONS: readonly AnyOperation[] = [
   noticeOperations,
   feedOperations,
   schedulingOperations,
+  auditOperations,
 ].flatMap((operations) => Object.values(operations) as unknown as AnyOperation[])

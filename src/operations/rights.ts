@@ -15,13 +15,17 @@ export const RIGHTS = [
   'editions.read',
   'editions.send',
   'system.run',
+  'audit.read',
 ] as const
 export type Right = (typeof RIGHTS)[number]
+
+/** What cannot be undone, affects every newsletter, or watches the others. */
+const OWNERS: readonly Right[] = ['newsletters.delete', 'suppressions.lift', 'system.run', 'audit.read']
 
 /** The rights of each role. Viewers see no personal data; only owners do what cannot be undone or affects every newsletter. */
 export const ROLE_RIGHTS = {
   owner: RIGHTS,
-  editor: RIGHTS.filter((right) => !['newsletters.delete', 'suppressions.lift', 'system.run'].includes(right)),
+  editor: RIGHTS.filter((right) => !OWNERS.includes(right)),
   viewer: ['newsletters.read', 'sources.read', 'articles.read', 'editions.read'],
 } as const satisfies Readonly<Record<string, readonly Right[]>>
 type AccountRole = keyof typeof ROLE_RIGHTS

@@ -40,5 +40,7 @@ test('what is changed on the command line is audited under the name of its user,
     { operation: 'notice.resume', subject: null, details: { resumed: 0, accepted: false } },
   ])
   expect(new Set(lines.rows.map(({ who }) => who))).toEqual(new Set([`cli ${userInfo().username}`]))
+  const listed = await courant('audit', 'list', '--limit', '2')
+  expect(listed.results).toMatchObject([{ operation: 'notice.resume' }, { operation: 'article.hide', subject: null }])
   expect(JSON.stringify(lines.rows)).not.toMatch(/@|Guten Tag|card/)
 })
