@@ -11,23 +11,74 @@ const WRONG_USAGE = 2
 /** Codes of errors that say the command was not understood, or the environment is wrong. */
 const USAGE_CODES = new Set(['usage', 'config.invalid'])
 
-/** Each command group's file, read only when it is named: a command starts without what the others need. */
-const GROUPS: Readonly<Record<string, () => Promise<(program: Command, context: CommandContext) => void>>> = {
-  demo: async () => (await import('./demo/command.ts')).registerDemo,
-  migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
-  serve: async () => (await import('./server/serve.ts')).registerServe,
-  tick: async () => (await import('./commands/tick.ts')).registerTick,
-  newsletter: async () => (await import('./commands/newsletters.ts')).registerNewsletter,
-  source: async () => (await import('./commands/sources/sources.ts')).registerSource,
-  collect: async () => (await import('./commands/collect.ts')).registerCollect,
-  article: async () => (await import('./commands/articles.ts')).registerArticle,
-  subscriber: async () => (await import('./commands/subscribers.ts')).registerSubscriber,
-  suppression: async () => (await import('./commands/suppressions.ts')).registerSuppression,
-  digest: async () => (await import('./commands/digests/digests.ts')).registerDigest,
-  edition: async () => (await import('./commands/editions.ts')).registerEdition,
-  notice: async () => (await import('./commands/notices.ts')).registerNotice,
-  audit: async () => (await import('./commands/audit.ts')).registerAudit,
-  feed: async () => (await import('./commands/feeds.ts')).registerFeed,
+/** A group of commands: what the overview of all commands says of it, and its file. */
+type Group = {
+  readonly description: string
+  readonly load: () => Promise<(program: Command, context: CommandContext) => void>
+}
+
+/** Each group's file is read only when it is named: a command starts without what the others need. */
+export const GROUPS: Readonly<Record<string, Group>> = {
+  demo: {
+    description: 'run the whole system on a database and a mailbox of its own',
+    load: async () => (await import('./demo/command.ts')).registerDemo,
+  },
+  migrate: {
+    description: "bring the database's schema up to date",
+    load: async () => (await import('./commands/migrate.ts')).registerMigrate,
+  },
+  serve: {
+    description: 'run the server: web pages, scheduler and worker',
+    load: async () => (await import('./server/serve.ts')).registerServe,
+  },
+  tick: {
+    description: 'run one pass of the scheduler: collect, plan and deliver what is due',
+    load: async () => (await import('./commands/tick.ts')).registerTick,
+  },
+  newsletter: {
+    description: 'manage newsletters',
+    load: async () => (await import('./commands/newsletters.ts')).registerNewsletter,
+  },
+  source: {
+    description: 'manage sources of articles',
+    load: async () => (await import('./commands/sources/sources.ts')).registerSource,
+  },
+  collect: {
+    description: 'fetch all active sources now',
+    load: async () => (await import('./commands/collect.ts')).registerCollect,
+  },
+  article: {
+    description: 'manage articles',
+    load: async () => (await import('./commands/articles.ts')).registerArticle,
+  },
+  subscriber: {
+    description: 'manage subscribers and their subscriptions',
+    load: async () => (await import('./commands/subscribers.ts')).registerSubscriber,
+  },
+  suppression: {
+    description: 'manage suppressed addresses',
+    load: async () => (await import('./commands/suppressions.ts')).registerSuppression,
+  },
+  digest: {
+    description: 'preview, test or send the next digest',
+    load: async () => (await import('./commands/digests/digests.ts')).registerDigest,
+  },
+  edition: {
+    description: 'list, pause, resume and cancel editions',
+    load: async () => (await import('./commands/editions.ts')).registerEdition,
+  },
+  notice: {
+    description: 'manage confirmation mails',
+    load: async () => (await import('./commands/notices.ts')).registerNotice,
+  },
+  audit: {
+    description: 'see who changed what',
+    load: async () => (await import('./commands/audit.ts')).registerAudit,
+  },
+  feed: {
+    description: 'inspect feeds',
+    load: async () => (await import('./commands/feeds.ts')).registerFeed,
+  },
 }
 
 /** Runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage. */
@@ -51,7 +102,10 @@ export async function main(
   }
 }
 
-/** The command line's table: the groups that `words` name, or where they name none all of them. */
+/** Asks for no command, but for what there is. */
+const OVERVIEW = ['--help', '-h', '--version', '-V']
+
+/** The command line's table: the groups that `words` name, or where they name none all of them; for an overview their names. */
 export async function makeProgram(
   context: CommandContext,
   words: readonly string[],
@@ -60,11 +114,14 @@ export async function makeProgram(
   const program = new Command('courant')
     .description('E-mail newsletter digests: collects new articles, picks what is new to each reader, sends by SMTP.')
     .version(readVersion())
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .configureOutput(output)
   const named = Object.keys(GROUPS).filter((name) => words.includes(name))
-  for (const [name, load] of Object.entries(GROUPS))
-    if (named.length === 0 || named.includes(name)) (await load())(program, context)
+  const isOverview = named.length === 0 && words.some((word) => OVERVIEW.includes(word))
+  for (const [name, { description, load }] of Object.entries(GROUPS)) {
+    if (isOverview) program.command(name).description(description)
+    else if (named.length === 0 || named.includes(name)) (await load())(program, context)
+  }
   prepare(program)
   return program
 }
@@ -75,7 +132,7 @@ function prepare(command: Command): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(command)
     if (child.commands.length === 0 && !child.options.some((option) => option.long === '--json'))
-      child.option('--json', 'answer in JSON')
+      child.option('--json', 'print JSON')
     prepare(child)
   }
 }

@@ -11,31 +11,27 @@ import { many, rowId, wholeNumber } from './shared/values.ts'
 
 /** `courant article add|list|hide|remove`: articles that come without a feed, all there are, and taking them back. */
 export function registerArticle(program: Command, context: CommandContext): void {
-  const group = program.command('article').description('articles of a newsletter')
+  const group = program.command('article').description('manage articles')
   namesNewsletter(group.command('add'))
-    .description('add articles from standard input: one JSON object a line, all or none')
+    .description('add articles from standard input, one JSON object a line; all or none')
     .action((slug: string | undefined, options: NewsletterOption) => add(context, namedNewsletter(slug, options)))
   namesNewsletter(group.command('list'))
-    .description('the newest articles')
-    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
+    .description('list the latest articles')
+    .option('--limit <n>', 'maximum number of rows', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
     .action((slug: string | undefined, options: NewsletterOption & { limit: number }) =>
       list(context, namedNewsletter(slug, options), options.limit),
     )
   withdrawing(group.command('hide'), context, 'hide').description(
-    'keep articles out of every newsletter, also out of what is being sent and of the archive; for good',
+    'hide articles for good from every newsletter, running send and archive',
   )
   withdrawing(group.command('remove'), context, 'remove').description(
-    'the same, and delete their text; their source does not bring them back',
+    'hide articles and delete their text; their source does not bring them back',
   )
 }
 
 function withdrawing(command: Command, context: CommandContext, verb: keyof typeof PAST): Command {
   return command
-    .argument(
-      '<id...>',
-      'as `article list --json` gives them',
-      many(rowId('<id>', '"courant article list" shows them.')),
-    )
+    .argument('<id...>', 'ids as listed by `article list`', many(rowId('<id>', '"courant article list" shows them.')))
     .option('--yes', 'skip the confirmation prompt (shown only on a terminal)')
     .action((ids: readonly number[], options: { yes?: boolean }) => withdraw(context, ids, verb, options.yes ?? false))
 }

@@ -9,10 +9,10 @@ import { wholeNumber } from './shared/values.ts'
 export function registerAudit(program: Command, context: CommandContext): void {
   program
     .command('audit')
-    .description('See who changed what')
+    .description('see who changed what')
     .command('list')
-    .description('List the latest changes')
-    .option('--limit <n>', 'At most this many', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
+    .description('list the latest changes')
+    .option('--limit <n>', 'maximum number of rows', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
     .action(async (options: { limit: number }) => {
       for (const line of await performOne(context, auditOperations.list, options)) {
         const { at, actorName, operation, subject, details } = line

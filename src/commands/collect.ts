@@ -17,7 +17,7 @@ export function registerCollect(program: Command, context: CommandContext): void
   program
     .command('collect')
     .description('fetch all active sources now')
-    .option('--source <id>', 'only this one, even when it has ended', rowId('--source', LIST_SOURCES))
+    .option('--source <id>', 'only this source, even if it has ended', rowId('--source', LIST_SOURCES))
     .action((options: { source?: number }) => collect(context, options.source))
 }
 

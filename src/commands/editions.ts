@@ -16,34 +16,34 @@ type ListOptions = NewsletterOption & { readonly limit: number }
 /** `courant edition list|show|pause|resume|cancel`: what was sent and what became of it, and how to stop it. */
 export function registerEdition(program: Command, context: CommandContext): void {
   const group = program.command('edition').description('list, pause, resume and cancel editions')
-  namesNewsletter(group.command('list'), 'only of this one')
-    .description('the newest editions first')
-    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
+  namesNewsletter(group.command('list'), 'only this newsletter')
+    .description('list the latest editions')
+    .option('--limit <n>', 'maximum number of rows', wholeNumber('--limit', 1, LISTED.most), LISTED.usual)
     .action((slug: string | undefined, options: ListOptions) =>
       list(context, { ...options, newsletter: namedNewsletter(slug, options) }),
     )
   group
     .command('show')
     .argument('<id>', ID, readId)
-    .description('state, slot, counts by state and why, when it goes on, batches')
+    .description('show an edition: state, slot, deliveries by state and reason, batches')
     .action(async (edition: number) => show(context, await performOne(context, editionOperations.show, { edition })))
   group
     .command('pause')
     .argument('<id>', ID, readId)
-    .description('stop sending until it is resumed; messages on the wire are finished')
+    .description('pause an edition; messages already on a connection are finished')
     .action(async (edition: number) => show(context, await performOne(context, editionOperations.pause, { edition })))
   group
     .command('resume')
     .argument('<id>', ID, readId)
-    .description('go on with one that is paused, or held for a template that was mended; the server or a tick sends it')
-    .option('--accept-rejections', 'suppress whom a relay refuses for good, however many they are')
+    .description('resume an edition that is paused, or held until its template is fixed; the server or a tick sends it')
+    .option('--accept-rejections', 'suppress every permanently rejected address, however many there are')
     .action(async (edition: number, options: { acceptRejections?: true }) =>
       show(context, await performOne(context, editionOperations.resume, { ...options, edition })),
     )
   group
     .command('cancel')
     .argument('<id>', ID, readId)
-    .description('stop it for good; who was not reached gets its articles with the next edition')
+    .description('cancel an edition; readers it did not reach get its articles with the next one')
     .option('--yes', 'skip the confirmation prompt (shown only on a terminal)')
     .action((id: number, options: { yes?: boolean }) => cancel(context, id, options.yes ?? false))
 }

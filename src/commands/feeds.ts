@@ -8,11 +8,11 @@ import { file, many } from './shared/values.ts'
 
 /** `courant feed parse`: what Courant reads in feeds, without a database. */
 export function registerFeed(program: Command, context: CommandContext): void {
-  const group = program.command('feed').description('look into feeds')
+  const group = program.command('feed').description('inspect feeds')
   group
     .command('parse')
-    .argument('<file|url...>', 'files or addresses of feeds', many(file('<file|url>')))
-    .description('show what is read in them: one line each, in order')
+    .argument('<file|url...>', 'files or URLs of feeds', many(file('<file|url>')))
+    .description('parse feeds and print a line for each, in order')
     .action((names: readonly string[]) => parse(context, names))
 }
 

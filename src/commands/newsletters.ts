@@ -11,11 +11,11 @@ type Added = { readonly slug: string; readonly name: string }
 
 /** `courant newsletter add|list|show|set|pause|resume|delete`. */
 export function registerNewsletter(program: Command, context: CommandContext): void {
-  const group = program.command('newsletter').description('newsletters: what one subscribes to')
+  const group = program.command('newsletter').description('manage newsletters')
 
   sayDefaults(withFields(group.command('add').description('add a newsletter')))
-    .requiredOption('--slug <slug>', 'its short name: a–z, 0–9 and hyphens')
-    .requiredOption('--name <name>', 'the name readers see')
+    .requiredOption('--slug <slug>', 'short name: a–z, 0–9 and hyphens')
+    .requiredOption('--name <name>', 'name shown to readers')
     .action(async (fields: Added) => {
       const added = await performOne(context, newsletterOperations.add, fields)
       if (added.imprint === null)
@@ -27,14 +27,14 @@ export function registerNewsletter(program: Command, context: CommandContext): v
 
   group
     .command('list')
-    .description('all newsletters, a line each')
+    .description('list newsletters')
     .action(async () => {
       const all = await performOne(context, newsletterOperations.list, {})
       for (const one of all) context.printLine(one, `${one.slug}\t${one.name}\t${one.frequency}\t${one.state}`)
     })
 
   namesNewsletter(group.command('show'))
-    .description('one newsletter')
+    .description('show a newsletter')
     .action(async (slug: string | undefined, options: NewsletterOption) => {
       const newsletter = namedNewsletter(slug, options)
       const found = await performOne(context, newsletterOperations.show, { newsletter })
@@ -42,8 +42,8 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   withFields(namesNewsletter(group.command('set')))
-    .description('change fields of a newsletter; an empty text clears one')
-    .option('--name <name>', 'the name readers see')
+    .description('change a newsletter; an empty value clears a field')
+    .option('--name <name>', 'name shown to readers')
     .action(async (slug: string | undefined, fields: NewsletterOption) => {
       const newsletter = namedNewsletter(slug, fields)
       const changed = await performOne(context, newsletterOperations.set, { ...fields, newsletter })
@@ -51,7 +51,7 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   namesNewsletter(group.command('pause'))
-    .description('let nothing more be planned or sent; its editions on the way pause with it')
+    .description('pause a newsletter and its open editions')
     .action(async (slug: string | undefined, options: NewsletterOption) => {
       const newsletter = namedNewsletter(slug, options)
       const paused = await performOne(context, newsletterOperations.pause, { newsletter })
@@ -59,16 +59,16 @@ export function registerNewsletter(program: Command, context: CommandContext): v
     })
 
   namesNewsletter(group.command('resume'))
-    .description('go on with a paused one: its editions are sent, the next one comes at the next slot')
+    .description('resume a newsletter and its editions; the next edition comes at the next slot')
     .action(async (slug: string | undefined, options: NewsletterOption) => {
       const newsletter = namedNewsletter(slug, options)
       const resumed = await performOne(context, newsletterOperations.resume, { newsletter })
       context.print(resumed, `Newsletter ${resumed.slug} goes on${sayEditions(resumed.editions)}.`)
     })
 
-  namesNewsletter(group.command('delete'), 'its slug')
-    .description('end a newsletter: its editions are cancelled, its readers leave; evidence of consent stays')
-    .option('--yes', 'do not ask; needed where there is no terminal')
+  namesNewsletter(group.command('delete'), 'slug')
+    .description('delete a newsletter: cancels its editions and unsubscribes its readers; evidence of consent stays')
+    .option('--yes', 'skip the confirmation prompt; required without a terminal')
     .action((slug: string | undefined, options: NewsletterOption & { yes?: boolean }) =>
       remove(context, namedNewsletter(slug, options), options.yes ?? false),
     )
@@ -110,24 +110,24 @@ function withFields(command: Command): Command {
   return command
     .option('--locale <locale>', 'de or en')
     .option('--zone <zone>', 'IANA time zone, such as Europe/Berlin')
-    .option('--hour <hour>', 'local hour of its editions, 0 to 23')
-    .option('--from <sender>', 'address, or Name <address>; MAIL_FROM when left out')
-    .option('--reply-to <address>', 'where answers go')
-    .option('--imprint <text>', 'who is responsible; stands in every mail')
+    .option('--hour <hour>', 'local hour of editions, 0 to 23')
+    .option('--from <sender>', 'address, or Name <address> (default: MAIL_FROM)')
+    .option('--reply-to <address>', 'address for replies')
+    .option('--imprint <text>', 'legal notice shown in every mail')
     .option('--frequency <frequency>', 'instant, daily, weekdays, weekly or monthly')
-    .option('--max-articles <count>', 'articles shown in full')
-    .option('--min-articles <count>', 'fewer than these wait for the next slot')
-    .option('--grace-hours <hours>', 'a slot missed by no more than this is caught up, 0 to 168')
-    .option('--accent <colour>', 'such as #1a5276')
-    .option('--headline-colour <colour>', 'such as #22262a; made readable on both grounds')
+    .option('--max-articles <count>', 'maximum number of articles shown in full')
+    .option('--min-articles <count>', 'with fewer articles the digest waits for the next slot')
+    .option('--grace-hours <hours>', 'catch up slots missed by at most this, 0 to 168')
+    .option('--accent <colour>', 'accent colour, such as #1a5276')
+    .option('--headline-colour <colour>', 'such as #22262a; adjusted for contrast in light and dark')
     .option('--headline-font <font>', 'serif or sans')
-    .option('--logo-url <url>', 'https address of a picture for the masthead; needs its size')
-    .option('--logo-dark-url <url>', 'the logo for a dark ground')
+    .option('--logo-url <url>', 'https URL of the logo; requires its size')
+    .option('--logo-dark-url <url>', 'logo for dark mode')
     .option('--logo-width <pixels>', '16 to 280')
     .option('--logo-height <pixels>', '16 to 120')
-    .option('--logo-alt <text>', 'what it shows; the name when left out')
-    .option('--logo-place <place>', 'instead of the name, or beside it')
-    .option('--intro <text>', 'a text above the articles')
+    .option('--logo-alt <text>', 'alternative text (default: the name)')
+    .option('--logo-place <place>', 'instead (of the name) or beside (it)')
+    .option('--intro <text>', 'text above the articles')
 }
 
 function textOf(fields: NewsletterView): string {

@@ -7,10 +7,10 @@ import { performOne } from './shared/run.ts'
 export function registerNotice(program: Command, context: CommandContext): void {
   program
     .command('notice')
-    .description('mails that ask readers to confirm')
+    .description('manage confirmation mails')
     .command('resume')
-    .description('let those go on that wait since too many were refused for good: they are tried again')
-    .option('--accept-rejections', 'they are right: end these, and suppress each address')
+    .description('retry the mails postponed after too many permanent rejections')
+    .option('--accept-rejections', 'accept the rejections instead: end the mails and suppress each address')
     .action(async (options: { acceptRejections?: boolean }) => {
       const { resumed, accepted } = await performOne(context, noticeOperations.resume, options)
       const what = `${resumed.toLocaleString('en')} ${resumed === 1 ? 'mail' : 'mails'}`

@@ -23,7 +23,7 @@ const LONGEST_TOPICS = 2_000
 
 /** `courant subscriber add|list|show|lift|import|check-address`. */
 export function registerSubscriber(program: Command, context: CommandContext): void {
-  const group = program.command('subscriber').description('subscribers and their subscriptions')
+  const group = program.command('subscriber').description('manage subscribers and their subscriptions')
   registerAdd(group, context)
   registerList(group, context)
   registerShow(group, context)
@@ -35,24 +35,24 @@ export function registerSubscriber(program: Command, context: CommandContext): v
 function registerAdd(group: Command, context: CommandContext): void {
   group
     .command('add')
-    .argument('<email>', 'their address')
-    .description('subscribe a reader, or change what is said; without --confirmed they are asked to confirm')
-    .option('--newsletter <slug>', 'may be left out where there is only one', shortName('--newsletter'))
-    .option('--confirmed', 'the reader has agreed; needs --evidence')
-    .option('--evidence <text>', 'when, where and how they agreed', lines('--evidence'))
-    .option('--name <name>', "the reader's name", line('--name', 'orNone'))
+    .argument('<email>', 'address of the reader')
+    .description('subscribe a reader or change the options given; without --confirmed they are asked to confirm')
+    .option('--newsletter <slug>', 'slug; optional if there is only one newsletter', shortName('--newsletter'))
+    .option('--confirmed', 'the reader has consented; requires --evidence')
+    .option('--evidence <text>', 'when, where and how they consented', lines('--evidence'))
+    .option('--name <name>', 'name of the reader', line('--name', 'orNone'))
     .option('--locale <locale>', 'de or en', oneOf('--locale', LOCALES))
     .option(
       '--frequency <frequency>',
       'instant, daily, weekdays, weekly or monthly',
       choicePart('--frequency', 'frequency'),
     )
-    .option('--weekday <day>', '1 (Monday) to 7, with weekly', choicePart('--weekday', 'weekday'))
+    .option('--weekday <day>', '1 (Monday) to 7 (Sunday), for weekly', choicePart('--weekday', 'weekday'))
     .option('--hour <hour>', 'local hour, 0 to 23', choicePart('--hour', 'hour'))
     .option('--time-zone <zone>', 'IANA time zone of the reader', choicePart('--time-zone', 'timeZone'))
     .option(
       '--topics <names>',
-      'separated by commas; an empty text picks everything',
+      'topics separated by commas; empty for everything',
       line('--topics', 'orNone', LONGEST_TOPICS),
     )
     .option('--format <format>', 'html or plain', oneOf('--format', SUBSCRIBER_FORMATS))
@@ -64,8 +64,8 @@ function registerAdd(group: Command, context: CommandContext): void {
 }
 
 function registerList(group: Command, context: CommandContext): void {
-  namesNewsletter(group.command('list'), 'only of this one')
-    .description('subscriptions, a line each')
+  namesNewsletter(group.command('list'), 'only this newsletter')
+    .description('list subscriptions')
     .option('--state <state>', SUBSCRIPTION_STATES.join(', '), oneOf('--state', SUBSCRIPTION_STATES))
     .action((slug: string | undefined, options: ListOptions) =>
       withOperations(context, async (perform) => {
@@ -77,7 +77,7 @@ function registerList(group: Command, context: CommandContext): void {
 
 function registerShow(group: Command, context: CommandContext): void {
   aboutReader(group, 'show')
-    .description('all that is kept of one reader, with the evidence of consent')
+    .description('show everything stored about a reader, with the evidence of consent')
     .action(async (email: string) => {
       const reader = await performOne(context, subscriberOperations.show, { email })
       const standing = reader.suppressed === null ? [] : [saySuppressed(reader.suppressed)]
@@ -90,7 +90,7 @@ function registerShow(group: Command, context: CommandContext): void {
 
 /** A command about one reader, who is named by their address. */
 const aboutReader = (group: Command, name: string): Command =>
-  group.command(name).argument('<email>', 'their address', address('<email>'))
+  group.command(name).argument('<email>', 'address of the reader', address('<email>'))
 
 function saySuppressed({ reason, askedAt }: NonNullable<SubscriberDetails['suppressed']>): string {
   return `suppressed: ${reason}${askedAt === null ? '' : `, asked to confirm ${askedAt}`}`
@@ -98,8 +98,8 @@ function saySuppressed({ reason, askedAt }: NonNullable<SubscriberDetails['suppr
 
 function registerLift(group: Command, context: CommandContext): void {
   aboutReader(group, 'lift')
-    .description('ask the reader of a suppressed address to confirm anew; nothing else is sent there until they do')
-    .requiredOption('--reason <text>', 'why; it is kept with the reader', lines('--reason'))
+    .description('ask the reader of a suppressed address to confirm again; nothing else is sent there until they do')
+    .requiredOption('--reason <text>', 'reason, recorded for the reader', lines('--reason'))
     .action(async (email: string, { reason }: { reason: string }) => {
       const { email: _, ...done } = await performOne(context, subscriberOperations.lift, { email, reason })
       const text = done.lifted
@@ -117,10 +117,10 @@ function lineOfDelivery({ edition, newsletter, state, reason, reply, retryAt, fi
 function registerImport(group: Command, context: CommandContext): void {
   group
     .command('import')
-    .argument('<csv>', 'a file', file('<csv>'))
-    .description('subscribers from a CSV file; rows without confirmedAt and evidence are asked to confirm')
-    .option('--newsletter <slug>', 'of rows that name none', shortName('--newsletter'))
-    .option('--yes', 'send the confirmation mails without asking; a script that leaves it out sends none')
+    .argument('<csv>', 'CSV file', file('<csv>'))
+    .description('import subscribers from CSV; readers without confirmedAt and evidence are asked to confirm')
+    .option('--newsletter <slug>', 'newsletter of rows that name none', shortName('--newsletter'))
+    .option('--yes', 'send the confirmation mails without a prompt; without it a script sends none')
     .action((name: string, options: { newsletter?: string; yes?: boolean }) => importFile(context, name, options))
 }
 
@@ -128,7 +128,7 @@ function registerCheck(group: Command, context: CommandContext): void {
   group
     .command('check-address <address> [more...]')
     .usage('[options] <address>')
-    .description('whether an address can be subscribed, and which one may have been meant')
+    .description('check whether an address can be subscribed, and suggest a correction')
     // An address may begin with a hyphen; commander then takes all that follows for words, --json too.
     .allowUnknownOption()
     .action(async (given: string, more: readonly string[]) => {

@@ -21,12 +21,12 @@ type LiftOptions = {
 
 /** `courant suppression list|lift`: the addresses nothing goes to. */
 export function registerSuppression(program: Command, context: CommandContext): void {
-  const group = program.command('suppression').description('addresses nothing goes to')
+  const group = program.command('suppression').description('manage suppressed addresses')
   group
     .command('list')
-    .description('a line each, the oldest first: when, why, and what was said')
-    .option('--since <instant>', 'made from then on', instantValue('--since'))
-    .option('--until <instant>', 'made before then', instantValue('--until'))
+    .description('list suppressions, oldest first: when, why and with what evidence')
+    .option('--since <instant>', 'created at or after this instant', instantValue('--since'))
+    .option('--until <instant>', 'created before this instant', instantValue('--until'))
     .option('--reason <reason>', SUPPRESSION_REASONS.join(', '), oneOf('--reason', SUPPRESSION_REASONS))
     .action((options: ListOptions) =>
       withOperations(context, async (perform) => {
@@ -35,11 +35,11 @@ export function registerSuppression(program: Command, context: CommandContext): 
     )
   group
     .command('lift')
-    .description("take back what a relay's refusals suppressed in a span of time; complaints, blocks and erasures stay")
-    .requiredOption('--since <instant>', 'made from then on', instantValue('--since'))
-    .requiredOption('--until <instant>', 'made before then', instantValue('--until'))
-    .requiredOption('--reason <text>', 'why; it is kept with each reader', lines('--reason'))
-    .option('--yes', 'do not ask; a script that leaves it out is told how many there are')
+    .description("lift what a relay's rejections suppressed in a period; complaints, blocks and erasures stay")
+    .requiredOption('--since <instant>', 'created at or after this instant', instantValue('--since'))
+    .requiredOption('--until <instant>', 'created before this instant', instantValue('--until'))
+    .requiredOption('--reason <text>', 'reason, recorded for each reader', lines('--reason'))
+    .option('--yes', 'skip the confirmation prompt; without it a script only counts')
     .action((options: LiftOptions) => lift(context, options))
 }
 

@@ -11,8 +11,8 @@ import { instantValue } from './shared/values.ts'
 export function registerTick(program: Command, context: CommandContext): void {
   program
     .command('tick')
-    .description('one pass of the scheduler: collect, plan and deliver what is due')
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
+    .description('run one pass of the scheduler: collect, plan and deliver what is due')
+    .option('--now <instant>', 'instant to use as the current time (ISO 8601)', instantValue('--now'))
     .action((options: { now?: Temporal.Instant }) => tick({ ...context, clock: clockAt(options.now, context.clock) }))
 }
 

@@ -18,8 +18,8 @@ const LOOPBACK = '127.0.0.1'
 export function registerDemo(program: Command, context: CommandContext): void {
   program
     .command('demo')
-    .description('the whole system, on a database and a mailbox of its own')
-    .option('--once', 'on free ports; end after the sends and say what was sent')
+    .description('run the whole system on a database and a mailbox of its own')
+    .option('--once', 'use free ports, exit after the sends and report what was sent')
     .action((options: { once?: boolean }) => demo(context, options.once === true))
 }
 

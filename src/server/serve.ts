@@ -16,7 +16,7 @@ import { SERVER_ROLES, type ServerRole, startServer } from './server.ts'
 export function registerServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
-    .description('Run the server: web pages, scheduler and worker')
+    .description('run the server: web pages, scheduler and worker')
     .addOption(
       new Option('--roles <list>', `Roles of this process, of ${SERVER_ROLES.join(',')}`)
         .argParser(readRoles)

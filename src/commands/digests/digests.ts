@@ -19,30 +19,30 @@ type TestOptions = { readonly to: string; readonly subscriber?: string }
 
 /** `courant digest preview|test|send`: look at the next digest, send it to oneself, send it now. */
 export function registerDigest(program: Command, context: CommandContext): void {
-  const group = program.command('digest').description('look at the next digest, test it, or send it now')
+  const group = program.command('digest').description('preview, test or send the next digest')
   namesNewsletter(group.command('preview'))
-    .description('what a reader would get now; changes nothing')
-    .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
+    .description('show what a reader would get now; changes nothing')
+    .option('--subscriber <email>', 'digest of this subscriber', address('--subscriber'))
     .option('--format <format>', FORMATS.join(', '), oneOf('--format', FORMATS), 'html' as const)
-    .option('--out <file>', 'write it there', file('--out'))
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
-    .option('--watch', 'show it in a browser, anew after every change of a template or a locale file')
+    .option('--out <file>', 'write to this file', file('--out'))
+    .option('--now <instant>', 'instant to use as the current time (ISO 8601)', instantValue('--now'))
+    .option('--watch', 'serve it to a browser and reload after every change of a template or locale file')
     .action((slug: string | undefined, options: PreviewOptions & NewsletterOption) =>
       preview(context, namedNewsletter(slug, options), options),
     )
   namesNewsletter(group.command('test'))
     .description('send the next digest to one address, marked as a test; changes nothing')
-    .requiredOption('--to <email>', 'who gets the test', address('--to'))
-    .option('--subscriber <email>', "this subscriber's own digest", address('--subscriber'))
+    .requiredOption('--to <email>', 'recipient of the test', address('--to'))
+    .option('--subscriber <email>', 'digest of this subscriber', address('--subscriber'))
     .action((slug: string | undefined, options: TestOptions & NewsletterOption) =>
       testDigest(context, namedNewsletter(slug, options), options),
     )
   namesNewsletter(group.command('send'))
-    .description('plan and deliver now, to every active subscription, what is new to each')
-    .option('--dry-run', 'only say what would be sent')
-    .option('--to <email>', "only to this reader's subscription", address('--to'))
-    .option('--key <key>', 'the same key returns the same edition', line('--key'))
-    .option('--now <instant>', 'as if it were then (ISO 8601)', instantValue('--now'))
+    .description('plan and deliver now what is new to each active subscription')
+    .option('--dry-run', 'only report what would be sent')
+    .option('--to <email>', 'only to this reader', address('--to'))
+    .option('--key <key>', 'idempotency key: the same key returns the same edition', line('--key'))
+    .option('--now <instant>', 'instant to use as the current time (ISO 8601)', instantValue('--now'))
     .action((slug: string | undefined, options: SendOptions & NewsletterOption) =>
       sendDigest({ ...context, clock: clockAt(options.now, context.clock) }, namedNewsletter(slug, options), options),
     )

@@ -6,13 +6,10 @@ import { slug } from './values.ts'
 export type NewsletterOption = { readonly newsletter?: string }
 
 /** Adds the two ways to name a newsletter: an optional argument and `--newsletter`. */
-export function namesNewsletter(
-  command: Command,
-  purpose = 'its slug; may be left out where there is only one',
-): Command {
+export function namesNewsletter(command: Command, purpose = 'slug; optional if there is only one newsletter'): Command {
   return command
     .argument('[newsletter]', purpose, slug('[newsletter]'))
-    .option('--newsletter <slug>', 'the same as the argument', slug('--newsletter'))
+    .option('--newsletter <slug>', 'same as the argument', slug('--newsletter'))
 }
 
 /** Returns the newsletter that was named, if any. @throws CourantError `usage` if two different ones were named. */

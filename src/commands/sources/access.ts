@@ -24,20 +24,16 @@ const LONGEST_HEADER = 5_000
 /** Adds these options to a command. */
 export function takesAccess(command: Command): Command {
   return command
-    .option(
-      '--user-agent <text>',
-      "in the place of Courant's own; an empty text goes back to that",
-      line('--user-agent', 'orNone'),
-    )
+    .option('--user-agent <text>', "User-Agent to send; empty for Courant's own", line('--user-agent', 'orNone'))
     .option(
       '--username <name>',
-      'for sources behind a password; an empty text takes name and password away',
+      'user name for the source; empty to remove name and password',
       line('--username', 'orNone'),
     )
     .option('--password-stdin', 'read the password from standard input')
     .option(
       '--header <line>',
-      "'Name: value', may be repeated; without a value it is taken away",
+      "'Name: value', repeatable; without a value the header is removed",
       many(line('--header', 'some', LONGEST_HEADER)),
       [],
     )

@@ -17,8 +17,8 @@ const MOST_DAYS = 99_999
 /** Adds these options to a command. */
 export function takesBackfill(command: Command): Command {
   return command
-    .option('--newsletter <slug>', 'may be left out where there is only one', slug('--newsletter'))
-    .option('--backfill <days>', 'how far back what a feed holds now is new: none, all, or days', readBackfill, WEEK)
+    .option('--newsletter <slug>', 'slug; optional if there is only one newsletter', slug('--newsletter'))
+    .option('--backfill <days>', 'how many days back articles are new: none, all or a number', readBackfill, WEEK)
 }
 
 /** Adds a feed, or the main feed of a page, to a newsletter, even if it cannot be fetched now. */

@@ -14,39 +14,39 @@ const SOURCE = idOrUrl('<source>', '"courant source list" shows them.')
 
 /** `courant source add|list|set|import|export|remove`: where a newsletter's articles come from. */
 export function registerSource(program: Command, context: CommandContext): void {
-  const group = program.command('source').description('where articles come from')
+  const group = program.command('source').description('manage sources of articles')
   takesBackfill(takesAccess(group.command('add')))
     .argument(
       '<url>',
-      'of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links one',
+      'URL of an RSS, Atom, RDF or JSON feed, of a news sitemap, or of a page that links to one',
       url('<url>'),
     )
-    .description('give a newsletter a feed')
+    .description('add a feed to a newsletter')
     .action((given: string, options: AddOptions) => addSource(context, given, options))
-  namesNewsletter(group.command('list'), 'only those of this one')
-    .description('all sources and how their last fetch went')
+  namesNewsletter(group.command('list'), 'only this newsletter')
+    .description('list sources and the result of their last fetch')
     .action((slug: string | undefined, options: NewsletterOption) => list(context, namedNewsletter(slug, options)))
   takesAccess(group.command('set'))
-    .argument('<source>', 'its id or URL', SOURCE)
-    .description('change a source and fetch it again, also one that had ended; what is left out stays')
-    .option('--url <url>', 'where it has moved to; to another host no password or header goes along', url('--url'))
-    .option('--let-in', 'make the articles that the flood guard holds new to readers')
-    .option('--mark-seen', 'or keep them as known, shown to nobody')
+    .argument('<source>', 'id or URL', SOURCE)
+    .description('change a source and fetch it again, even if it had ended')
+    .option('--url <url>', 'new URL; credentials and headers are not kept for another host', url('--url'))
+    .option('--let-in', 'release the articles held by the flood guard to readers')
+    .option('--mark-seen', 'mark the held articles as seen, without showing them')
     .action((name: string, options: SetOptions) => setSource(context, name, options))
   takesBackfill(group.command('import'))
-    .argument('<file>', 'a list of feeds as OPML; - for standard input', file('<file>'))
-    .description('give a newsletter all feeds of a list')
+    .argument('<file>', 'OPML file, or - for standard input', file('<file>'))
+    .description('add all feeds of an OPML file to a newsletter')
     .action((name: string, options: BackfillOptions) => importSources(context, name, options))
-  namesNewsletter(group.command('export'), 'only those of this one')
+  namesNewsletter(group.command('export'), 'only this newsletter')
     .description('write the active feeds as OPML to standard output')
     .action((slug: string | undefined, options: NewsletterOption) =>
       exportSources(context, namedNewsletter(slug, options)),
     )
   group
     .command('remove')
-    .argument('<source>', 'its id or URL', SOURCE)
-    .description('take a source away; its articles stay')
-    .option('--newsletter <slug>', 'from this newsletter only', shortName('--newsletter'))
+    .argument('<source>', 'id or URL', SOURCE)
+    .description('remove a source; its articles stay')
+    .option('--newsletter <slug>', 'only from this newsletter', shortName('--newsletter'))
     .action((name: string, options: { newsletter?: string }) => remove(context, name, options.newsletter))
 }
 
