@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import { type Clock, Temporal } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Database } from './client.ts'
@@ -68,7 +67,7 @@ export class DatabaseClock implements Clock {
   /** What the database's clock says. */
   async ask(db: Database): Promise<Temporal.Instant> {
     const { rows } = await db.execute<{ database_ms: string | number }>(
-      sql`select (extract(epoch from clock_timestamp()) * 1000)::bigint as database_ms`,
+      'select (extract(epoch from clock_timestamp()) * 1000)::bigint as database_ms',
     )
     return Temporal.Instant.fromEpochMilliseconds(Number(rows[0]?.database_ms))
   }
