@@ -48,7 +48,7 @@ function noInput(): CourantError {
   return new CourantError('usage', {
     what: 'There are no articles on standard input.',
     why: 'The command reads one JSON object a line, like {"url": "https://…", "title": "…"}.',
-    todo: 'Send them in: courant article add < articles.ndjson',
+    todo: 'Run: courant article add < articles.ndjson',
   })
 }
 

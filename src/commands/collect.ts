@@ -26,7 +26,7 @@ async function collect(context: CommandContext, source: number | undefined): Pro
   const stop = () => stopped.abort()
   process.once('SIGINT', stop)
   const onBusyHost = sayAfter(TRIES_BEFORE_SAYING, (host) =>
-    context.warn(`Another process is asking ${host}; waiting.`),
+    context.warn(`Another process is fetching from ${host}; waiting.`),
   )
   const listeners = { signal: stopped.signal, onBusyHost }
   const collected = await performOne(context, schedulingOperations.collect, { source }, listeners).finally(() =>
@@ -51,7 +51,7 @@ function sayAfter(times: number, say: (key: string) => void): (key: string) => v
 function wasStopped(sources: number): CourantError {
   return new CourantError('collect.stopped', {
     what: 'Collecting was stopped.',
-    why: `${sources} sources had been fetched, and what they brought is kept.`,
-    todo: 'Run the command again to fetch all of them.',
+    why: `${sources} sources had been fetched; their articles are stored.`,
+    todo: 'Run the command again to fetch all sources.',
   })
 }

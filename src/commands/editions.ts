@@ -76,8 +76,8 @@ function show(context: CommandContext, { needsDecision, ...report }: Report): vo
 
 /** What an operator is asked where too much was refused. */
 const askWhether = (id: number) =>
-  `Was that the relay? Once it is well again, run "courant edition resume ${id}": they are tried again. ` +
-  `Are these mailboxes really gone? Then run "courant edition resume ${id} --accept-rejections".`
+  `Was the relay at fault? Once it works again, run "courant edition resume ${id}" to retry them. ` +
+  `Are these mailboxes really gone? Run "courant edition resume ${id} --accept-rejections".`
 
 function sayReason(one: DeliveryReason): string {
   const doubt = one.ambiguous > 0 ? `, ${one.ambiguous} of them may have arrived` : ''

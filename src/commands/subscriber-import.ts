@@ -13,7 +13,7 @@ export async function importFile(context: CommandContext, file: string, options:
   let withheld = 0
   const watch = {
     onRead: ({ unknown, guessed }: { unknown: readonly string[]; guessed: string | null }) => {
-      if (unknown.length > 0) context.warn(`Columns left out: ${unknown.join(', ')}`)
+      if (unknown.length > 0) context.warn(`Ignored columns: ${unknown.join(', ')}`)
       if (guessed !== null) context.warn(`Lines that are not UTF-8 are read as ${guessed}.`)
     },
     accept: async (forecast: ImportForecast) => {

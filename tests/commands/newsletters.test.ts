@@ -95,7 +95,7 @@ describe('courant newsletter', () => {
     await courant(...ADD_TAGBLATT)
     const { results, texts } = await courant('newsletter', 'pause', 'tagblatt')
     expect(results).toMatchObject([{ slug: 'tagblatt', state: 'paused', editions: [] }])
-    expect(texts).toEqual(['Newsletter tagblatt is paused.'])
+    expect(texts).toEqual(['Paused newsletter "tagblatt".'])
     await expect(courant('newsletter', 'pause', 'tagblatt')).rejects.toMatchObject({ code: 'newsletter.state' })
     expect((await courant('newsletter', 'resume', 'tagblatt')).results).toMatchObject([
       { state: 'active', editions: [] },

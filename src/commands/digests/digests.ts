@@ -61,7 +61,7 @@ async function preview(context: CommandContext, slug: string | undefined, option
 async function testDigest(context: CommandContext, slug: string | undefined, options: TestOptions): Promise<void> {
   const input = { ...options, newsletter: slug }
   const { report, newsletter, hasImprint } = await performOne(context, digestOperations.test, input)
-  if (!hasImprint) context.warn(`${newsletter} has no imprint, so "digest send" will refuse it.`)
+  if (!hasImprint) context.warn(`${newsletter} has no imprint; "digest send" will fail without one.`)
   const text = report.sent
     ? `Sent to ${report.to}, with ${report.articles} articles: ${report.subject}`
     : `Nothing was sent: ${report.reason}`
@@ -77,7 +77,7 @@ async function answer(context: CommandContext, options: PreviewOptions, content:
     throw new CourantError('output.unwritable', {
       what: `${options.out} cannot be written (--out).`,
       why: `${reasonOf(cause)}.`,
-      todo: 'Name one in a folder that is there and that you may write to.',
+      todo: 'Choose a file in an existing folder that you may write to.',
       cause,
     })
   })

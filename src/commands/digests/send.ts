@@ -16,7 +16,7 @@ export async function sendDigest(context: CommandContext, slug: string | undefin
     : await performOne(context, digestOperations.send, input, { progress })
   const text =
     report.planned === 0 && report.edition === null
-      ? 'Nothing is new to anybody: no mail, no edition.'
+      ? 'No reader has new articles; nothing was sent.'
       : `${dryRun ? 'Would send' : `Edition ${report.edition}:`} ${report.articles} articles in ${report.variants} variants to ${report.planned} readers` +
         (dryRun ? '.' : `: ${report.sent} sent, ${report.deferred} deferred, ${report.failed} failed.`)
   context.print(report, text)
@@ -29,7 +29,7 @@ function requireSome({ edition, sent, deferred, failed }: SendReport, held: stri
     throw new CourantError('edition.held', {
       what: `Edition ${edition} is held.`,
       why: held,
-      todo: `Mend it, then run "courant edition resume ${edition}".`,
+      todo: `Fix the cause, then run "courant edition resume ${edition}".`,
     })
   if (failed === 0 || sent + deferred > 0) return
   throw new CourantError('edition.failed', {

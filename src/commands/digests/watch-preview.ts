@@ -28,15 +28,18 @@ export async function watchPreview(
   options: WatchOptions,
 ): Promise<void> {
   if (!['html', 'text'].includes(options.format) || options.out !== undefined)
-    throw new CourantError('usage', { what: '--watch shows --format html or text in a browser, without --out.' })
+    throw new CourantError('usage', { what: '--watch needs --format html or text, and excludes --out.' })
   const stop = new AbortController()
   const asked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   const all = [...templateFolders(context.config().templatesDir), LOCALES]
   const folders = all.filter((folder) => existsSync(folder))
   for (const folder of all.filter((one) => !folders.includes(one)))
-    context.warn(`${folder} is not there to be watched.`)
+    context.warn(`${folder} does not exist and is not watched.`)
   const served = await serveWatched(() => renderApart(slug, options, stop.signal), folders)
-  context.print({ url: served.url, folders }, `Open ${served.url} and edit ${folders.join(' or ')}. Ctrl-C ends it.`)
+  context.print(
+    { url: served.url, folders },
+    `Open ${served.url} and edit ${folders.join(' or ')}. Press Ctrl-C to stop.`,
+  )
   await asked
   stop.abort()
   await served.close()

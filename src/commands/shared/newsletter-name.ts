@@ -16,7 +16,7 @@ export function namesNewsletter(command: Command, purpose = 'slug; optional if t
 export function namedNewsletter(argument: string | undefined, { newsletter }: NewsletterOption): string | undefined {
   if (argument === undefined || newsletter === undefined || argument === newsletter) return argument ?? newsletter
   throw new CourantError('usage', {
-    what: `The newsletter is ${argument} by the argument and ${newsletter} by --newsletter.`,
-    todo: 'Name it once.',
+    what: `The argument names the newsletter ${argument}, and --newsletter names ${newsletter}.`,
+    todo: 'Name one of them.',
   })
 }

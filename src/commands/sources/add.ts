@@ -27,12 +27,14 @@ export async function addSource(context: CommandContext, given: string, options:
   const input = { newsletter, url: given, backfillDays: daysOf(options), ...(await readAccess(options)) }
   const { page, dropped, unreachable, ...added } = await performOne(context, sourceOperations.add, input)
   if (unreachable !== null)
-    context.warn(`It could not be looked at: ${unreachable} It is added all the same, and tried again when collecting.`)
+    context.warn(
+      `The source could not be fetched: ${unreachable} It was added anyway and is retried by the next collection.`,
+    )
   if (dropped)
-    context.warn('The feed is on another host than the page: user name, password and headers were not kept for it.')
+    context.warn('The feed is on another host than the page, so user name, password and headers were not stored.')
   const { id, url, newsletter: slug, backfillDays, created } = added
   const shown = page && { url: page.url, others: page.others }
-  const text = [`Source ${id} for ${slug}: ${url}`, ...describe(page)].join('\n')
+  const text = [`Added source ${id} to ${slug}: ${url}`, ...describe(page)].join('\n')
   context.print({ id, url, newsletter: slug, backfillDays, created, page: shown }, text)
 }
 
@@ -54,6 +56,6 @@ type Page = Awaited<ReturnType<typeof sourceOperations.add.run>>['page']
 function describe(found: Page): string[] {
   if (found === null) return []
   const others = found.others.slice(0, 20).map((url) => `  ${url}`)
-  const more = others.length === 0 ? [] : ['The page links these as well:', ...others]
-  return [`That is the feed “${found.title || 'untitled'}” of the page that was given.`, ...more]
+  const more = others.length === 0 ? [] : ['Other feeds of the page:', ...others]
+  return [`Found the feed “${found.title || 'untitled'}” on the page.`, ...more]
 }

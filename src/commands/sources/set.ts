@@ -18,8 +18,8 @@ export async function setSource(context: CommandContext, name: string, options: 
   const isChange = change.header.length > 0 || Object.keys(change).length > 1
   if (decisions + (isChange ? 1 : 0) !== 1)
     throw new CourantError('usage', {
-      what: isChange || decisions > 0 ? 'That is too much at once.' : 'Nothing is to be changed.',
-      why: 'It takes --let-in, or --mark-seen, or changes of the source.',
+      what: isChange || decisions > 0 ? 'Conflicting options.' : 'Nothing to change.',
+      why: 'Use --let-in, --mark-seen, or options that change the source.',
       todo: 'Run the command with --help.',
     })
   if (isChange) await apply(context, name, change)
@@ -35,13 +35,13 @@ async function apply(
   const { dropped, ...answer } = await performOne(context, sourceOperations.set, input)
   if (dropped)
     context.warn(
-      'User name, password and headers were for the old host only: give them again if the new one wants them.',
+      'User name, password and headers were removed, since the host changed. Set them again if the new host needs them.',
     )
-  context.print(answer, `Source ${answer.id} is ${answer.url}, and fetched with the next collection.`)
+  context.print(answer, `Changed source ${answer.id}, ${answer.url}; the next collection fetches it.`)
 }
 
 async function decide(context: CommandContext, source: string, decision: 'letIn' | 'markSeen'): Promise<void> {
   const { articles, ...released } = await performOne(context, sourceOperations.release, { source, decision })
-  const done = decision === 'letIn' ? 'let in: new to readers' : 'marked as seen: shown to nobody'
+  const done = decision === 'letIn' ? 'released to readers' : 'marked as seen'
   context.print({ ...released, [decision]: articles }, `Source ${released.id}: ${articles} held articles ${done}.`)
 }

@@ -65,5 +65,5 @@ function describe(source: ListedSource): string {
 
 async function remove(context: CommandContext, name: string, slug: string | undefined): Promise<void> {
   const removed = await performOne(context, sourceOperations.remove, { source: name, newsletter: slug })
-  context.print(removed, `Source ${removed.id} is no longer one of ${removed.newsletters.join(', ')}.`)
+  context.print(removed, `Removed source ${removed.id} from ${removed.newsletters.join(', ')}.`)
 }

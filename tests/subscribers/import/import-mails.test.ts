@@ -126,7 +126,7 @@ describe('courant subscriber import', () => {
     writeFileSync(file, Buffer.from('email,name,age\na@x.example,Jürgen,30\n', 'latin1'))
     const { warnings } = await importList()
     expect(warnings.slice(0, 2)).toEqual([
-      'Columns left out: age',
+      'Ignored columns: age',
       'Lines that are not UTF-8 are read as windows-1252.',
     ])
   })
