@@ -34,10 +34,11 @@ export const sourceOperations = {
     input: target.extend({ url, ...access.shape }),
     run: addSource,
     audit: {
-      before: async ({ newsletter, url }, { db }) => ({
-        subject: (await findNewsletter(db, newsletter)).slug,
-        details: { host: URL.parse(url)?.host ?? null },
-      }),
+      before: async ({ newsletter, url }, { db, config }) => {
+        const { readAddress } = await import('../articles/sources/attach.ts')
+        const { host } = new URL(readAddress(url, config().collectAllowPrivate).url)
+        return { subject: (await findNewsletter(db, newsletter)).slug, details: { host } }
+      },
     },
   }),
 
