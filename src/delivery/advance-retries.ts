@@ -5,8 +5,8 @@ import { openStates } from '../db/sql.ts'
 import { GIVE_UP_HOURS } from './outcome/next-attempt.ts'
 
 /**
- * After the clock was set back: what the wrong clock put off until later than anything is ever put off is due at once:
- * deferred deliveries with their batches, and notices.
+ * Corrects retries after the clock was set back: deferred deliveries, their batches and notices that are due later than any
+ * retry can be become due at once.
  */
 export async function advanceRetries(tx: Database, now: Temporal.Instant): Promise<void> {
   const at = sql`${now.toString()}::timestamptz`

@@ -3,25 +3,25 @@ import { shortenAddresses } from '../mail/addresses/address.ts'
 import type { Reply } from '../mail/smtp/open-connection.ts'
 import type { Outcome } from './outcome/outcome.ts'
 
-/** Holds a worker back from a relay that has trouble of its own, over all its connections. */
+/** Delays all of a worker's connections to a relay that reports failures of its own. */
 export type CircuitBreaker = {
-  /** Ends when the next message may be begun, or the sending is stopped; with what the relay said once it is given up. */
+  /** Resolves when the next message may be begun, or the sending is stopped; with the relay's reply once it is given up. */
   readonly enter: () => Promise<RelayTrouble | null>
   /** Why the relay was given up, or null while it is not. */
   readonly givenUp: () => RelayTrouble | null
-  /** Hears a reply to a message, what it means, and when the message was begun. */
+  /** Records the reply to a message, its outcome, and when the message was begun. */
   readonly record: (reply: Reply, outcome: Outcome, begunMs: number) => void
 }
 
 /**
- * Why a relay takes nothing, in plain words and in its own: those stand in the log and beside other readers' deliveries, so
- * addresses in them are shortened.
+ * Why a relay accepts nothing: a plain reason, and its reply with addresses shortened, since that is logged and stored with
+ * other readers' deliveries.
  */
 export type RelayTrouble = { readonly reason: string; readonly reply: string }
 
 /**
- * Waits after each trouble in a row; one more and the relay is given up for this sending. A relay that lets so many messages
- * through a connection and leaves is not waited for.
+ * Waits after consecutive failures; one failure more, and the relay is given up for this sending. There is no wait after the
+ * first: some relays close each connection after a number of messages.
  */
 const WAITS_MS = [0, 100, 500, 2000]
 
@@ -41,9 +41,9 @@ export function openCircuitBreaker(clock: Clock, signal: AbortSignal): CircuitBr
     },
     givenUp,
     record: (reply, outcome, begunMs) => {
-      // A connection that breaks may be one message's matter, but not when five in a row do.
+      // One broken connection may be caused by its message, but not five in a row.
       if (reply.kind !== 'broken' && !outcome.pausesRelay) failures = 0
-      // What was under way on other connections met the same trouble.
+      // Messages begun before the last failure met the same one, which counts once.
       else if (begunMs >= lastMs) {
         failures += 1
         lastMs = clock.monotonicMs()

@@ -5,7 +5,7 @@ import type { Reader } from '../digest/compose/reader-fields.ts'
 import { type MailAnswer, mayMail, type SubscriptionState } from '../subscribers/permission.ts'
 import type { Lease } from './lease.ts'
 
-/** One message to send: the delivery, its reader as they are now, and why they may get no mail, if so. */
+/** One message to send: the delivery, its reader's current state, and why the reader is skipped, if so. */
 export type Claimed = {
   readonly lease: Lease
   readonly seq: number
@@ -13,7 +13,7 @@ export type Claimed = {
   readonly subscriptionId: number
   readonly attempts: number
   readonly ambiguous: boolean
-  /** Set where the reader, planned as they were, may get nothing after all. */
+  /** Set when the reader may no longer be mailed, though they could be when the edition was planned. */
   readonly skip: SkipReason | null
   readonly reader: Reader
 }
@@ -39,9 +39,9 @@ type ClaimedRow = {
 }
 
 /**
- * Moves up to `most` due deliveries of the batch to `sending`, counts them on the batch, and joins in how each reader
- * stands at this moment: one statement. Nothing when the lease was lost, the planner wants the batch
- * back, or the edition is not sending any more.
+ * Moves up to `most` due deliveries of the batch to `sending`, counts them on the batch and joins in each reader's current
+ * state, in one statement. Claims nothing when the lease was lost, the planner has recalled the batch, or the edition is no
+ * longer sending.
  */
 export async function claimDue(
   db: Database,
@@ -50,11 +50,11 @@ export async function claimDue(
   now: Temporal.Instant,
 ): Promise<readonly Claimed[]> {
   const at = now.toString()
-  // The bounds are given and not read from `held`: else the range is walked from the edition's first delivery. And each reader
-  // is looked up (`offset 0`): PostgreSQL takes fifty rows of a partition for millions, and would read all readers, 0.8 s
-  // instead of 2 ms at a million. Nor are they millions to it (`limit`), for which it would compile the statement each time.
-  // What is claimed is named (`any`): an edition younger than the last ANALYZE has one delivery to it, and joined to `due` all
-  // of them would be read for each claim, 100 ms instead of 2 at 20,000 (`npm run bench -- pages`).
+  // The bounds are parameters, not read from `held`: otherwise the range is scanned from the edition's first delivery. `offset 0`
+  // forces a lookup for each reader: PostgreSQL estimates millions for fifty rows of a partition and would read all readers,
+  // 0.8 s instead of 2 ms at a million. `limit 1000` lowers that estimate, so that it does not JIT-compile the statement each
+  // time. `any` names what is claimed: an edition newer than the last ANALYZE is estimated at one delivery, and a join to `due`
+  // would read all of them for each claim, 100 ms instead of 2 at 20,000 (`npm run bench -- pages`).
   const rows = await db.execute<ClaimedRow>(sql`/* prepared claim */
     with held as (
       select s.id from batch s join edition e on e.id = s.edition_id
@@ -87,12 +87,12 @@ export async function claimDue(
       where s.id = c.subscription_id offset 0
     ) r
     order by c.seq`)
-  return rows.rows.map((row) => read(row, lease))
+  return rows.rows.map((row) => readClaimed(row, lease))
 }
 
 /**
- * How the readers of claimed deliveries stand now: by subscription, why each that may not be mailed may not. With `for share`,
- * in a transaction, none of them can unsubscribe before it ends.
+ * Reads the current state of the readers of claimed deliveries; returns, by subscription, why each that may not be mailed is
+ * skipped. With `for share`, in a transaction, none of them can unsubscribe before it ends.
  */
 export async function recheck(
   db: Database,
@@ -105,13 +105,13 @@ export async function recheck(
     from subscription s join subscriber p on p.id = s.subscriber_id
     where s.id = any(${ids}::bigint[])
     order by s.id ${lock === '' ? sql`` : sql`for share of s`}`)
-  const standing = new Map(rows.rows.map((row) => [row.id, whySkip(row.state, row.suppressed)]))
-  const refused = claimed.flatMap((one) => {
-    const known = standing.get(one.subscriptionId)
-    const refusal = known === undefined ? whySkip(null, false) : known
-    return refusal === null ? [] : [[one.subscriptionId, refusal] as const]
+  const known = new Map(rows.rows.map((row) => [row.id, whySkip(row.state, row.suppressed)]))
+  const skipped = claimed.flatMap(({ subscriptionId }) => {
+    const read = known.get(subscriptionId)
+    const skipReason = read === undefined ? whySkip(null, false) : read
+    return skipReason === null ? [] : [[subscriptionId, skipReason] as const]
   })
-  return new Map(refused)
+  return new Map(skipped)
 }
 
 function whySkip(subscriptionState: SubscriptionState | null, suppressed: boolean): SkipReason | null {
@@ -119,7 +119,7 @@ function whySkip(subscriptionState: SubscriptionState | null, suppressed: boolea
   return answer.may ? null : answer
 }
 
-function read(row: ClaimedRow, lease: Lease): Claimed {
+function readClaimed(row: ClaimedRow, lease: Lease): Claimed {
   return {
     lease,
     seq: row.seq,

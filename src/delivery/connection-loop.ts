@@ -37,7 +37,7 @@ type ConnectionWork = {
 
 /** How a connection's loop ended: it was connected, it never had to connect, or its relay accepts nothing. */
 export type ConnectionEnd =
-  | { readonly kind: 'served' | 'idle' }
+  | { readonly kind: 'connected' | 'idle' }
   | { readonly kind: 'unreachable'; readonly trouble: RelayTrouble }
 
 /**
@@ -52,7 +52,7 @@ export async function runConnection(work: ConnectionWork): Promise<ConnectionEnd
   const end = (): ConnectionEnd => {
     // Other connections may have failed while this one had nothing to send.
     const trouble = conn.trouble ?? work.breaker.givenUp()
-    return trouble === null ? { kind: conn.opened ? 'served' : 'idle' } : { kind: 'unreachable', trouble }
+    return trouble === null ? { kind: conn.opened ? 'connected' : 'idle' } : { kind: 'unreachable', trouble }
   }
   try {
     for (;;) {
@@ -95,7 +95,7 @@ async function sendOne(work: ConnectionWork, conn: RelayConnection, claimed: Cla
   const isAhead = conn.last !== null
   let begun = await begin(work, conn, claimed)
   if (!(await isCommitted(conn))) {
-    await leaveToOthers(work, conn, claimed, begun)
+    await abandonMessage(work, conn, claimed, begun)
     await awaitLastCommit(conn)
     if (begun.kind !== 'done') return
   }
@@ -110,7 +110,7 @@ async function sendOne(work: ConnectionWork, conn: RelayConnection, claimed: Cla
 }
 
 /** Abandons a message that was begun, for another connection to send: the last outcome of this one cannot be committed. */
-async function leaveToOthers(
+async function abandonMessage(
   work: ConnectionWork,
   conn: RelayConnection,
   claimed: Claimed,
@@ -135,13 +135,13 @@ async function finish(
   if (claimed.ambiguous) await connection.awaitArrival()
   // The message may have been begun long ago: the relay or the commit was slow.
   const ended = await work.queue.endIfAllowed(claimed, () => connection.finish())
-  if (ended.refusal === null && ended.value !== null) {
+  if (ended.skipReason === null && ended.value !== null) {
     const sent = { claimed, giveUpFrom, begunMs }
     return { outcome: ended.value.then((reply) => readOutcome(work, conn, reply, sent)) }
   }
   await connection.abandon()
   await disconnect(conn)
-  return ended.refusal === null ? null : { outcome: skip(ended.refusal) }
+  return ended.skipReason === null ? null : { outcome: skip(ended.skipReason) }
 }
 
 /** Renders the message and writes all but its end; with pipelining, behind the previous message whose reply is still to come. */
@@ -164,8 +164,8 @@ async function begin(work: ConnectionWork, conn: RelayConnection, claimed: Claim
   const { connection } = conn
   if (connection === null) return done(requeue(UNREACHABLE, conn.trouble?.reply ?? null))
   // Rendering, connecting and throttling may each have taken longer than the last check of the reader is valid.
-  const refusal = await work.queue.whySkip(claimed)
-  if (refusal !== null) return done(skip(refusal))
+  const skipReason = await work.queue.whySkip(claimed)
+  if (skipReason !== null) return done(skip(skipReason))
   const { envelope, content, giveUpFrom } = message
   const begunMs = work.clock.monotonicMs()
   const reply = await connection.begin(envelope, content.measured)
@@ -194,18 +194,18 @@ function readOutcome(
 
 const done = (outcome: Outcome): Begun => ({ kind: 'done', outcome })
 
-/** The promise may reject while the connection waits for something else; whoever awaits it next sees the error. */
+/** The promise may reject while the connection waits for something else; the next to await it gets the error. */
 function recordOutcome(
   work: ConnectionWork,
   conn: RelayConnection,
   claimed: Claimed,
   outcome: Outcome | Promise<Outcome>,
 ): Promise<void> {
-  const accounted = (async () => {
+  const recorded = (async () => {
     await work.outcomes.commit({ claimed, outcome: await outcome }, () => conn.onStuck())
     await work.queue.done(claimed)
     work.onRecorded()
   })()
-  accounted.catch(() => {})
-  return accounted
+  recorded.catch(() => {})
+  return recorded
 }

@@ -8,13 +8,13 @@ import type { RelayTrouble } from './circuit-breaker.ts'
 /** A connection to a relay, opened when there is something to send. */
 export type RelayConnection = {
   connection: SmtpConnection | null
-  /** Its relay had trouble of its own. */
+  /** Its relay reported a failure of its own: reconnect before the next message. */
   isBad: boolean
   trouble: RelayTrouble | null
   opened: boolean
   /** Ends once the outcome of the last message is committed; null when there is none to wait for. */
   last: Promise<void> | null
-  /** Told that the commit of the last outcome fails again and again. */
+  /** Called when the commit of the last outcome has failed several times. */
   onStuck: () => void
 }
 
@@ -39,7 +39,7 @@ export async function awaitLastCommit(conn: RelayConnection): Promise<void> {
   await last
 }
 
-/** Waits as `awaitLastCommit` does, but with false no longer than until its commit is known to fail again and again. */
+/** Waits as `awaitLastCommit` does, but resolves with false once the commit has failed several times. */
 export function isCommitted(conn: RelayConnection): Promise<boolean> {
   const { last } = conn
   if (last === null) return Promise.resolve(true)
@@ -52,7 +52,7 @@ export function isCommitted(conn: RelayConnection): Promise<boolean> {
   })
 }
 
-/** Opens its connection, or leaves it with the trouble. */
+/** Connects to the relay, or notes in `trouble` why it could not. */
 export async function connect(conn: RelayConnection, relay: Relay, clock: Clock, signal: AbortSignal): Promise<void> {
   for (const waitMs of [0, ...REOPEN_AFTER_MS]) {
     await clock.sleep(waitMs, signal)
@@ -71,12 +71,12 @@ export async function connect(conn: RelayConnection, relay: Relay, clock: Clock,
   }
 }
 
-/** Nobody waits for this connection any more; if it comes about all the same, it is closed. */
+/** Closes a connection that is no longer wanted, should it still be established. */
 function discard(connecting: ReturnType<typeof openSmtp>): void {
   void connecting.then((opened) => ('kind' in opened ? undefined : opened.close()))
 }
 
-/** Says goodbye, if there is anybody to say it to. */
+/** Closes the SMTP connection, if there is one. */
 export async function disconnect(conn: RelayConnection): Promise<void> {
   await conn.connection?.close()
   conn.connection = null

@@ -5,12 +5,12 @@ import { retryTransient } from '../db/transient.ts'
 import type { RelayTrouble } from './circuit-breaker.ts'
 import { endLease, type Lease, leaseBatch } from './lease.ts'
 
-/** A relay that takes nothing is tried again after this long. */
+/** A relay that accepts nothing is tried again after this long. */
 const RELAY_WAIT_MINUTES = 5
 
 /**
- * Defers everything still due because no relay can be reached, or none takes anything: a trouble of the relay, which counts
- * against no reader and is no attempt.
+ * Defers everything still due because no relay can be reached, or none accepts anything. This is the relay's failure: it does
+ * not count against any reader, nor as an attempt.
  */
 export async function deferAllDue(
   db: Database,
@@ -28,7 +28,7 @@ export async function deferAllDue(
   }
 }
 
-/** Nothing happens when the lease was lost, so it is safe to repeat. */
+/** Changes nothing once the lease is lost, so it is safe to repeat. */
 async function deferBatch(
   db: Database,
   lease: Lease,

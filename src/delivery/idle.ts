@@ -1,23 +1,23 @@
 import type { Clock } from '../clock.ts'
 
-/** A connection's place: at work, looking for work after a rest, resting, or gone for good. */
+/** The state of one connection: working, searching for work after a wait, waiting, or closed. */
 export type IdleState = {
-  phase: 'working' | 'looking' | 'resting' | 'gone'
-  /** How much had been requeued when it last looked for work. */
+  phase: 'working' | 'searching' | 'waiting' | 'closed'
+  /** The value of the requeue counter when it last searched for work. */
   seen: number
 }
 
-const LOOK_AGAIN_MS = 1000
+const POLL_MS = 1000
 
 /**
- * Keeps connections that found nothing to send waiting while others are still sending: one message that hangs in a relay for
- * minutes would else keep its worker from all that becomes due meanwhile. Once nobody is at work, nobody looks again.
+ * Keeps connections that found nothing to send waiting while others are still sending: otherwise one message that hangs in a
+ * relay for minutes would keep its worker from everything that becomes due meanwhile. Once none is working, all end.
  */
 export class IdleTracker {
   readonly #clock: Clock
   readonly #signal: AbortSignal
-  readonly #counts = { working: 0, looking: 0, resting: 0, gone: 0 }
-  /** How many connections left without having sent what they had taken. */
+  readonly #counts = { working: 0, searching: 0, waiting: 0, closed: 0 }
+  /** How many connections ended without having sent what they had claimed. */
   #requeued = 0
   #waking = new AbortController()
 
@@ -26,51 +26,51 @@ export class IdleTracker {
     this.#signal = signal
   }
 
-  /** How many connections are at work. */
+  /** How many connections are working. */
   get working(): number {
     return this.#counts.working
   }
 
-  /** A place for another connection, which is at work until it waits. */
+  /** Adds a connection, which is working until it waits. */
   join(): IdleState {
     this.#counts.working += 1
     return { phase: 'working', seen: this.#requeued }
   }
 
-  /** To be called before the connection looks for work: it finds all that was requeued until then. */
+  /** To be called before the connection searches for work, which finds everything requeued until then. */
   startSearch(state: IdleState): void {
     state.seen = this.#requeued
   }
 
-  /** Waits a second; then whether to look again: not once no connection is at work any more, or all are stopped. */
+  /** Waits up to a second; resolves with whether to search again: not once no connection is working, or all are stopped. */
   async wait(state: IdleState): Promise<boolean> {
-    this.#move(state, 'resting')
+    this.#move(state, 'waiting')
     for (;;) {
       if (state.seen === this.#requeued && !this.#isOver)
-        await this.#clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([this.#signal, this.#waking.signal]))
+        await this.#clock.sleep(POLL_MS, AbortSignal.any([this.#signal, this.#waking.signal]))
       if (this.#signal.aborted) return false
       if (state.seen !== this.#requeued || this.working > 0) break
       if (this.#isOver) return false
     }
-    this.#move(state, 'looking')
+    this.#move(state, 'searching')
     return true
   }
 
   /** The connection found something to send. */
   resume(state: IdleState): void {
-    if (state.phase === 'looking') this.#move(state, 'working')
+    if (state.phase === 'searching') this.#move(state, 'working')
   }
 
-  /** The connection is gone for good; `hasRequeued`: what it had taken is due again, and the others look for it at once. */
+  /** Removes the connection; with `hasRequeued`, what it had claimed is due again and the others search for it at once. */
   leave(state: IdleState, hasRequeued: boolean): void {
     if (hasRequeued) this.#requeued += 1
-    this.#move(state, 'gone')
+    this.#move(state, 'closed')
     if (hasRequeued) this.#wake()
   }
 
-  /** Who is looking may yet find something, and is waited for. */
+  /** A connection that is searching may yet find something, so it is waited for. */
   get #isOver(): boolean {
-    return this.#counts.working === 0 && this.#counts.looking === 0
+    return this.#counts.working === 0 && this.#counts.searching === 0
   }
 
   #move(state: IdleState, phase: IdleState['phase']): void {

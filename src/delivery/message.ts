@@ -22,19 +22,19 @@ import type { Envelope } from '../mail/smtp/open-connection.ts'
 import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
 import type { Claimed } from './claim.ts'
 
-/** What messages are made with, the same for all. */
+/** What all messages are made with. */
 export type MessageContext = {
   readonly templates: Templates
   readonly baseUrl: string
   readonly linkKeys: LinkKeys
-  /** With it, each message has an envelope sender of its own. */
+  /** When set, each message has an envelope sender of its own. */
   readonly inboundDomain: string | null
 }
 
-/** One delivery's mail and its envelope; from when on the hours count after which it is given up. */
+/** The message of one delivery and its envelope; `giveUpFrom` is when the hours until it is given up begin. */
 export type Message = { readonly envelope: Envelope; readonly content: Content; readonly giveUpFrom: Temporal.Instant }
 
-/** Where readers of one variant differ. */
+/** The placeholders of a message: where readers of one variant differ. */
 const PLACEHOLDERS = ['name', 'address', 'date', 'reason', 'unsubscribeUrl', 'unsubscribeMailto'] as const
 type PlaceholderName = (typeof PLACEHOLDERS)[number]
 
@@ -46,7 +46,7 @@ export type CompiledVariant = {
   readonly compiled: CompiledMessage<PlaceholderName>
 }
 
-/** Reads, renders and compiles a variant: what costs, once; filling it for a reader costs microseconds. */
+/** Reads, renders and compiles a variant, the expensive part; filling it for a reader takes microseconds. */
 export async function compileVariant(
   db: Database,
   context: MessageContext,
@@ -55,7 +55,7 @@ export async function compileVariant(
   return compileSource(context, await readVariant(db, variantId, context.baseUrl))
 }
 
-/** Renders and compiles what a variant is made of. */
+/** Renders and compiles a variant from its source. */
 export async function compileSource(context: MessageContext, source: VariantSource): Promise<CompiledVariant> {
   const markers = makeMarkers(PLACEHOLDERS)
   const rendered = renderDigest(context.templates, composeDigest(source.digest), markers)
@@ -97,21 +97,21 @@ function listHeaders(
 }
 
 /**
- * Fills a compiled variant for one reader; `sayTiming` may remember what it said to others. The same delivery always gives
- * the same Message-ID.
+ * Fills a compiled variant for one reader; `timingFields` may be memoized across readers. The same delivery always has the
+ * same Message-ID.
  */
 export function writeMessage(
   context: MessageContext,
   variant: CompiledVariant,
   claimed: Pick<Claimed, 'seq' | 'subscriptionId' | 'reader'>,
-  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
+  timingFields: (timing: ReaderTiming) => TimingFields = readerFields,
 ): Message {
   const { edition, newsletter } = variant.source
   const name = messageName(edition.publicId, variant.messageIds, claimed.seq)
   const { reader } = claimed
   const content = fillContent(
     variant.compiled,
-    fieldsOf(context, variant.source, claimed.subscriptionId, reader, sayTiming),
+    fieldsOf(context, variant.source, claimed.subscriptionId, reader, timingFields),
     { name: reader.name, address: reader.email },
     messageIdOf(name, newsletter.fromAddress),
   )
@@ -119,22 +119,22 @@ export function writeMessage(
   return { envelope: { from, to: envelopeAddress(reader.email).address }, content, giveUpFrom: edition.dueAt }
 }
 
-/** What stands in the slots for one reader, their own unsubscribe links among it. */
+/** The values of the placeholders for one reader, including their own unsubscribe links. */
 export function fieldsOf(
   { baseUrl, linkKeys, inboundDomain }: MessageContext,
   { digest, newsletter }: VariantSource,
   subscriptionId: number,
   reader: Reader,
-  sayTiming: (timing: ReaderTiming) => TimingFields = readerFields,
+  timingFields: (timing: ReaderTiming) => TimingFields = readerFields,
 ): ReaderFields & { readonly unsubscribeMailto: string } {
   const token = signLink(linkKeys, 'unsubscribe', { id: subscriptionId, version: reader.tokenVersion })
-  const answersTo =
+  const mailto =
     inboundDomain === null ? (newsletter.replyTo ?? newsletter.fromAddress) : `unsubscribe@${inboundDomain}`
   return {
-    ...sayTiming({ ...reader, locale: digest.locale, at: digest.at }),
+    ...timingFields({ ...reader, locale: digest.locale, at: digest.at }),
     name: reader.name ?? '',
     address: reader.email,
     unsubscribeUrl: `${baseUrl}/unsubscribe/${token}`,
-    unsubscribeMailto: mailtoOf(answersTo, `unsubscribe ${token}`),
+    unsubscribeMailto: mailtoOf(mailto, `unsubscribe ${token}`),
   }
 }

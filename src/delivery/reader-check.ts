@@ -5,32 +5,33 @@ import type { Logger } from '../log.ts'
 import { type Claimed, recheck, type SkipReason } from './claim.ts'
 import { DATABASE_AWAY_MS } from './held-batches.ts'
 
-/** Older than this, what is known of a reader does not count: it is looked up again before the message goes out. */
+/** A reader's state older than this is read again before the message is sent. */
 export const FRESH_MS = 1000
 
-/** Why the reader may get nothing, or what came of doing what they may get. */
-export type CheckedAction<T> = { readonly refusal: SkipReason } | { readonly refusal: null; readonly value: T }
+/** Why the reader is skipped, or the value of the action that was allowed. */
+export type CheckedAction<T> = { readonly skipReason: SkipReason } | { readonly skipReason: null; readonly value: T }
 
-/** What was last heard of a reader, and when it was asked for. */
+/** What was last read of a reader, and when the query began. */
 type Known = { readonly askedMs: number; readonly skipReason: SkipReason | null }
 type Waiting = {
   readonly claimed: Claimed
-  readonly act: (refusal: SkipReason | null) => void
+  readonly act: (skipReason: SkipReason | null) => void
   readonly fail: (error: unknown) => void
 }
 
 /**
- * Whether readers may be mailed, at most a second ago. A database that takes longer than that to answer cannot say so: then
- * messages are ended while their readers' subscriptions are locked, so that nobody can unsubscribe in between.
+ * Checks that readers may be mailed, as of at most a second ago. A database that takes longer than that to answer cannot
+ * guarantee it: then messages are ended while their readers' subscriptions are locked, so that no reader can unsubscribe in
+ * between.
  */
 export class ReaderCheck {
   readonly #known = new WeakMap<Claimed, Known>()
   readonly #db: Database
   readonly #clock: Clock
   readonly #log: Logger
-  /** Who is looked up along with a reader: all that wait for their turn. */
+  /** The deliveries read again along with a stale one: all that are claimed and not yet begun. */
   readonly #others: () => readonly Claimed[]
-  /** How many answers in all came too late to count. */
+  /** How many answers arrived too late to be used. */
   #late = 0
   #isSlow = false
   #waiting: Waiting[] = []
@@ -43,57 +44,58 @@ export class ReaderCheck {
     this.#others = others
   }
 
-  /** The answers of the database come too late to count. */
+  /** Whether the database answers too slowly for the answers to be used. */
   get isSlow(): boolean {
     return this.#isSlow
   }
 
-  /** Notes what a claim has told of these readers, and how long that took. */
+  /** Notes the readers' state as a claim returned it, and how long that took. */
   note(claimed: readonly Claimed[], askedMs: number): void {
     for (const one of claimed) this.#known.set(one, { askedMs, skipReason: one.skip })
     this.#measure(askedMs)
   }
 
-  /** Whether the reader, who may be mailed as far as is known, must be looked up again. */
+  /** Whether the reader, who may be mailed as far as is known, must be read again. */
   isStale(claimed: Claimed): boolean {
     const known = this.#known.get(claimed)
     return known === undefined || (known.skipReason === null && this.#clock.monotonicMs() - known.askedMs > FRESH_MS)
   }
 
-  /** Looks up again the reader and all that wait for their turn. */
+  /** Reads again the reader and all that are claimed and not yet begun. */
   async refresh(claimed: Claimed): Promise<void> {
     const readers = [...new Set([claimed, ...this.#others()])]
-    const look = async () => {
+    const read = async () => {
       const askedMs = this.#clock.monotonicMs()
       this.#learn(readers, await recheck(this.#db, readers), askedMs)
     }
-    await retryTransient(this.#clock, look, { forMs: DATABASE_AWAY_MS })
+    await retryTransient(this.#clock, read, { forMs: DATABASE_AWAY_MS })
   }
 
-  /** Why the reader may get nothing, or null, as far as is known: after a look that is fresh, or came too late to count. */
+  /** Why the reader is skipped, or null, as far as is known; read again first if that is stale, unless the database is slow. */
   async whySkip(claimed: Claimed): Promise<SkipReason | null> {
     if (this.isStale(claimed) && !this.#isSlow) await this.refresh(claimed)
     return this.#known.get(claimed)?.skipReason ?? null
   }
 
-  /** Does what the reader may get, at once, if they may get it at this moment. */
+  /** Calls `act` synchronously with the check, if the reader may be mailed at that moment. */
   async ifAllowed<T>(claimed: Claimed, act: () => T): Promise<CheckedAction<T>> {
-    const refusal = await this.whySkip(claimed)
-    if (refusal !== null) return { refusal }
-    if (!this.isStale(claimed)) return { refusal, value: act() }
+    const skipReason = await this.whySkip(claimed)
+    if (skipReason !== null) return { skipReason }
+    if (!this.isStale(claimed)) return { skipReason, value: act() }
     return new Promise((resolve, reject) => {
-      const decide = (refusal: SkipReason | null) => resolve(refusal === null ? { refusal, value: act() } : { refusal })
+      const decide = (skipReason: SkipReason | null) =>
+        resolve(skipReason === null ? { skipReason, value: act() } : { skipReason })
       this.#waiting.push({ claimed, act: decide, fail: reject })
       void this.#lockWaiting()
     })
   }
 
-  /** Says how often the database was too slow, if it was. */
+  /** Logs how often the database was too slow, if it was. */
   logSlowAnswers(): void {
     if (this.#late > 0) this.#log.info({ lateAnswers: this.#late }, 'database.slow_answers')
   }
 
-  /** One look at a time serves all that wait for it; the next need not wait until its transaction has ended. */
+  /** One query at a time serves all that wait for it; the next need not wait until its transaction has ended. */
   async #lockWaiting(): Promise<void> {
     if (this.#locking) return
     this.#locking = true
@@ -131,8 +133,9 @@ export class ReaderCheck {
     })
   }
 
-  #learn(readers: readonly Claimed[], refusals: ReadonlyMap<number, SkipReason>, askedMs: number): void {
-    for (const one of readers) this.#known.set(one, { askedMs, skipReason: refusals.get(one.subscriptionId) ?? null })
+  #learn(readers: readonly Claimed[], skipReasons: ReadonlyMap<number, SkipReason>, askedMs: number): void {
+    for (const one of readers)
+      this.#known.set(one, { askedMs, skipReason: skipReasons.get(one.subscriptionId) ?? null })
     this.#measure(askedMs)
   }
 

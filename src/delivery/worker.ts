@@ -33,22 +33,22 @@ export type Sender = {
   readonly log: Logger
 }
 
-/** Who follows a sending, and who stops it. */
+/** How a sending is observed and stopped. */
 type Sending = {
-  /** Heard after each delivery that was accounted for. */
+  /** Called after each delivery whose outcome is recorded. */
   readonly onRecorded?: () => void
-  /** Once aborted no message is begun; those on the wire are finished and committed, and the leases go back. */
+  /** Once aborted, no message is begun; those in transit are finished and committed, and the leases are given back. */
   readonly signal?: AbortSignal
 }
 
-/** Compiled variants a worker keeps, at about 100 KB each; batches are ordered by variant, so a few do. */
+/** Compiled variants a worker keeps, at about 100 KB each; batches are ordered by variant, so a few are enough. */
 const VARIANTS_KEPT = 8
-const LOOK_AGAIN_MS = 500
+const POLL_MS = 500
 
 /**
  * Sends what is due of one edition (or of all, with null), over as many connections as the relays allow, until nothing
- * more is due or it is stopped. Where no relay can be reached, or none takes anything, the rest is deferred and the trouble is
- * returned in the relay's words, else null.
+ * more is due or it is stopped. Where no relay can be reached, or none accepts anything, the rest is deferred and the relay's
+ * reply is returned; otherwise null.
  */
 export async function sendDue(
   db: Database,
@@ -71,7 +71,7 @@ export async function sendDue(
   })
   const settled = await Promise.allSettled(connections.map(runConnection))
   await queue.close()
-  // Only a line of the log is lost: /readyz says it all the same.
+  // If this fails, only a log line is lost: /readyz reports the pause as well.
   await retryTransient(clock, () => logPauses(db, sender.log, [...written]), { signal }).catch(() => {})
   const ends = settled.map((one) => {
     if (one.status === 'rejected') throw one.reason
@@ -84,7 +84,7 @@ export async function sendDue(
   return trouble.reply
 }
 
-/** Notes the editions that messages are written of: one that is paused is written of no more, so that its pause is news. */
+/** Notes the editions that messages are rendered for: no more are rendered once an edition is paused, so each pause is logged once. */
 function noteEditions(editionIds: Set<number>, write: ReturnType<typeof openWriter>): typeof write {
   return (claimed) => {
     editionIds.add(claimed.lease.editionId)
@@ -92,15 +92,15 @@ function noteEditions(editionIds: Set<number>, write: ReturnType<typeof openWrit
   }
 }
 
-/** What kept every work that had something to send from its relay; null where one of them got through. */
+/** Why no connection that had something to send could reach its relay; null if one of them could. */
 function troubleOf(ends: readonly ConnectionEnd[]): RelayTrouble | null {
-  if (ends.some(({ kind }) => kind === 'served')) return null
+  if (ends.some(({ kind }) => kind === 'connected')) return null
   return ends.find((end) => end.kind === 'unreachable')?.trouble ?? null
 }
 
 /**
- * Sends an edition until each of its deliveries is final or deferred, taking over what dead workers left behind.
- * `onProgress` hears how many are final.
+ * Sends an edition until each of its deliveries is final or deferred, taking over the batches of dead workers.
+ * `onProgress` is called with the number of final deliveries.
  */
 export async function sendEdition(
   db: Database,
@@ -118,13 +118,14 @@ export async function sendEdition(
     if (trouble !== null || signal.aborted) return
     const until = await retryTransient(clock, () => heldUntil(db, editionId, clock.now()))
     if (until === null) return
-    await clock.sleep(LOOK_AGAIN_MS, signal)
+    await clock.sleep(POLL_MS, signal)
   }
 }
 
 /**
- * Writes messages from a small cache of compiled variants. A variant that does not render, or that no relay could take, holds its
- * edition, since somebody must mend it; a message that cannot be written for one reader fails for that one. Fails where the database cannot be read.
+ * Writes messages from a small cache of compiled variants. A variant that cannot be rendered, or that no relay would accept,
+ * holds its edition until it is fixed; a message that cannot be written for one reader fails for that reader alone. Rejects when
+ * the database cannot be read.
  */
 function openWriter(
   db: Database,
@@ -133,21 +134,21 @@ function openWriter(
   signal: AbortSignal,
 ): (claimed: Claimed) => Promise<Message | Outcome> {
   const compiled = new Map<number, Promise<CompiledVariant>>()
-  const sayTiming = memoizeReaderFields()
-  const inTurn = limitConcurrency()
+  const timingFields = memoizeReaderFields()
+  const limited = limitConcurrency()
   const compileOnce = (variantId: number): Promise<CompiledVariant> => {
     const known = compiled.get(variantId)
     if (known !== undefined) return known
     const oldest = compiled.keys().next().value
     if (compiled.size >= VARIANTS_KEPT && oldest !== undefined) compiled.delete(oldest)
     const compile = () => compileVariant(db, context, variantId)
-    const made = inTurn(async () => {
+    const made = limited(async () => {
       const variant = await retryTransient(clock, compile, { signal, forMs: DATABASE_AWAY_MS })
       checkVariant(context, variant)
       return variant
     })
     compiled.set(variantId, made)
-    // What failed is tried anew by whoever needs it next.
+    // A failure is not cached: the next message that needs the variant compiles it again.
     made.catch(() => compiled.delete(variantId))
     return made
   }
@@ -156,7 +157,7 @@ function openWriter(
     try {
       const variant = await compileOnce(claimed.variantId)
       try {
-        return writeMessage(context, variant, claimed, sayTiming)
+        return writeMessage(context, variant, claimed, timingFields)
       } catch (error) {
         log.error({ editionId, seq: claimed.seq, reason: reasonOf(error) }, 'delivery.render_failed')
         return failUnrenderable(reasonOf(error))
@@ -170,21 +171,21 @@ function openWriter(
   }
 }
 
-/** Variants that are read, rendered and compiled at once: two, so that one is rendered while the next is read. */
-const AT_ONCE = 2
+/** Variants that are read, rendered and compiled at the same time: two, so that one is rendered while the next is read. */
+const CONCURRENT_COMPILES = 2
 
 /**
- * Runs few at once: a variant takes a megabyte until it is compiled, and forty of them, one for each connection, keep 30 MB
- * that are never given back (`npm run bench -- soak`).
+ * Limits how many run at the same time: a variant needs a megabyte until it is compiled, and forty of them, one for each
+ * connection, would keep 30 MB that are never freed (`npm run bench -- soak`).
  */
 function limitConcurrency(): <T>(work: () => Promise<T>) => Promise<T> {
-  const queues: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve())
-  let turn = 0
+  const queues: Promise<unknown>[] = Array.from({ length: CONCURRENT_COMPILES }, () => Promise.resolve())
+  let next = 0
   return (work) => {
-    turn = (turn + 1) % AT_ONCE
-    const mine = (queues[turn] ?? Promise.resolve()).then(work)
-    queues[turn] = mine.catch(() => {})
-    return mine
+    next = (next + 1) % CONCURRENT_COMPILES
+    const result = (queues[next] ?? Promise.resolve()).then(work)
+    queues[next] = result.catch(() => {})
+    return result
   }
 }
 
@@ -197,8 +198,8 @@ async function holdEdition(db: Database, editionId: number, reason: string): Pro
 type Paused = { editionId: number; newsletter: string; sent: number; failed: number; unsent: number }
 
 /**
- * Logs which of these editions are paused for their refusals, with how many have it. Without the relay's words, which may
- * name a reader: `edition show` has them.
+ * Logs which of these editions are paused because of rejections, and how many readers have received them. The relay's reply is
+ * left out because it may name a reader: `edition show` displays it.
  */
 async function logPauses(db: Database, log: Logger, editionIds: readonly number[]): Promise<void> {
   if (editionIds.length === 0) return
@@ -208,5 +209,5 @@ async function logPauses(db: Database, log: Logger, editionIds: readonly number[
     from edition e join newsletter n on n.id = e.newsletter_id join batch s on s.edition_id = e.id
     where e.id = ${anyOf(editionIds)} and e.state = 'paused' and starts_with(e.reason, ${TOO_MANY_REJECTIONS})
     group by e.id, n.slug order by e.id`)
-  for (const one of paused.rows) log.warn({ ...one, why: 'too many refusals for good' }, 'edition.paused')
+  for (const one of paused.rows) log.warn({ ...one, why: 'too many permanent rejections' }, 'edition.paused')
 }

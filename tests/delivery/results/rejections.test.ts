@@ -52,7 +52,7 @@ describe('a relay that is wrong for a moment', () => {
     expect(await editionNow()).toEqual({
       state: 'paused',
       reason: expect.stringMatching(
-        /^the refusals are in doubt: \d\d of (the last )?\d\d messages .*the mailbox does not exist \(550 5\.1\.1 no such user\)$/,
+        /^too many rejections: \d\d of (the last )?\d\d messages .*the mailbox does not exist \(550 5\.1\.1 no such user\)$/,
       ),
     })
     expect(await suppressions()).toBe(0)
@@ -69,7 +69,7 @@ describe('a relay that is wrong for a moment', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ sent: 500, failed: 0 })
   })
 
-  test('is told once in the log, with how many have the edition and without the relay’s words', async () => {
+  test('is logged once, with how many readers have the edition and without the relay’s reply', async () => {
     const { world, edition } = await planned(100)
     const smtp = await sink({ reply: ({ to }) => (numberOf(to) <= 10 ? null : `550 5.1.1 <${to}>: no such user`) })
     const lines: string[] = []
@@ -80,9 +80,9 @@ describe('a relay that is wrong for a moment', () => {
     const other = await planByHand(db, world, handClock(NOON.add({ minutes: 1 })))
     await pauseEdition(db, other)
     await sendDue(db, sender, null, fastClock(NOON.add({ minutes: 2 }), 20))
-    const said = lines.filter((line) => line.includes('edition.paused')).map((line) => JSON.parse(line))
+    const logged = lines.filter((line) => line.includes('edition.paused')).map((line) => JSON.parse(line))
     const { sent, failed } = await countDeliveries(db, edition)
-    expect(said).toEqual([
+    expect(logged).toEqual([
       expect.objectContaining({
         level: 40,
         editionId: edition,
@@ -92,11 +92,11 @@ describe('a relay that is wrong for a moment', () => {
         unsent: 100 - sent - failed,
       }),
     ])
-    expect(said[0].sent).toBeGreaterThan(0)
+    expect(logged[0].sent).toBeGreaterThan(0)
     expect(lines.join('')).not.toContain('@')
   })
 
-  test('is told on /readyz until the edition is resumed, without the relay’s words', async () => {
+  test('is reported on /readyz until the edition is resumed, without the relay’s reply', async () => {
     const { edition } = await planned(30)
     const smtp = await sink({ reply: ({ to }) => `550 5.1.1 <${to}>: no such user` })
     await sendEdition(db, await senderTo(smtp.url), edition, fastClock(NOON, 20))
@@ -125,8 +125,8 @@ describe('a relay that is wrong for a moment', () => {
   })
 })
 
-describe('at the bound', () => {
-  test('20 mailboxes that are gone are suppressed one by one, and the edition is finished', async () => {
+describe('at the limit', () => {
+  test('20 mailboxes that do not exist are suppressed one by one, and the edition is finished', async () => {
     const { edition } = await planned(60)
     const smtp = await sink({ reply: ({ to }) => (numberOf(to) <= 20 ? GONE : null) })
     await db.execute(sql`update subscriber set email = 'r' || id || '@d' || id % 7 || '.example'`)
@@ -137,7 +137,7 @@ describe('at the bound', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ sent: 40, failed: 20 })
   })
 
-  test('the 21st takes the 20 before it back', async () => {
+  test('the 21st reverts the 20 before it', async () => {
     const { edition } = await planned(60)
     await db.execute(sql`update subscriber set email = 'r' || id || '@d' || id % 7 || '.example'`)
     const smtp = await sink({ reply: ({ to }) => (numberOf(to) <= 21 ? GONE : null) })
@@ -148,7 +148,7 @@ describe('at the bound', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ failed: 0, sending: 0 })
   })
 
-  test('20 spread over more than the last 1,000 outcomes belong to no moment', async () => {
+  test('20 spread over more than the last 1,000 outcomes are within the limit', async () => {
     const { edition } = await planned(1_250)
     await db.execute(sql`update subscriber set email = 'r' || id || '@d' || id % 7 || '.example'`)
     const smtp = await sink({ reply: ({ to }) => (numberOf(to) % 55 === 0 ? GONE : null) })
@@ -170,7 +170,7 @@ describe('at the bound', () => {
   })
 })
 
-describe('refusals that are committed', () => {
+describe('rejections that are committed', () => {
   const refusals = (claimed: readonly Claimed[]) =>
     claimed.map((one): DeliveryResult => {
       const reply = readRejection({ kind: 'reply', code: 550, text: GONE }, 'rcpt')
@@ -226,7 +226,7 @@ describe('refusals that are committed', () => {
 })
 
 describe('an operator', () => {
-  test('who believes the refusals has them suppressed, however many', async () => {
+  test('who accepts the rejections has them suppressed, however many', async () => {
     const { edition } = await planned(60)
     const smtp = await sink({ reply: ({ to }) => (numberOf(to) <= 40 ? GONE : null) })
     const sender = await senderTo(smtp.url)
@@ -239,19 +239,22 @@ describe('an operator', () => {
     expect(await countDeliveries(db, edition)).toMatchObject({ sent: 20, failed: 40 })
   })
 
-  test('who paused the edition meanwhile finds the doubt beside the pause', async () => {
+  test('who paused the edition meanwhile finds the rejections as its reason', async () => {
     const { edition } = await planned(60)
     await db.execute(sql`update subscriber set email = 'r' || id || '@d' || id % 7 || '.example'`)
-    let heard = 0
+    let replies = 0
     const smtp = await sink({
       reply: () => {
-        heard += 1
-        if (heard === 15) void pauseEdition(db, edition)
+        replies += 1
+        if (replies === 15) void pauseEdition(db, edition)
         return GONE
       },
     })
     await sendEdition(db, await senderTo(`${smtp.url}?connections=5`), edition, fastClock(NOON, 20))
-    expect(await editionNow()).toMatchObject({ state: 'paused', reason: expect.stringContaining('in doubt') })
+    expect(await editionNow()).toMatchObject({
+      state: 'paused',
+      reason: expect.stringContaining('too many rejections'),
+    })
     expect(await suppressions()).toBe(0)
   })
 })
