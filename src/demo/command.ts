@@ -7,11 +7,9 @@ import type { SendReport } from '../delivery/send-now.ts'
 import { openLog } from '../log.ts'
 import { digestOperations } from '../operations/digests.ts'
 import { perform } from '../operations/perform.ts'
-import type { Actor } from '../operations/rights.ts'
 import type { Demo } from './demo.ts'
 
 const CONNECTIONS = 5
-const DEMO: Actor = { kind: 'system', name: 'demo' }
 const LOOPBACK = '127.0.0.1'
 
 /** `courant demo [--once]`: the whole system on an embedded database of its own, with a local mailbox. */
@@ -26,7 +24,7 @@ export function registerDemo(program: Command, context: CommandContext): void {
 async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
   requireDescriptors('embedded')
   const stopAsked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  const [{ startDemo }, { keepRunning }, { findPort }, { openSender }] = await Promise.all([
+  const [{ DEMO_ACTOR, startDemo }, { keepRunning }, { findPort }, { openSender }] = await Promise.all([
     import('./demo.ts'),
     import('./keep-running.ts'),
     import('./serve-pages.ts'),
@@ -42,7 +40,7 @@ async function demo(context: CommandContext, endAfter: boolean): Promise<void> {
       ...{ db: running.opened.db, clock: context.clock, config: () => config, log: () => log, sender },
       progress: (total: number | null) => context.progress(total, 'Sending'),
     }
-    const send = () => perform(DEMO, digestOperations.send, { newsletter: running.newsletter.slug }, sending)
+    const send = () => perform(DEMO_ACTOR, digestOperations.send, { newsletter: running.newsletter }, sending)
     if (endAfter) answer(context, running, await send())
     else await keepRunning(own, running, config, send, stopAsked)
   } finally {

@@ -1,15 +1,18 @@
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { collectSources } from '../articles/collect.ts'
-import { makeUserAgent } from '../articles/fetch/user-agent.ts'
-import { attachSource } from '../articles/sources/attach.ts'
 import type { Clock } from '../clock.ts'
+import { readConfig } from '../config/config.ts'
 import { type OpenDatabase, openDatabase } from '../db/client.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { CourantError } from '../errors.ts'
-import { addNewsletter, type Newsletter } from '../newsletters/newsletters.ts'
-import { newNewsletter } from '../newsletters/settings.ts'
-import { signUp } from '../subscribers/signup/sign-up.ts'
+import { openLog } from '../log.ts'
+import { newsletterOperations } from '../operations/newsletters.ts'
+import type { OperationContext } from '../operations/operation.ts'
+import { perform } from '../operations/perform.ts'
+import type { Actor } from '../operations/rights.ts'
+import { schedulingOperations } from '../operations/scheduling.ts'
+import { sourceOperations } from '../operations/sources.ts'
+import { subscriberOperations } from '../operations/subscribers.ts'
 import { DEMO_READERS } from './demo-readers.ts'
 import { type LocalMailbox, startMailbox } from './mailbox/mailbox-server.ts'
 import { type Publications, startPublications } from './press/publications.ts'
@@ -18,11 +21,17 @@ import { type Publications, startPublications } from './press/publications.ts'
 export type Demo = {
   readonly opened: OpenDatabase
   readonly databaseUrl: string
-  readonly newsletter: Newsletter
+  /** Its slug. */
+  readonly newsletter: string
   readonly publications: Publications
   readonly mailbox: LocalMailbox
+  /** Collects the demo's newspapers, which are on this machine. */
+  readonly collect: () => Promise<void>
   readonly close: () => Promise<void>
 }
+
+/** Who sets up the demo and sends its digests, in the audit log. */
+export const DEMO_ACTOR: Actor = { kind: 'system', name: 'demo' }
 
 const FOLDER = 'data/demo'
 const CONNECTIONS = 10
@@ -38,7 +47,7 @@ const NEWSLETTER = {
     'Die Auslese · Beispielverlag GmbH · Musterweg 1 · 10115 Berlin\nVerantwortlich: Mara Muster · auslese@example.org',
   frequency: 'daily',
   intro: 'Guten Tag! Das Wichtigste aus drei Zeitungen, die es nicht gibt.',
-}
+} as const
 
 /**
  * Starts the demo on an empty database of its own.
@@ -58,31 +67,25 @@ export async function startDemo(clock: Clock): Promise<Demo> {
     ends.push(mailbox.close)
     const opened = await openEmpty(databaseUrl, clock)
     ends.push(opened.close)
-    const newsletter = await addNewsletter(opened.db, newNewsletter.parse(NEWSLETTER), clock.now())
-    for (const feed of publications.feeds)
-      await attachSource(
-        opened.db,
-        { url: feed.url, newsletterId: newsletter.id, backfillDays: null, allowPrivate: true },
-        clock.now(),
-      )
-    await collectDemo(opened, clock)
-    await subscribeReaders(opened, newsletter, clock)
-    return { opened, databaseUrl, newsletter, publications, mailbox, close }
+    const context = makeContext(opened, databaseUrl, clock)
+    const { slug: newsletter } = await perform(DEMO_ACTOR, newsletterOperations.add, NEWSLETTER, context)
+    for (const { url } of publications.feeds)
+      await perform(DEMO_ACTOR, sourceOperations.add, { url, newsletter, backfillDays: null }, context)
+    const collect = async () => {
+      await perform(DEMO_ACTOR, schedulingOperations.collect, {}, context)
+    }
+    await collect()
+    for (const { timeZone, frequency, weekday, hour, topics, ...reader } of DEMO_READERS) {
+      const schedule = { timeZone, frequency, weekday: weekday ?? undefined, hour: hour ?? undefined }
+      const consent = { confirmed: true, evidence: EVIDENCE }
+      const input = { ...reader, ...schedule, ...consent, topics: [...topics], newsletter }
+      await perform(DEMO_ACTOR, subscriberOperations.add, input, context)
+    }
+    return { opened, databaseUrl, newsletter, publications, mailbox, collect, close }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-/** Collects the demo's newspapers, which are on this machine. */
-export async function collectDemo({ db }: OpenDatabase, clock: Clock): Promise<number> {
-  const collected = await collectSources(db, {
-    sourceIds: null,
-    clock,
-    userAgent: makeUserAgent('https://example.org'),
-    allowPrivate: true,
-  })
-  return collected.new
 }
 
 /** Empties the database and not its folder: another demo may have it open, and says so by its lock. */
@@ -98,17 +101,9 @@ async function openEmpty(databaseUrl: string, clock: Clock): Promise<OpenDatabas
   return opened
 }
 
-async function subscribeReaders({ db }: OpenDatabase, newsletter: Newsletter, clock: Clock): Promise<void> {
-  const requests = DEMO_READERS.map((reader) => ({
-    newsletterId: newsletter.id,
-    address: reader.email,
-    name: reader.name,
-    locale: reader.locale,
-    format: null,
-    schedule: { frequency: reader.frequency, weekday: reader.weekday, hour: reader.hour, zone: reader.timeZone },
-    topics: reader.topics,
-    by: 'administrator' as const,
-    confirmed: { evidence: EVIDENCE, at: clock.now() },
-  }))
-  await signUp(db, requests, clock.now())
+/** The demo runs on this machine alone, with newspapers that only it can reach. */
+function makeContext({ db }: OpenDatabase, databaseUrl: string, clock: Clock): OperationContext {
+  const config = readConfig({ DATABASE_URL: databaseUrl, COLLECT_ALLOW_PRIVATE: 'true' })
+  const log = openLog('silent')
+  return { db, clock, config: () => config, log: () => log }
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { SendReport } from '../delivery/send-now.ts'
 import { reasonOf } from '../errors.ts'
 import { startServer } from '../server/server.ts'
-import { collectDemo, type Demo } from './demo.ts'
+import type { Demo } from './demo.ts'
 import { answerMailbox } from './mailbox/mailbox-pages.ts'
 
 /** A newspaper publishes one of the articles held back every so many minutes, until none is left. */
@@ -31,7 +31,7 @@ export async function keepRunning(
     context.print(placesOf(running, config, report), textOf(running, config, report))
     const minutes = passEachMinute(async (minute) => {
       if (minute % PUBLISH_EVERY === 0) publications.publish(context.clock.now())
-      await collectDemo(opened, context.clock)
+      await running.collect()
       await send()
     }, context)
     await stopAsked

@@ -10,7 +10,6 @@ import { startMailbox } from '../../src/demo/mailbox/mailbox-server.ts'
 import { startPublications } from '../../src/demo/press/publications.ts'
 import { findPort } from '../../src/demo/serve-pages.ts'
 import { copyDatabase } from '../support/database.ts'
-import { addNewsletter } from '../support/newsletters.ts'
 
 test('a demo whose first digest fails ends, with its server and all', async () => {
   const { url: databaseUrl, remove } = await copyDatabase()
@@ -20,11 +19,6 @@ test('a demo whose first digest fails ends, with its server and all', async () =
     startMailbox({ now: systemClock.now }),
     openDatabase(databaseUrl),
   ])
-  const newsletter = await addNewsletter(
-    opened.db,
-    { slug: 'n', name: 'N', locale: 'de', from: 'N <n@example.org>', imprint: 'N, Weg 1, 10115 Berlin' },
-    now,
-  )
   const port = await findPort(0, '127.0.0.1')
   const config = readConfig({
     DATABASE_URL: databaseUrl,
@@ -40,7 +34,8 @@ test('a demo whose first digest fails ends, with its server and all', async () =
     print: () => {},
   }
   const close = async () => {}
-  const running = { opened, databaseUrl, newsletter, publications, mailbox, close }
+  const collect = async () => {}
+  const running = { opened, databaseUrl, newsletter: 'n', publications, mailbox, collect, close }
 
   const served: number[] = []
   const fail = async () => {
