@@ -7,12 +7,12 @@ import { LEASE_SECONDS } from './lease.ts'
 import { recordResults } from './results/record-results.ts'
 import type { DeliveryResult } from './results/write-results.ts'
 
-/** Takes outcomes and answers when they are committed: those of all connections share a commit. */
+/** Commits outcomes in batches: those of all connections share a commit. */
 export type OutcomeBatcher = {
   /**
-   * Resolves once the outcome is committed, or refused because the batch was taken over. A commit that fails is repeated for
+   * Resolves once the outcome is committed, or discarded because the batch was taken over. A commit that fails is repeated for
    * as long as the process lives, so that nothing a relay has accepted is forgotten; fails only when the sending was stopped
-   * and a lease's time has passed since. `onStuck` is told when it has failed several times.
+   * and a lease's time has passed since. `onStuck` is called when it has failed several times.
    */
   readonly commit: (result: DeliveryResult, onStuck?: () => void) => Promise<void>
 }
@@ -26,12 +26,12 @@ type Entry = {
 
 /** An outcome waits this long for those of other connections, little beside what a message takes on the wire. */
 const GATHER_MS = 10
-/** Of all connections, those whose outcomes are enough for a commit. */
+/** The fraction of working connections whose outcomes are enough for a commit. */
 const ENOUGH = 0.8
-/** What fails for a reason that does not pass by itself is repeated less often, after so many tries. */
+/** After this many tries, a failure that is not transient is repeated less often. */
 const TRIES_IN_A_ROW = 8
 const LONG_WAIT_MS = 30_000
-/** After so many failures, a second in all, what waits for the commit is left to others. */
+/** After this many failures, about a second, messages that wait for the commit are left to other connections. */
 const STUCK_AFTER = 5
 
 /**
@@ -85,7 +85,7 @@ export function openOutcomeBatcher(
   }
 }
 
-/** Repeats commits that failed, each with waits of its own, and says so when it begins and when it has ended. */
+/** Repeats commits that failed, each with its own waits, and logs when that begins and when it has ended. */
 class Repeater {
   readonly #db: Database
   readonly #clock: Clock
@@ -120,7 +120,7 @@ class Repeater {
   async #untilCommitted(entries: readonly Entry[], failure: unknown): Promise<void> {
     let error = failure
     for (let failures = 1; ; failures += 1) {
-      if (failures === 1 || failures % TRIES_IN_A_ROW === 0) this.#say(entries.length, error)
+      if (failures === 1 || failures % TRIES_IN_A_ROW === 0) this.#logFailure(entries.length, error)
       if (failures === STUCK_AFTER) for (const entry of entries) entry.onStuck()
       if (this.#isOver()) {
         for (const entry of entries) entry.reject(error)
@@ -137,7 +137,7 @@ class Repeater {
     }
   }
 
-  #say(outcomes: number, error: unknown): void {
+  #logFailure(outcomes: number, error: unknown): void {
     const what = 'accepted messages are not recorded yet; nothing more is sent on their connections until they are'
     this.#log.error({ outcomes, reason: reasonOf(error), what }, 'outcomes.not_recorded')
   }

@@ -10,25 +10,25 @@ import { type CheckedAction, ReaderCheck } from './reader-check.ts'
 export type DeliveryQueue = {
   /** The next delivery to send, or null when nothing more is due or the sending is stopped. */
   readonly next: () => Promise<Claimed | null>
-  /** Why its reader may get nothing, or null, as far as is known. */
+  /** Why its reader is skipped, or null, as far as is known. */
   readonly whySkip: (claimed: Claimed) => Promise<SkipReason | null>
   /**
-   * Ends its message by `act`, at once, if at this moment its reader may get it, its batch is still this worker's, and the
-   * sending is not stopped; `value` is null where it is not ended for another reason than the reader's.
+   * Ends its message by calling `act` at once, if at this moment its reader may be mailed, its batch is still this worker's and
+   * the sending is not stopped; `value` is null where it is not ended for a reason other than the reader's.
    */
   readonly endIfAllowed: <T>(claimed: Claimed, act: () => T) => Promise<CheckedAction<T | null>>
   /** The delivery's outcome is recorded. */
   readonly done: (claimed: Claimed) => Promise<void>
-  /** The delivery's message was not ended: whoever is free sends it, or it goes back to the queue as never tried. */
+  /** The delivery's message was not ended: another connection sends it, or it goes back to the queue as never tried. */
   readonly giveBack: (claimed: Claimed) => Promise<void>
-  /** Gives back what was claimed and is in nobody's hands. */
+  /** Gives back what was claimed and is not being sent. */
   readonly close: () => Promise<void>
 }
 
-/** Deliveries claimed at once; a worker's connections use them up within the second that a look counts. */
+/** Deliveries claimed at once; a worker's connections send them within the second for which a check of their readers is valid. */
 const CHUNK = 50
 
-/** Opens the supply of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
+/** Opens the queue of one worker; `editionId` limits it to one edition, and nothing is claimed once `signal` is aborted. */
 export function openDeliveryQueue(
   db: Database,
   owner: string,
@@ -42,7 +42,7 @@ export function openDeliveryQueue(
   const check = new ReaderCheck(db, clock, log, () => claims.ready)
   claims.onClaimed = (claimed, askedMs) => check.note(claimed, askedMs)
 
-  /** Looks up again those whose turn it is; in vain where the database is slow, and then each is looked up at its end. */
+  /** Reads again the readers of what is claimed; useless where the database is slow: then each is read at the end of its message. */
   let refreshing: Promise<void> | null = null
   const refresh = (first: Claimed) => {
     refreshing ??= check.refresh(first).finally(() => {
@@ -84,7 +84,7 @@ export function openDeliveryQueue(
 
 /** Claims deliveries ahead of need, of one batch after another. */
 class Claims {
-  /** Claimed and in nobody's hands, oldest first. */
+  /** Claimed and not yet handed out, oldest first. */
   readonly ready: Claimed[] = []
   onClaimed: (claimed: readonly Claimed[], askedMs: number) => void = () => {}
   readonly #db: Database
@@ -105,18 +105,18 @@ class Claims {
     this.#signal = signal
   }
 
-  /** Takes the oldest, and claims more ahead of need. */
+  /** Removes and returns the oldest, and claims more ahead of need. */
   shift(): Claimed | null {
     const first = this.ready.shift() ?? null
     if (this.ready.length < CHUNK / 2 && !this.#isDry) void this.#startRefill()
     return first
   }
 
-  /** Waits for more; whether there may be some. */
+  /** Claims more; resolves with whether there may be some. */
   async refill(): Promise<boolean> {
     const begunBefore = this.#refilling !== null
     await this.#startRefill()
-    // It may have looked just before a delivery of this very connection was queued again.
+    // That claim may have begun just before a delivery of this very connection was requeued.
     if (begunBefore && this.ready.length === 0) await this.#startRefill()
     return this.ready.length > 0 || this.#current !== null
   }
@@ -126,7 +126,7 @@ class Claims {
     await this.#refilling?.catch(() => {})
   }
 
-  /** One at a time; who only claims ahead does not wait, and a failure is met again by whoever does. */
+  /** One at a time. Claiming ahead does not wait for it; a failure is met again by the next call that does. */
   #startRefill(): Promise<void> {
     if (this.#refilling !== null) return this.#refilling
     const started = this.#refill().finally(() => {

@@ -20,7 +20,7 @@ import type { Sender } from './worker.ts'
 /** Who gets the test, and whose digest it is: a subscriber's, or (without) the home cohort's. */
 export type TestOptions = { readonly to: string; readonly subscriber?: string }
 
-/** What `digest test` answers. Nothing is sent where there is no article at all or `to` is suppressed; `reason` says so. */
+/** The result of `digest test`. Nothing is sent where there is no article at all or `to` is suppressed; `reason` says so. */
 type TestReport =
   | {
       readonly sent: true
@@ -35,7 +35,7 @@ type TestReport =
  * Sends what the next digest would be to one address, marked as a test. It writes no row; its links are void. When nothing is new, the newest articles
  * stand in.
  *
- * @throws CourantError `usage` when `to` is no address, `subscriber.unknown`, `test.refused` when no relay takes it.
+ * @throws CourantError `usage` when `to` is no address, `subscriber.unknown`, `test.refused` when no relay accepts it.
  */
 export async function sendTest(
   db: Database,
@@ -45,14 +45,14 @@ export async function sendTest(
   clock: Clock,
 ): Promise<TestReport> {
   const to = readRecipient(options.to)
-  if (await isBarred(db, to)) return { sent: false, to, reason: 'The address is suppressed.', articles: 0 }
+  if (await isAddressSuppressed(db, to)) return { sent: false, to, reason: 'The address is suppressed.', articles: 0 }
   const { context } = sender
   checkTemplates(context.templates, readPublication(newsletter))
   const email = options.subscriber ?? null
-  const looking = { newsletter, email, baseUrl: context.baseUrl, now: clock.now() }
-  const next = await readPreview(db, looking)
+  const request = { newsletter, email, baseUrl: context.baseUrl, now: clock.now() }
+  const next = await readPreview(db, request)
   const isNew = next.source.digest.articles.length > 0
-  const preview = isNew ? next : await readNewest(db, looking)
+  const preview = isNew ? next : await readNewest(db, request)
   const articles = preview.source.digest.articles.length
   if (articles === 0) return { sent: false, to, reason: 'There is no article to show yet.', articles }
   const compiled = await compileSource(context, markAsTest(preview, email !== null, isNew))
@@ -76,7 +76,7 @@ function readRecipient(typed: string): string {
   })
 }
 
-async function isBarred(db: Database, address: string): Promise<boolean> {
+async function isAddressSuppressed(db: Database, address: string): Promise<boolean> {
   const hash = hashAddress(await readHashKey(db), addressKey(address))
   const rows = await db.execute<{ blocked: boolean }>(sql`select ${isSuppressed(sql`${hash}::bytea`)} as blocked`)
   return rows.rows[0]?.blocked ?? false
@@ -101,22 +101,22 @@ async function send(
   relays: readonly Relay[],
   { envelope, content }: Pick<Message, 'envelope' | 'content'>,
 ): Promise<void> {
-  const dialled = await connectFirst(relays)
-  if ('trouble' in dialled) throw refused('No relay could be reached.', dialled.trouble)
-  const { connection } = dialled
+  const connected = await connectFirst(relays)
+  if ('trouble' in connected) throw rejected('No relay could be reached.', connected.trouble)
+  const { connection } = connected
   try {
     const reply = await connection.send(envelope, content.pieces)
     if (reply.kind === 'accepted') return
-    throw refused('The relay did not take the test mail.', shortenAddresses(reply.text.replaceAll(envelope.to, '…')))
+    throw rejected('The relay did not accept the test mail.', shortenAddresses(reply.text.replaceAll(envelope.to, '…')))
   } finally {
     await connection.close()
   }
 }
 
-function refused(what: string, why: string | undefined): CourantError {
+function rejected(what: string, why: string | undefined): CourantError {
   return new CourantError('test.refused', {
     what,
     why,
-    todo: 'Look at SMTP_URL and at what the relay says, then try again.',
+    todo: 'Check SMTP_URL and the relay’s reply, then try again.',
   })
 }

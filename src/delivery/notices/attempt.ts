@@ -11,22 +11,22 @@ import { type ClaimedNotice, mayStillSend } from './claim-notices.ts'
 import type { HeldNotices } from './held-notices.ts'
 import { writeNotice } from './write-notice.ts'
 
-/** What sending one notice takes. */
+/** What sending one notice requires. */
 export type NoticeWork = {
   readonly db: Database
   readonly sender: Sender
   readonly clock: Clock
-  /** Once it is aborted no message is ended. */
+  /** Once aborted, no message is ended. */
   readonly signal: AbortSignal
   readonly held: HeldNotices
 }
 
-/** What workers die over again and again, or cannot record, is not sent more often. */
+/** A notice whose workers die or cannot record its outcome is sent no more often than this. */
 const MOST_TAKEN_OVER = 3
 
 /**
- * Sends a claimed notice and says what becomes of it; null when it is no longer this worker's. Its content is ended only
- * while its reader may get it: one that the relay took long to accept is looked at again.
+ * Sends a claimed notice and returns its outcome; null when it is no longer this worker's. Its content is ended only while its
+ * reader may be mailed: if the relay was slow to accept it, the reader is checked again.
  */
 export async function attemptNotice(
   work: NoticeWork,
@@ -40,26 +40,26 @@ export async function attemptNotice(
   if ('state' in message) return message
   const { clock } = work
   const begunMs = clock.monotonicMs()
-  const hear = (reply: Reply) => {
+  const readOutcome = (reply: Reply) => {
     const { attempts, ambiguous: mayHaveArrived, createdAt: giveUpFrom } = notice
     const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
     breaker.record(reply, outcome, begunMs)
     return outcome
   }
-  const refusal = await connection.begin(message.envelope, measure([message.octets]))
-  if (refusal !== null) return hear(refusal)
+  const rejection = await connection.begin(message.envelope, measure([message.octets]))
+  if (rejection !== null) return readOutcome(rejection)
   connection.write([message.octets])
   if (notice.ambiguous) await connection.awaitArrival()
   const ended = await endMessage(work, connection, notice)
-  if ('reply' in ended) return hear(await ended.reply)
+  if ('reply' in ended) return readOutcome(await ended.reply)
   await connection.abandon()
   return ended.outcome
 }
 
 type Message = { readonly envelope: Envelope; readonly octets: Buffer }
 
-/** A content that cannot be rendered fails at once: only a new template makes it another one. */
+/** Content that cannot be rendered fails at once: only a changed template could make a difference. */
 async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Promise<Message | Outcome> {
   const [first] = notice.asked
   if (first === undefined) return skip({ may: false, state: 'skipped', reason: notice.skip ?? 'erased' })
@@ -90,15 +90,15 @@ async function endIfAllowed(
   notice: ClaimedNotice,
 ): Promise<Ended> {
   const ended: { reply?: Promise<Reply> } = {}
-  const lookAndEnd = () =>
+  const checkAndEnd = () =>
     db.transaction(async (tx) => {
       if (ended.reply !== undefined || !(await mayStillSend(tx, notice))) return
       if (held.holds(notice) && !signal.aborted) ended.reply = connection.finish()
     })
   try {
-    await retryTransient(clock, lookAndEnd, { signal, forMs: DATABASE_AWAY_MS })
+    await retryTransient(clock, checkAndEnd, { signal, forMs: DATABASE_AWAY_MS })
   } catch (error) {
     sender.log.error({ noticeId: notice.id, reason: reasonOf(error) }, 'notice.not_checked')
   }
-  return ended.reply === undefined ? { outcome: requeue('looked at again', null) } : { reply: ended.reply }
+  return ended.reply === undefined ? { outcome: requeue('to be checked again', null) } : { reply: ended.reply }
 }

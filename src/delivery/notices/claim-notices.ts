@@ -9,7 +9,7 @@ import { whyNotMail } from '../../subscribers/permission.ts'
 import { isRetried, isSuppressed } from '../../subscribers/suppression.ts'
 import { LEASE_SECONDS } from '../lease.ts'
 
-/** A notice to send, with what it names as that stands at this moment. Whatever is done under an older token is refused. */
+/** A notice to send, with the current state of what it names. Updates under an older token have no effect. */
 export type ClaimedNotice = {
   readonly id: number
   readonly kind: 'confirmation' | 'reminder'
@@ -20,10 +20,10 @@ export type ClaimedNotice = {
   readonly ambiguous: boolean
   readonly createdAt: Temporal.Instant
   readonly reader: { readonly email: string; readonly locale: Locale; readonly format: 'html' | 'plain' }
-  /** The newsletters it may ask for, in the order they were asked for; none: `refusal` says why. */
+  /** The newsletters it may ask for, in the order they were asked for; if none, `skip` holds the reason. */
   readonly asked: readonly RequestedNewsletter[]
   readonly skip: string | null
-  /** A worker that is gone had it under way, so that it may have been sent. */
+  /** A worker that died was sending it, so it may have been sent. */
   readonly takenOver: boolean
 }
 
@@ -63,7 +63,7 @@ type Row = {
 
 /** The kinds that ask for confirmation: all there are so far. */
 const KINDS = sql`n.kind in ('confirmation', 'reminder')`
-/** States stand as literals, so that an index over the open notices can serve. */
+/** The states are literals, so that the index over open notices can be used. */
 const isDue = (at: string) =>
   sql`n.state in ('queued', 'sending') and n.due_at <= ${at} and (n.state = 'queued' or n.lease_until <= ${at}) and ${KINDS}`
 
@@ -77,8 +77,8 @@ export async function countDue(db: Database, most: number, now: Temporal.Instant
 }
 
 /**
- * Leases up to `most` due notices, oldest first, and reads for each what it may say now: one statement. What a dead worker
- * had under way is taken over and marked as perhaps sent; never one of `except`, which this worker has itself.
+ * Leases up to `most` due notices, oldest first, and reads what each may ask for now, in one statement. What a dead worker was
+ * sending is taken over and marked as possibly sent; never one of `except`, which this worker holds itself.
  */
 export async function claimNotices(
   db: Database,
@@ -112,14 +112,14 @@ export async function claimNotices(
     left join lateral jsonb_array_elements_text(c.payload -> 'subscriptionIds') with ordinality as named (id, place) on true
     left join subscription s on s.id = named.id::bigint and s.subscriber_id = c.subscriber_id
     left join newsletter w on w.id = s.newsletter_id
-    left join cohort standing on standing.id = s.cohort_id
-    left join lateral jsonb_to_record(coalesce(c.payload -> 'preferences' -> named.id, to_jsonb(standing)))
+    left join cohort current on current.id = s.cohort_id
+    left join lateral jsonb_to_record(coalesce(c.payload -> 'preferences' -> named.id, to_jsonb(current)))
       as k (frequency text, weekday smallint, hour smallint, zone text) on true
     order by c.due_at, c.id, named.place`)
   return [...Map.groupBy(rows.rows, (row) => row.id).values()].flatMap(readNotice)
 }
 
-/** A token for one claim, which no other has: what was done under an older one is refused. */
+/** A random token for one claim: updates under an older one have no effect. */
 export const makeToken = (): number => randomInt(2 ** 31)
 
 /** Gives back, as never tried, what the claim with this token took whose answer was lost. */
@@ -147,7 +147,7 @@ export async function mayStillSend(tx: Database, { id, token, asked }: ClaimedNo
   return rows.rows.length > 0 && rows.rows.length >= asked.length
 }
 
-/** Prolongs the leases of what is still this worker's, and says which that is. */
+/** Extends the leases of the notices that are still this worker's and returns their ids. */
 export async function extendNotices(
   db: Database,
   claimed: readonly ClaimedNotice[],

@@ -20,8 +20,8 @@ export class HeldNotices {
   }
 
   /**
-   * Claims the next due notice, null where none is, and may be repeated: what was claimed by a statement whose answer was lost
-   * is given back first, as never tried.
+   * Returns a function that claims the next due notice, or null, and may be repeated: what was claimed by a statement whose
+   * answer was lost is given back first, as never tried.
    */
   claimer(): () => Promise<ClaimedNotice | null> {
     let lost: number | null = null
@@ -47,7 +47,7 @@ export class HeldNotices {
     return this.#clock.monotonicMs() < (this.#held.get(notice)?.validUntilMs ?? 0) - MARGIN_MS
   }
 
-  /** Whether its reader's consent was looked at too long ago. */
+  /** Whether its reader's consent was read too long ago. */
   isOld(notice: ClaimedNotice): boolean {
     return this.#clock.monotonicMs() - (this.#held.get(notice)?.claimedMs ?? 0) > FRESH_MS
   }

@@ -23,7 +23,7 @@ export type NoticeSending = NoticeWork & {
 
 type Open = { readonly connection: SmtpConnection; readonly shared: SharedRelay }
 
-/** One connection, which takes the next due notice whenever it is free: a slow recipient holds up no other. */
+/** One connection, which claims the next due notice whenever it is free: a slow recipient delays no other. */
 export class NoticeConnection {
   readonly #sending: NoticeSending
   readonly #relays: readonly SharedRelay[]
@@ -31,7 +31,7 @@ export class NoticeConnection {
   #isClaiming = false
   /** How many messages a relay accepted on it. */
   accepted = 0
-  /** Why no relay could be reached, or the one it had takes nothing, in its words. */
+  /** Why no relay could be reached, or the reply of a relay that accepts nothing. */
   trouble: string | null = null
 
   constructor(sending: NoticeSending, relays: readonly SharedRelay[]) {
@@ -39,7 +39,7 @@ export class NoticeConnection {
     this.#relays = relays
   }
 
-  /** Sends until nothing is due and no other connection is at work, no relay takes anything, or the sending is stopped. */
+  /** Sends until nothing is due and no other connection is working, no relay accepts anything, or the sending is stopped. */
   async run(): Promise<void> {
     const { idle, signal } = this.#sending
     const idleState = idle.join()
@@ -50,73 +50,73 @@ export class NoticeConnection {
         if (this.trouble !== null) return
         if (open !== null && notice !== null) {
           idle.resume(idleState)
-          await this.#serve(open, notice)
+          await this.#sendOne(open, notice)
         } else {
-          await this.#hangUp()
+          await this.#disconnect()
           if (!(await idle.wait(idleState))) return
         }
       }
     } finally {
-      this.#claims(false)
+      this.#setClaiming(false)
       idle.leave(idleState, false)
-      await this.#hangUp()
+      await this.#disconnect()
     }
   }
 
-  /** The connection there is, or a new one where more notices are due than other connections are about to claim. */
+  /** The open connection, or a new one if more notices are due than other connections are about to claim. */
   async #connect(): Promise<Open | null> {
     if (this.#open?.connection.usable === true) return this.#open
-    await this.#hangUp()
-    this.#claims(true)
+    await this.#disconnect()
+    this.#setClaiming(true)
     const place = this.#sending.claiming
     if ((await this.#repeat(() => countDue(this.#sending.db, place, this.#sending.clock.now()))) >= place)
-      await this.#dial()
-    if (this.#open === null) this.#claims(false)
+      await this.#openConnection()
+    if (this.#open === null) this.#setClaiming(false)
     return this.#open
   }
 
-  /** Claims the next due notice when its turn has come: what is known of its reader is soon old. */
+  /** Claims the next due notice only once it can be sent: the reader's state is read with the claim and soon stale. */
   async #claim({ shared }: Open): Promise<ClaimedNotice | null> {
     const { held, signal } = this.#sending
     this.trouble = (await shared.breaker.enter())?.reply ?? null
     if (this.trouble === null) await shared.throttle()
     const notice = this.trouble !== null || signal.aborted ? null : await this.#repeat(held.claimer())
-    this.#claims(false)
+    this.#setClaiming(false)
     return notice
   }
 
-  async #serve({ connection, shared }: Open, notice: ClaimedNotice): Promise<void> {
+  async #sendOne({ connection, shared }: Open, notice: ClaimedNotice): Promise<void> {
     const outcome = await attemptNotice(this.#sending, connection, shared.breaker, notice)
     if (outcome?.state === 'sent') this.accepted += 1
     if (outcome !== null) await recordNoticeUntilWritten(this.#sending, { notice, outcome })
-    // Not before it is recorded: no other connection of this sending is to repeat it.
+    // Only once it is recorded, so that no other connection of this sending repeats it.
     this.#sending.held.drop(notice)
-    // A relay with trouble of its own may have none on another connection.
-    if (outcome?.pausesRelay) await this.#hangUp()
+    // A relay that failed on this connection may work on another one.
+    if (outcome?.pausesRelay) await this.#disconnect()
   }
 
-  async #dial(): Promise<void> {
+  async #openConnection(): Promise<void> {
     const { signal } = this.#sending
-    const dialling = connectFirst(this.#relays.map(({ relay }) => relay))
-    const dialled = await orAborted(dialling, signal)
-    if (dialled === null) {
-      // Nobody waits for it any more; if it comes about all the same, it is closed.
-      void dialling.then((late) => ('connection' in late ? late.connection.close() : undefined))
-    } else if ('trouble' in dialled) {
-      this.trouble = dialled.trouble
+    const connecting = connectFirst(this.#relays.map(({ relay }) => relay))
+    const result = await orAborted(connecting, signal)
+    if (result === null) {
+      // It is no longer wanted: should it still be established, it is closed.
+      void connecting.then((late) => ('connection' in late ? late.connection.close() : undefined))
+    } else if ('trouble' in result) {
+      this.trouble = result.trouble
     } else {
-      const shared = this.#relays.find(({ relay }) => relay === dialled.relay)
-      if (shared !== undefined) this.#open = { connection: dialled.connection, shared }
+      const shared = this.#relays.find(({ relay }) => relay === result.relay)
+      if (shared !== undefined) this.#open = { connection: result.connection, shared }
     }
   }
 
-  async #hangUp(): Promise<void> {
+  async #disconnect(): Promise<void> {
     const open = this.#open
     this.#open = null
     await open?.connection.close()
   }
 
-  #claims(isClaiming: boolean): void {
+  #setClaiming(isClaiming: boolean): void {
     if (isClaiming !== this.#isClaiming) this.#sending.claiming += isClaiming ? 1 : -1
     this.#isClaiming = isClaiming
   }

@@ -6,25 +6,25 @@ import type { Backoff } from '../outcome/reply-class.ts'
 import { MOST_REJECTED, TOO_MANY_REJECTIONS, WINDOW } from '../results/rejection-limit.ts'
 import type { ClaimedNotice } from './claim-notices.ts'
 
-/** A notice that was refused for good, and the suppression it ended with. */
+/** A notice that was rejected permanently, and the resulting suppression. */
 type SuppressedNotice = { readonly id: number; readonly suppressionId: number }
 
 /** How the reason of one begins whose rejection the operator accepted: it counts no more. */
 const ACCEPTED = 'the rejection was accepted'
-/** Refusals further back belong to no moment: over the months more than twenty people mistype their address. */
+/** Older rejections are not counted: over the months more than twenty people mistype their address. */
 const COUNTED_FOR = { hours: 1 }
-/** A relay that is well again is found out by what it refused. */
+/** Retrying what a relay rejected shows whether it works again. */
 const TRY_AGAIN: Backoff = { first: 60, growth: 2, longest: 12 * 60 }
 
-/** The notices in doubt since too many were refused; as literals, so that the index over the open notices serves. */
+/** The notices postponed since too many were rejected; with literals, so that the index over open notices can be used. */
 const isPostponed = sql`n.state in ('queued', 'sending') and starts_with(n.reason, ${TOO_MANY_REJECTIONS})`
-/** Those of them that nobody is sending. */
+/** Those of them that no worker is sending. */
 const isWaiting = sql`${isPostponed} and n.state = 'queued'`
 
 /**
- * No more than 20 notices an hour are believed to be refused for good: one more, and these wait with it instead and are tried
- * again until 48 hours after they were asked for; nobody is suppressed while any of them waits, unless the operator decides
- * (`resumeNotices`). Two workers may each let one more pass, which the next takes back with all others.
+ * Accepts no more than 20 permanent rejections of notices an hour: with one more, all of them are postponed and retried until 48
+ * hours after they were requested. No address is suppressed while any of them waits, unless the operator decides so
+ * (`resumeNotices`). Two workers may each let one more pass, which the next rejection reverts with all others.
  */
 export async function limitRejections<Result extends { readonly notice: ClaimedNotice; readonly outcome: Outcome }>(
   tx: Database,
@@ -46,7 +46,7 @@ export async function limitRejections<Result extends { readonly notice: ClaimedN
   })
 }
 
-/** How many notices are in doubt: they wait, or are being sent again. */
+/** How many notices are postponed because of too many rejections: they wait, or are being sent again. */
 export async function countPostponed(db: Database): Promise<number> {
   const rows = await db.execute<{ count: number }>(
     sql`select count(*)::integer as count from notice n where ${isPostponed}`,
@@ -78,7 +78,7 @@ export async function resumeNotices(db: Database, now: Temporal.Instant, accepts
   return resumed.rows.length
 }
 
-/** Which of the last notices were refused for good in the last hour, and are suppressed for it. */
+/** Reads which of the last notices were rejected permanently in the last hour and suppressed for it. */
 async function readRejected(tx: Database, now: Temporal.Instant): Promise<readonly SuppressedNotice[]> {
   const rows = await tx.execute<SuppressedNotice>(sql`
     select n.id, x.id as "suppressionId"
@@ -96,12 +96,12 @@ async function readRejected(tx: Database, now: Temporal.Instant): Promise<readon
 
 async function revertNoticeSuppressions(
   tx: Database,
-  refused: readonly SuppressedNotice[],
+  rejected: readonly SuppressedNotice[],
   now: Temporal.Instant,
 ): Promise<void> {
-  if (refused.length === 0) return
-  const suppressions = `{${refused.map(({ suppressionId }) => suppressionId).join(',')}}`
-  const notices = `{${refused.map(({ id }) => id).join(',')}}`
+  if (rejected.length === 0) return
+  const suppressions = `{${rejected.map(({ suppressionId }) => suppressionId).join(',')}}`
+  const notices = `{${rejected.map(({ id }) => id).join(',')}}`
   await tx.execute(sql`select from suppression where id = any(${suppressions}::bigint[]) order by id for update`)
   await tx.execute(sql`delete from suppression where id = any(${suppressions}::bigint[])`)
   await tx.execute(sql`

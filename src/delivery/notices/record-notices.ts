@@ -5,12 +5,12 @@ import type { Outcome } from '../outcome/outcome.ts'
 import type { ClaimedNotice } from './claim-notices.ts'
 import { limitRejections } from './notice-rejections.ts'
 
-/** A claimed notice and what became of it. */
+/** A claimed notice and its outcome. */
 export type NoticeResult = { readonly notice: ClaimedNotice; readonly outcome: Outcome }
 
 /**
- * Writes what became of notices, those that were taken over by another worker left out, and suppresses the addresses
- * whose mailbox is gone, unless too many are (`limitRejections`). Returns the ids of those it wrote.
+ * Writes the outcomes of notices, except those that another worker has taken over, and suppresses addresses whose mailbox does
+ * not exist, unless there are too many (`limitRejections`). Returns the ids of those it wrote.
  */
 export async function recordNotices(
   db: Database,
@@ -21,7 +21,6 @@ export async function recordNotices(
   return db.transaction(async (tx) => writeOutcomes(tx, await limitRejections(tx, results, now), now))
 }
 
-/** One statement. */
 async function writeOutcomes(
   db: Database,
   results: readonly NoticeResult[],
@@ -52,7 +51,7 @@ async function writeOutcomes(
         sent_at = case when r.state = 'sent' then ${at}::timestamptz end
       from result r where n.id = r.id and n.token = r.token and n.state = 'sending'
       returning n.id, n.subscriber_id, r.reply, r.suppress
-    ), gone as (
+    ), suppressed as (
       insert into suppression (email_hash, email, reason, evidence, created_at)
       select distinct on (p.email_hash) p.email_hash, p.email, 'bounced', w.reply, ${at}::timestamptz
       from written w join subscriber p on p.id = w.subscriber_id
@@ -63,7 +62,7 @@ async function writeOutcomes(
   return new Set(written.rows.map((row) => row.id))
 }
 
-/** A notice that is to be tried again waits as it did before. */
+/** A notice that is to be tried again is queued as before. */
 function stateOf({ state }: Outcome): 'queued' | 'sent' | 'failed' | 'skipped' {
   switch (state) {
     case 'deferred':

@@ -5,9 +5,9 @@ import type { NoticeWork } from './attempt.ts'
 import { type NoticeResult, recordNotices } from './record-notices.ts'
 
 /**
- * Records what became of a notice, and again as long as it fails: what a relay has accepted is not forgotten. A fault that
- * may pass is waited out, unless the sending was stopped; any other is repeated for the time of a lease and then thrown, and
- * so the notice stays `sending`: whoever takes it over flags it as perhaps sent.
+ * Records the outcome of a notice, repeatedly while that fails: what a relay has accepted is not forgotten. A transient fault is
+ * waited out, unless the sending was stopped; any other is retried for the time of a lease and then thrown. The notice then
+ * stays `sending`, and the worker that takes it over flags it as possibly sent.
  */
 export async function recordNoticeUntilWritten(
   { db, clock, sender, signal }: NoticeWork,

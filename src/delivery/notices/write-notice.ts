@@ -9,12 +9,12 @@ import { signLink } from '../../subscribers/tokens.ts'
 import type { MessageContext } from '../message.ts'
 import type { ClaimedNotice, RequestedNewsletter } from './claim-notices.ts'
 
-/** A notice's links are void only with their subscriptions. */
+/** A notice's links become void only with their subscriptions. */
 const VERSION = 1
 
 /**
  * Writes the mail that asks for confirmation, as from the first newsletter it names. The same notice always has the same
- * Message-ID and link. A name given in a form is not shown: whoever fills one in could write to strangers with it.
+ * Message-ID and link. A name given in a form is not shown: otherwise anybody could write to strangers with it.
  */
 export async function writeNotice(
   { templates, baseUrl, linkKeys, inboundDomain }: MessageContext,

@@ -7,21 +7,21 @@ const FILE = 'src/delivery/outcome/replies.txt'
 /** The rules of `replies.txt`, read once. */
 export const RULES: readonly Rule[] = parseRules(readFileSync(new URL('./replies.txt', import.meta.url), 'utf8'), FILE)
 
-/** Addresses are the readers' own words: one called "spam" decides nothing. */
+/** Addresses are removed before matching: one that contains "spam" must not decide anything. */
 const ADDRESSES = /[^\s<>()[\]:;,"']+@[^\s<>()[\]:;,"']+/g
 
 /**
- * Says what a reply means: the first rule that fits it decides, `unknown` where none does. One policy for replies in the
- * SMTP dialogue and for those a report quotes.
+ * Classifies a reply: the first rule that matches decides; `unknown` if none does. The same policy applies to replies in an
+ * SMTP session and to those quoted in a report.
  */
-export function classifyReply(said: ClassifiableReply): ReplyClass {
-  return findRule(said)?.name ?? 'unknown'
+export function classifyReply(reply: ClassifiableReply): ReplyClass {
+  return findRule(reply)?.name ?? 'unknown'
 }
 
-/** The rule that decides about a reply, null where none does. */
-export function findRule(said: ClassifiableReply): Rule | null {
-  const text = joinLines(said.text).replace(ADDRESSES, '…')
-  return RULES.find((rule) => fits(rule, { ...said, text })) ?? null
+/** The first rule that matches a reply, or null. */
+export function findRule(reply: ClassifiableReply): Rule | null {
+  const text = joinLines(reply.text).replace(ADDRESSES, '…')
+  return RULES.find((rule) => fits(rule, { ...reply, text })) ?? null
 }
 
 /** The sentence of a reply of several lines, without the codes that each line repeats. RFC 5321 §4.2.1. */

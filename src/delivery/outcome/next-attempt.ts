@@ -1,11 +1,11 @@
 import type { Temporal } from '../../clock.ts'
 import type { Backoff } from './reply-class.ts'
 
-/** How a delivery stood when it was tried. */
+/** The state of a delivery when it was tried. */
 export type Attempt = {
   /** This one included. */
   readonly attempts: number
-  /** The slot, or when an edition was made by hand; of a notice when it was queued. */
+  /** The slot, or when an edition was created manually; for a notice, when it was queued. */
   readonly giveUpFrom: Temporal.Instant
   /** A copy of it may have arrived before this attempt. */
   readonly mayHaveArrived?: boolean
@@ -15,7 +15,7 @@ export type Attempt = {
 
 /** A delivery is given up this long after its slot. */
 export const GIVE_UP_HOURS = 48
-/** For this much of a wait those who were deferred together are spread. */
+/** Retries that were deferred together are spread over this fraction of the wait. */
 const SPREAD = 0.5
 
 /**

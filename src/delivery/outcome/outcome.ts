@@ -8,36 +8,36 @@ import { type Attempt, computeRetryAt, GIVE_UP_HOURS } from './next-attempt.ts'
 import { CLASSES, type ReplyClass } from './reply-class.ts'
 import type { ClassifiableReply } from './reply-rules.ts'
 
-/** What becomes of a delivery: its next state, why, and whether the address is never to be mailed again. */
+/** The outcome of an attempt: the delivery's next state, its reason, and whether the address is suppressed. */
 export type Outcome = {
   readonly state: 'queued' | 'sent' | 'deferred' | 'failed' | 'suppressed' | 'skipped'
   /** In plain words; `reply` is what the relay said. */
   readonly reason: string | null
   readonly reply: string | null
   readonly retryAt: Temporal.Instant | null
-  /** Content was sent and no answer came: the next copy may be the second. */
+  /** The content was sent and no reply received: the next copy may be the second. */
   readonly ambiguous: boolean
-  /** The mailbox itself refused for good. */
+  /** A permanent rejection by the mailbox itself. */
   readonly suppress: boolean
-  /** The relay did not look at this message: no attempt at it. */
+  /** The relay did not consider this message, so it does not count as an attempt. */
   readonly notAttempted: boolean
   /**
-   * What the relay said is about itself or about us, so that the next message may well hear it too: leave the connection,
-   * and wait before the next one.
+   * The reply is about the relay or about the sender, so the next message would probably get it too: close the connection and
+   * wait before opening the next one.
    */
   readonly pausesRelay: boolean
 }
 
-/** A connection that breaks again and again on one message is that message's matter. */
+/** After this many broken connections in a row, the message itself is assumed to be the cause. */
 const MOST_BROKEN = 3
 
 /**
- * A relay that takes a message and never says so looks like one that loses it, as docs/law.md explains. A second copy is what a
- * reader may get, not a third one: then it counts as sent.
+ * A relay that accepts a message without replying looks like one that loses it, as docs/law.md explains. A reader may get a
+ * second copy, not a third: then the delivery counts as sent.
  */
 const NO_REPLY_AGAIN = 'the relay did not reply to the whole message, for the second time: it may have arrived'
 
-/** Says what a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463, and `replies.txt`. */
+/** Returns the outcome that a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463, and `replies.txt`. */
 export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant): Outcome {
   switch (reply.kind) {
     case 'accepted':
@@ -51,8 +51,8 @@ export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant)
 }
 
 /** A delivery that ends without being tried, since its reader may not be mailed. */
-export function skip(refusal: SkipReason): Outcome {
-  return { ...NOTHING, state: refusal.state, reason: refusal.reason }
+export function skip({ state, reason }: SkipReason): Outcome {
+  return { ...NOTHING, state, reason }
 }
 
 /** A delivery whose message cannot be written for its reader. */
@@ -60,17 +60,17 @@ export function failUnrenderable(reason: string): Outcome {
   return fail(`the message cannot be written: ${reason}`)
 }
 
-/** One that fails for a reason of our own. */
+/** A delivery that fails for a reason of Courant's own. */
 export function fail(reason: string): Outcome {
   return { ...NOTHING, state: 'failed', reason }
 }
 
-/** A delivery that goes back untouched. */
+/** A delivery that goes back to the queue without an attempt. */
 export function requeue(reason: string, reply: string | null): Outcome {
   return { ...NOTHING, state: 'queued', reason, reply, notAttempted: true }
 }
 
-/** Another try later, or the end of it. */
+/** A delivery that is tried again later, or fails when it has been tried for too long. */
 export function retryLater(
   attempt: Attempt,
   now: Temporal.Instant,
@@ -91,14 +91,14 @@ const NOTHING = {
   pausesRelay: false,
 } as const
 
-type Refused = Extract<Reply, { kind: 'refused' | 'deferred' }>
+type Rejected = Extract<Reply, { kind: 'refused' | 'deferred' }>
 type Broken = Extract<Reply, { kind: 'broken' }>
 
-function readRejection(reply: Refused, attempt: Attempt, now: Temporal.Instant): Outcome {
+function readRejection(reply: Rejected, attempt: Attempt, now: Temporal.Instant): Outcome {
   const name = classifyReply(reply)
   const { words, backoff, suppresses } = CLASSES[name]
   if (name === 'relay') return waitForRelay(reply.text, attempt, now)
-  // Though it was said for good: an operator has 48 hours to mend what failing a whole edition would not.
+  // Although the rejection is permanent: this gives an operator 48 hours to fix the account, instead of failing a whole edition.
   if (name === 'sender-rejected' || name === 'protocol-error')
     return { ...retryLater(attempt, now, words, reply.text, backoff), pausesRelay: true }
   if (reply.kind === 'deferred') return retryLater(attempt, now, words, reply.text, backoff)
@@ -107,7 +107,7 @@ function readRejection(reply: Refused, attempt: Attempt, now: Temporal.Instant):
 
 function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Outcome {
   const { stage, text, ambiguous } = reply
-  // Before MAIL nothing of this message was said yet.
+  // Before MAIL nothing of this message has been transmitted.
   if (stage === 'connect' || stage === 'greeting' || stage === 'auth') return waitForRelay(text, attempt, now)
   if (replyCode(text) === 421) return waitForRelay(text, attempt, now, classifyReply(closingReply(text, stage)))
   if (ambiguous && attempt.mayHaveArrived)
@@ -117,7 +117,7 @@ function readBroken(reply: Broken, attempt: Attempt, now: Temporal.Instant): Out
   return { ...retryLater(attempt, now, reason, text), ambiguous }
 }
 
-/** RFC 5321 §3.8: with 421 a relay leaves, and has taken nothing. */
+/** RFC 5321 §3.8: a relay that replies 421 closes the connection and has not accepted the message. */
 const closingReply = (text: string, stage: SendStage): ClassifiableReply => ({
   code: 421,
   enhanced: parseEnhanced(text),
@@ -126,8 +126,8 @@ const closingReply = (text: string, stage: SendStage): ClassifiableReply => ({
 })
 
 /**
- * A relay that leaves or has trouble of its own is no attempt at a message, but a message does not wait for it for ever;
- * and it waits longer where the relay leaves because of a limit, say.
+ * A relay that closes the connection or fails by itself does not count as an attempt, but a message does not wait for it
+ * for ever; the wait is longer where the relay names a limit, for example.
  */
 function waitForRelay(text: string, attempt: Attempt, now: Temporal.Instant, name: ReplyClass = 'relay'): Outcome {
   const { words, backoff } = CLASSES[name]

@@ -1,4 +1,4 @@
-/** What a reply says about a delivery, as a word of `replies.txt`. */
+/** What a reply means for a delivery: the class names used in `replies.txt`. */
 export type ReplyClass =
   | 'unknown-mailbox'
   | 'bad-address'
@@ -22,24 +22,24 @@ export type Backoff = { readonly first: number; readonly growth: number; readonl
 type ClassFacts = {
   /** The reason shown for a delivery. */
   readonly words: string
-  /** Whose matter it is; only what is the reader's may ever count against them. */
+  /** Who caused the rejection; only one caused by the reader's mailbox can ever suppress the address. */
   readonly attributedTo: 'reader' | 'message' | 'sender' | 'receiver' | 'relay'
-  /** Refused for good like this, the address is never mailed again. */
+  /** Whether a permanent rejection of this class suppresses the address. */
   readonly suppresses: boolean
   readonly backoff: Backoff
 }
 
 const DOUBLING: Backoff = { first: 5, growth: 2, longest: 240 }
-/** A greylist lets in whoever comes back after 5 to 15 minutes; who is still out after an hour meets something else. */
+/** A greylist accepts a retry after 5 to 15 minutes; a message still deferred after an hour has another cause. */
 const SOON: Backoff = { first: 5, growth: 1.5, longest: 60 }
-/** Coming back at once is what these complain about. */
+/** These complain about retries that come too soon. */
 const SLOW: Backoff = { first: 30, growth: 2, longest: 240 }
-/** A relay that leaves is dialled again in a moment. */
+/** A relay that closed the connection is tried again after a minute. */
 const MOMENT: Backoff = { first: 1, growth: 1, longest: 1 }
-/** Somebody has to tidy up first. */
+/** The mailbox's owner has to act first. */
 const HOURS: Backoff = { first: 120, growth: 2, longest: 360 }
 
-/** What follows from each class. */
+/** The consequences of each class. */
 export const CLASSES: { readonly [name in ReplyClass]: ClassFacts } = {
   'unknown-mailbox': {
     words: 'the mailbox does not exist',

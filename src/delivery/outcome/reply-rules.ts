@@ -2,7 +2,7 @@ import { CourantError } from '../../errors.ts'
 import type { SendStage } from '../../mail/smtp/reply.ts'
 import { isReplyClass, type ReplyClass } from './reply-class.ts'
 
-/** A reply to classify; null for what is not known of it, as in a report that came by mail. */
+/** A reply to classify; null for what is unknown, as in a bounce report. */
 export type ClassifiableReply = {
   readonly code: number | null
   /** RFC 3463, `5.1.1`. */
@@ -25,15 +25,15 @@ export type Rule = {
   readonly quotes: readonly Quote[]
 }
 
-/** A reply somebody really got, and from whom. */
+/** A real reply and the server that sent it. */
 export type Quote = { readonly sender: string; readonly reply: string }
 
 const STAGES: readonly string[] = ['mail', 'rcpt', 'data', 'content'] satisfies SendStage[]
 const isStage = (word: string): word is SendStage => STAGES.includes(word)
 
 /**
- * Reads the rules of a file such as `replies.txt`, whose head describes its form. Throws `replies.rule`, which names file
- * and line, for a line that cannot be read, a rule without a quote, and a quote without a rule.
+ * Parses the rules of a file such as `replies.txt`, which describes its format at the top. Throws `replies.rule`, which names
+ * file and line, for a line that cannot be read, a rule without a quote, and a quote without a rule.
  */
 export function parseRules(text: string, file: string): readonly Rule[] {
   const rules: Rule[] = []
@@ -55,11 +55,11 @@ export function parseRules(text: string, file: string): readonly Rule[] {
 
 /** Whether every condition of the rule holds. */
 export function fits(rule: Rule, { code, enhanced, stage, text }: ClassifiableReply): boolean {
-  // A report may tell the enhanced code alone; its class is that of the code (RFC 3463 §2).
+  // A report may contain the enhanced code alone; its class is that of the code (RFC 3463 §2).
   const digits = code === null ? (enhanced ?? '').slice(0, 1) : String(code)
   if (rule.code !== null && !digits.startsWith(rule.code)) return false
   if (rule.stage !== null && rule.stage !== stage) return false
-  // RFC 3463 §3.1: x.0.0 is for who has nothing to say.
+  // RFC 3463 §3.1: x.0.0 says nothing more than the class.
   if (rule.enhanced === 'none' && enhanced !== null && !enhanced.endsWith('.0.0')) return false
   if (rule.enhanced !== null && rule.enhanced !== 'none') {
     const parts = enhanced?.split('.') ?? []

@@ -14,9 +14,9 @@ import {
 
 /**
  * Writes outcomes of one edition and counts them on their batches: batches first, in id order and by token, so that a worker
- * whose batch was taken over is refused; then the deliveries. Whoever ends without being sent gets the watermark back,
- * and a mailbox that is gone is suppressed, unless too many are (`findExceededLimit`). Returns the results that were refused; of these what a relay has accepted is
- * recorded all the same where nobody has begun it again.
+ * whose batch was taken over writes nothing; then the deliveries. A delivery that ends unsent gives the watermark back, and the
+ * address of a mailbox that does not exist is suppressed, unless there are too many (`findExceededLimit`). Returns the results of
+ * lost batches; of these, what a relay has accepted is recorded nevertheless if no other worker has begun it again.
  */
 export async function recordResults(
   db: Database,
@@ -24,13 +24,13 @@ export async function recordResults(
   now: Temporal.Instant,
 ): Promise<readonly DeliveryResult[]> {
   const ended = results.filter(({ outcome }) => isUnsent(outcome))
-  const refused =
+  const lost =
     ended.length === 0
       ? notHeld(results, await writeResults(db, results, now))
       : await writeWithEnds(db, results, ended, now)
-  const accepted = refused.filter(({ outcome }) => outcome.state === 'sent')
+  const accepted = lost.filter(({ outcome }) => outcome.state === 'sent')
   if (accepted.length > 0) await recordLate(db, accepted, now)
-  return refused
+  return lost
 }
 
 async function writeWithEnds(
@@ -47,8 +47,8 @@ async function writeWithEnds(
 }
 
 /**
- * Records messages that were accepted under a lease that is lost by now: their deliveries wait to be sent once more, and need
- * not be. What the new holder has claimed, or what has ended otherwise, stays as it is.
+ * Records messages that were accepted under a lease that is lost by now, so that they are not sent once more. What the new
+ * holder has claimed, or what has ended otherwise, is left as it is.
  */
 async function recordLate(db: Database, accepted: readonly DeliveryResult[], now: Temporal.Instant): Promise<void> {
   const editionId = accepted[0]?.claimed.lease.editionId ?? 0

@@ -12,24 +12,24 @@ export type SuppressedDelivery = {
   readonly outcomes: number
 }
 
-/** What an edition's relays have said so far; `accepts`: the operator says that it is true. */
+/** The outcomes and rejections of an edition so far; `accepts`: the operator has accepted the rejections as correct. */
 export type RejectionCounts = {
   readonly outcomes: number
   readonly rejected: readonly SuppressedDelivery[]
   readonly accepts: boolean
 }
 
-/** More is refused for good than readers' mailboxes explain: what was heard, and which suppressions belong to it. */
+/** More permanent rejections than readers' mailboxes explain: the reason, and which suppressions belong to them. */
 export type ExceededLimit = { readonly reason: string; readonly earlier: readonly SuppressedDelivery[] }
 
-/** How the reason of an edition begins that is paused for its refusals. */
-export const TOO_MANY_REJECTIONS = 'the refusals are in doubt'
-/** Of the last outcomes of an edition, or of all notices, so many may be refusals for good. */
+/** The beginning of the reason of an edition that is paused because of rejections. */
+export const TOO_MANY_REJECTIONS = 'too many rejections'
+/** Of the last outcomes of an edition, or of all notices, so many may be permanent rejections. */
 export const WINDOW = 1_000
 export const MOST_REJECTED = Math.max(20, 0.02 * WINDOW)
-/** Of one domain so many are needed, and more than half of its outcomes. */
+/** For a single domain: at least this many, and more than half of its outcomes. */
 const DOMAIN_REJECTED = 20
-/** Refusals further back belong to no moment; where one domain was refused last, so many batches are counted. */
+/** Older rejections are not read; for a single domain, the outcomes of its last few batches are counted. */
 const MOST_READ = 500
 const BATCHES_COUNTED = 4
 
@@ -45,22 +45,25 @@ export async function readRejectionCounts(db: Database, editionId: number): Prom
   return { ...(sums.rows[0] ?? { outcomes: 0, accepts: false }), rejected: rows.rows }
 }
 
-/** Whether these refusals, the newest of an edition, are one too many beside what was heard before; null where they are not. */
+/** Whether these rejections, the newest of an edition, exceed a limit together with the earlier ones; null if they do not. */
 export async function findExceededLimit(
   db: Database,
   editionId: number,
-  heard: RejectionCounts,
+  counts: RejectionCounts,
   results: readonly DeliveryResult[],
   hard: readonly DeliveryResult[],
 ): Promise<ExceededLimit | null> {
-  if (hard.length === 0 || heard.accepts) return null
-  const outcomes = heard.outcomes + results.filter(isOutcome).length
-  const recent = heard.rejected.filter((one) => one.outcomes > outcomes - WINDOW)
-  const refused = recent.length + hard.length
-  if (refused > MOST_REJECTED)
-    return { reason: say(`${refused} of the last ${Math.min(outcomes, WINDOW)} messages`, hard), earlier: recent }
+  if (hard.length === 0 || counts.accepts) return null
+  const outcomes = counts.outcomes + results.filter(isOutcome).length
+  const recent = counts.rejected.filter((one) => one.outcomes > outcomes - WINDOW)
+  const rejected = recent.length + hard.length
+  if (rejected > MOST_REJECTED)
+    return {
+      reason: describeLimit(`${rejected} of the last ${Math.min(outcomes, WINDOW)} messages`, hard),
+      earlier: recent,
+    }
   for (const domain of new Set(hard.map(domainOf))) {
-    const earlier = heard.rejected.filter((one) => one.domain === domain)
+    const earlier = counts.rejected.filter((one) => one.domain === domain)
     const its = hard.filter((one) => domainOf(one) === domain)
     if (earlier.length + its.length < DOMAIN_REJECTED) continue
     const batchIds = [
@@ -68,30 +71,30 @@ export async function findExceededLimit(
     ]
     const counted = await countDomain(db, editionId, domain, batchIds.slice(0, BATCHES_COUNTED))
     const all = counted.outcomes + results.filter((one) => isOutcome(one) && domainOf(one) === domain).length
-    const of = counted.refused + its.length
-    if (of * 2 > all) return { reason: say(`${of} of ${all} messages to ${domain}`, its), earlier }
+    const of = counted.rejected + its.length
+    if (of * 2 > all) return { reason: describeLimit(`${of} of ${all} messages to ${domain}`, its), earlier }
   }
   return null
 }
 
-/** What became of messages to a domain in these batches. */
+/** Counts the outcomes of messages to a domain in these batches. */
 async function countDomain(
   db: Database,
   editionId: number,
   domain: string,
   batchIds: readonly number[],
-): Promise<{ readonly outcomes: number; readonly refused: number }> {
-  const rows = await db.execute<{ outcomes: number; refused: number }>(sql`
-    select count(*)::integer as outcomes, count(x.id)::integer as refused
+): Promise<{ readonly outcomes: number; readonly rejected: number }> {
+  const rows = await db.execute<{ outcomes: number; rejected: number }>(sql`
+    select count(*)::integer as outcomes, count(x.id)::integer as rejected
     from batch s
     join delivery d on d.edition_id = ${editionId} and d.seq between s.from_seq and s.to_seq and d.state in ('sent', 'failed')
     join subscriber p on p.id = d.subscriber_id and lower(split_part(p.email, '@', 2)) = ${domain}
     left join suppression x on x.email_hash = p.email_hash and x.edition_id = ${editionId}
     where s.id = ${anyOf(batchIds)} and s.edition_id = ${editionId}`)
-  return rows.rows[0] ?? { outcomes: 0, refused: 0 }
+  return rows.rows[0] ?? { outcomes: 0, rejected: 0 }
 }
 
-/** The editions that wait for somebody to look at their refusals, the oldest first. */
+/** Finds the editions that are paused because of rejections, oldest first. */
 export async function findPausedForRejections(db: Database): Promise<readonly number[]> {
   const found = await db.execute<{ id: number }>(sql`
     select id from edition
@@ -104,7 +107,7 @@ const isOutcome = ({ outcome }: DeliveryResult) => outcome.state === 'sent' || o
 
 const domainOf = ({ claimed }: DeliveryResult) => claimed.reader.email.split('@').at(-1)?.toLowerCase() ?? ''
 
-function say(what: string, hard: readonly DeliveryResult[]): string {
+function describeLimit(what: string, hard: readonly DeliveryResult[]): string {
   const { reason, reply } = hard[0]?.outcome ?? { reason: null, reply: null }
-  return `${TOO_MANY_REJECTIONS}: ${what} were refused for good, so nobody is suppressed for it; the relay said last that ${reason} (${reply})`
+  return `${TOO_MANY_REJECTIONS}: ${what} were rejected permanently, so no address is suppressed; the last reply means that ${reason} (${reply})`
 }

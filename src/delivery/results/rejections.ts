@@ -20,13 +20,12 @@ import {
   writeEnded,
 } from './write-results.ts'
 
-/** Another worker has recorded refusals between reading and locking: read again. */
+/** Another worker recorded rejections between reading and locking: read again. */
 class ChangedMeanwhile extends Error {}
 
 /**
- * Writes outcomes of one edition with refusals for good among them. Within the bounds their addresses are suppressed; the one
- * that is one too many takes the others of its suspicion back and pauses the edition, and those that come after it wait with
- * it. Counted in the database while edition and batches are locked, so that it holds across workers and crashes.
+ * Writes outcomes of one edition that include permanent rejections. Within the limits their addresses are suppressed; the one
+ * that exceeds a limit reverts the earlier ones and pauses the edition, and later ones are postponed with it. Counted in the database while edition and batches are locked, so that it holds across workers and crashes.
  */
 export async function writeRejections(
   db: Database,
@@ -62,15 +61,15 @@ async function writeInTurn(
     results,
     earlier.map(({ batchId }) => batchId),
   )
-  const isInDoubt = await lockEdition(tx, editionId)
+  const isPaused = await lockEdition(tx, editionId)
   const mine = results.filter((result) => open.has(result.claimed.seq))
   const hard = mine.filter(isPermanentRejection)
   // A delivery that is not `sending` any more was written before, by a commit whose answer was lost.
-  const found = isInDoubt
+  const found = isPaused
     ? null
     : await findExceededLimit(tx, editionId, await readRejectionCounts(tx, editionId), mine, hard)
   if (!coversAll(foreseen, found)) throw new ChangedMeanwhile()
-  if (found === null && !isInDoubt) {
+  if (found === null && !isPaused) {
     await writeEnded(
       tx,
       mine,
@@ -79,13 +78,13 @@ async function writeInTurn(
     )
     await suppressRejected(tx, hard, expected, now)
   } else {
-    const doubted = mine.map((one) =>
+    const postponed = mine.map((one) =>
       isPermanentRejection(one) ? { ...one, outcome: postponeRejection(one.outcome) } : one,
     )
     await writeEnded(
       tx,
-      doubted,
-      doubted.filter(({ outcome }) => isUnsent(outcome)),
+      postponed,
+      postponed.filter(({ outcome }) => isUnsent(outcome)),
       now,
     )
     if (found !== null) {
@@ -98,22 +97,22 @@ async function writeInTurn(
 
 const isPermanentRejection = ({ outcome }: DeliveryResult) => outcome.suppress
 
-/** Whether all that is to be taken back was locked in its turn. */
+/** Whether everything that is to be reverted was locked in the right order. */
 function coversAll(foreseen: ExceededLimit | null, found: ExceededLimit | null): boolean {
   const locked = new Set((foreseen?.earlier ?? []).map(({ id }) => id))
   return found === null || found.earlier.every(({ id }) => locked.has(id))
 }
 
-/** Whose deliveries were refused. */
-async function readSubscriptions(tx: Database, editionId: number, refused: readonly SuppressedDelivery[]) {
-  if (refused.length === 0) return []
+/** Reads the subscriptions of these deliveries. */
+async function readSubscriptions(tx: Database, editionId: number, rejected: readonly SuppressedDelivery[]) {
+  if (rejected.length === 0) return []
   const rows = await tx.execute<{ id: number }>(sql`
     select subscription_id as id from delivery
-    where edition_id = ${editionId} and seq = any(${listOf(refused.map(({ seq }) => seq))}::integer[])`)
+    where edition_id = ${editionId} and seq = any(${listOf(rejected.map(({ seq }) => seq))}::integer[])`)
   return rows.rows.map(({ id }) => id)
 }
 
-/** Before cohorts, as everybody locks them. */
+/** Locked before cohorts, as everywhere. */
 async function lockSuppressions(tx: Database, ids: readonly number[]): Promise<void> {
   if (ids.length > 0) await tx.execute(sql`select from suppression where id = ${anyOf(ids)} order by id for update`)
 }
@@ -153,24 +152,24 @@ async function lockBatches(
 }
 
 /**
- * Whether it is paused for its refusals. Locked behind the batches, as planning locks it: of two workers with refusals of one
- * edition the second counts the first's.
+ * Locks the edition and returns whether it is paused because of rejections. Locked after the batches, as planning does: of two
+ * workers with rejections of one edition, the second counts those of the first.
  */
 async function lockEdition(tx: Database, editionId: number): Promise<boolean> {
-  const rows = await tx.execute<{ in_doubt: boolean }>(sql`
-    select state = 'paused' and starts_with(coalesce(reason, ''), ${TOO_MANY_REJECTIONS}) as in_doubt
+  const rows = await tx.execute<{ paused: boolean }>(sql`
+    select state = 'paused' and starts_with(coalesce(reason, ''), ${TOO_MANY_REJECTIONS}) as paused
     from edition where id = ${editionId} for no key update`)
-  return rows.rows[0]?.in_doubt ?? false
+  return rows.rows[0]?.paused ?? false
 }
 
 async function suppressRejected(
   tx: Database,
-  gone: readonly DeliveryResult[],
+  rejected: readonly DeliveryResult[],
   { outcomes }: RejectionCounts,
   now: Temporal.Instant,
 ): Promise<void> {
-  if (gone.length === 0) return
-  const rows = gone.map(({ claimed, outcome }) => ({
+  if (rejected.length === 0) return
+  const rows = rejected.map(({ claimed, outcome }) => ({
     id: claimed.subscriptionId,
     batchId: claimed.lease.batchId,
     seq: claimed.seq,
@@ -178,7 +177,7 @@ async function suppressRejected(
   }))
   await tx.execute(sql`
     insert into suppression (email_hash, email, reason, evidence, created_at, edition_id, batch_id, seq, outcomes)
-    select p.email_hash, p.email, 'bounced', g.reply, ${now.toString()}::timestamptz, ${gone[0]?.claimed.lease.editionId ?? 0}::bigint,
+    select p.email_hash, p.email, 'bounced', g.reply, ${now.toString()}::timestamptz, ${rejected[0]?.claimed.lease.editionId ?? 0}::bigint,
       g."batchId", g.seq, ${outcomes}::integer
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as g (id bigint, "batchId" bigint, seq integer, reply text)
     join subscription s on s.id = g.id

@@ -5,11 +5,11 @@ import { anyOf, openStates } from '../../db/sql.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { ExceededLimit, SuppressedDelivery } from './rejection-limit.ts'
 
-const WAITS = 'refused for good with too many others'
+const POSTPONED = 'rejected permanently with too many others'
 
-/** What becomes of a refusal that is in doubt: its delivery is tried again when the edition is resumed. */
+/** The outcome of a rejection beyond the limit: its delivery is tried again when the edition is resumed. */
 export function postponeRejection(outcome: Outcome): Outcome {
-  return { ...outcome, state: 'queued', reason: WAITS, suppress: false }
+  return { ...outcome, state: 'queued', reason: POSTPONED, suppress: false }
 }
 
 /**
@@ -20,15 +20,15 @@ export function postponeRejection(outcome: Outcome): Outcome {
 export async function revertSuppressions(
   tx: Database,
   editionId: number,
-  refused: readonly SuppressedDelivery[],
+  reverted: readonly SuppressedDelivery[],
   now: Temporal.Instant,
 ): Promise<void> {
-  if (refused.length === 0) return
+  if (reverted.length === 0) return
   await tx.execute(sql`
     with taken as (
-      delete from suppression where id = ${anyOf(refused.map(({ id }) => id))} returning seq
+      delete from suppression where id = ${anyOf(reverted.map(({ id }) => id))} returning seq
     ), reopened as (
-      update delivery d set state = 'queued', reason = ${WAITS}, final_at = null
+      update delivery d set state = 'queued', reason = ${POSTPONED}, final_at = null
       from taken t, subscription s
       where d.edition_id = ${editionId} and d.seq = t.seq and d.state = 'failed' and s.id = d.subscription_id
         and s.seen_entry_id = d.start_entry_id
@@ -47,7 +47,7 @@ export async function revertSuppressions(
     where s.id = r.subscription_id and c.id = s.cohort_id and e.id = ${editionId}`)
 }
 
-/** Pauses an edition, whatever else it waits for, until somebody has looked at the refusals. */
+/** Pauses an edition, whatever else it waits for, until an operator has decided about the rejections. */
 export async function pauseForRejections(tx: Database, editionId: number, { reason }: ExceededLimit): Promise<void> {
   await tx.execute(sql`
     update edition set state = 'paused', reason = ${reason}

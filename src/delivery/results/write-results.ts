@@ -6,7 +6,7 @@ import { lockCohortsForShare } from '../../newsletters/schedule/lock-cohorts.ts'
 import type { Claimed } from '../claim.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 
-/** A claimed delivery and what became of it. */
+/** A claimed delivery and its outcome. */
 export type DeliveryResult = { readonly claimed: Claimed; readonly outcome: Outcome }
 
 /** Writes outcomes of which some end unsent; their cohorts must be locked. */
@@ -24,7 +24,7 @@ export async function writeEnded(
   return notHeld(results, held)
 }
 
-/** Whether it ends without the reader having got it. */
+/** Whether the delivery ends without having been sent. */
 export const isUnsent = (outcome: Outcome) => ['failed', 'suppressed', 'skipped'].includes(outcome.state)
 
 /** The results whose batches are not held. */
@@ -54,7 +54,7 @@ export async function writeResults(
     ambiguous: outcome.ambiguous,
     not_attempted: outcome.notAttempted,
   }))
-  // Named, so that they are looked up: to join them to `result` alone, PostgreSQL reads all batches there ever were.
+  // Given as ids, so that they are looked up: with a join to `result` alone, PostgreSQL would scan all batches.
   const batchIds = `{${[...new Set(rows.map((row) => row.batch_id))].join(',')}}`
   const held = await db.execute<{ id: number }>(sql`/* prepared account */
     with result as (
@@ -92,7 +92,7 @@ export async function writeResults(
   return new Set(held.rows.map((row) => row.id))
 }
 
-/** Whoever changes a subscription holds its cohort, so that planning sees the change or waits for it. */
+/** Every change of a subscription locks its cohort, so that planning sees the change or waits for it. */
 export async function lockCohortsOfSubscriptions(tx: Database, subscriptionIds: readonly number[]): Promise<void> {
   await lockCohortsForShare(tx, sql`id in (select cohort_id from subscription where id = ${anyOf(subscriptionIds)})`)
 }
@@ -108,5 +108,5 @@ async function giveWatermarksBack(tx: Database, results: readonly DeliveryResult
       and s.id = d.subscription_id and c.id = s.cohort_id`)
 }
 
-/** Whose deliveries these are. */
+/** The subscription ids of these results. */
 export const subscriptionsOf = (results: readonly DeliveryResult[]) => results.map((one) => one.claimed.subscriptionId)
