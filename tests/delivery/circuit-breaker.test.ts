@@ -27,11 +27,11 @@ function after(replies: readonly Reply[]) {
 
 const times = (count: number, reply: Reply) => Array.from({ length: count }, () => reply)
 
-test('a relay without trouble is not held back from', async () => {
+test('messages to a relay that works are not delayed', async () => {
   expect(await after(times(20, TAKEN)).breaker.enter()).toBeNull()
 })
 
-test('a relay is given up after five troubles in a row, in its own words', async () => {
+test('a relay is given up after five failures in a row, with its reply', async () => {
   expect(await after(times(4, FULL)).breaker.enter()).toBeNull()
   expect(await after(times(5, FULL)).breaker.enter()).toEqual({
     reason: 'the relay has trouble of its own',
@@ -39,17 +39,17 @@ test('a relay is given up after five troubles in a row, in its own words', async
   })
 })
 
-test('a connection that breaks five times in a row is its relay’s trouble', async () => {
+test('a connection that breaks five times in a row is a failure of its relay', async () => {
   expect(await after(times(4, BROKEN)).breaker.enter()).toBeNull()
   expect(await after(times(5, BROKEN)).breaker.enter()).toMatchObject({ reply: 'The connection was closed.' })
 })
 
-test('one message that it takes, or refuses for its reader’s sake, is a new beginning', async () => {
+test('one message that is accepted, or rejected because of its reader, resets the count', async () => {
   for (const good of [TAKEN, NOBODY])
     expect(await after([...times(4, FULL), good, ...times(4, FULL)]).breaker.enter()).toBeNull()
 })
 
-test('what was under way on other connections meets the same trouble, which counts once', async () => {
+test('a failure that messages on several connections meet at once counts once', async () => {
   const { breaker, ms } = after(times(4, FULL))
   for (let connection = 0; connection < 20; connection += 1) breaker.record(FULL, meaning(FULL), ms - 11_000)
   expect(await breaker.enter()).toBeNull()

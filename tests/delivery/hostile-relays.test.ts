@@ -52,7 +52,7 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
     await expectAll(db, edition, { state: 'sent', attempts: 2, ambiguous: false })
   })
 
-  test.each(VERBS)('and leaves with 421 at %s counts it against no message', async (verb) => {
+  test.each(VERBS)('and closes with 421 at %s counts as no attempt at a message', async (verb) => {
     const edition = await plan(db)
     const leaves = '421 4.3.2 shutting down'
     const { sender } = await startScriptedRelay({ ...offer, answers: { [verb]: [`${leaves}\r\n`] } })
@@ -62,7 +62,7 @@ describe.each([PIPELINING, { offers: [] }])('a relay that offers $offers', (offe
     await expectAll(db, edition, { state: 'sent', attempts: 1, ambiguous: false })
   })
 
-  test('and leaves with 421 after two messages gets all of them, each once and at the first attempt', async () => {
+  test('and closes with 421 after two messages gets all of them, each once and at the first attempt', async () => {
     const edition = await plan(db, 7)
     const begun = new WeakMap<Socket, number>()
     const answer: Answer = (socket) => {
@@ -110,9 +110,9 @@ describe('a relay', () => {
   test.each<[string, Answer]>([
     ['vanishes', vanish],
     ['is silent', null],
-    ['says an octet now and then', trickle],
-    ['says 999', '999 what\r\n'],
-    ['says what is no reply', 'OK\r\n'],
+    ['sends an octet now and then', trickle],
+    ['replies 999', '999 what\r\n'],
+    ['sends what is not a reply', 'OK\r\n'],
     ['contradicts itself', '250-yes\r\n550 no\r\n'],
     ['asks for more', '354 more\r\n'],
     ['does not stop', `250 ${'x'.repeat(300_000)}\r\n`],
@@ -157,7 +157,7 @@ describe('a relay', () => {
   test.each<[string, Answer]>([
     ['hangs up', hangUp],
     ['is silent', null],
-    ['says an octet now and then', trickle],
+    ['sends an octet now and then', trickle],
     ['contradicts itself', '250-yes\r\n550 no\r\n'],
   ])('that %s at RCPT leaves no doubt', async (_, answer) => {
     const edition = await plan(db, 1)
@@ -168,7 +168,7 @@ describe('a relay', () => {
     expect(relay.contents).toEqual([])
   })
 
-  test('that says one octet at a time, over several lines, is heard', async () => {
+  test('that sends one octet at a time, over several lines, is understood', async () => {
     const edition = await plan(db)
     const content = ['250-a\r\n250 b\r\n', '550-5.7.1 first\r\n550 5.7.1 second\r\n']
     const { sender } = await startScriptedRelay({ ...PIPELINING, drips: true, answers: { content } })
@@ -180,7 +180,7 @@ describe('a relay', () => {
     expect(await suppressedBy(db)).toEqual([])
   })
 
-  test('that says lines of 100 KB is heard, and of that is kept what a page can show', async () => {
+  test('that sends lines of 100 KB is understood, and what is kept of them fits on a page', async () => {
     const edition = await plan(db)
     const long = 'x'.repeat(100_000)
     const { sender } = await startScriptedRelay({
@@ -196,7 +196,7 @@ describe('a relay', () => {
 })
 
 describe('a relay that offers PIPELINING and cannot', () => {
-  test('and hears one command of a group is not waited for any longer than others', async () => {
+  test('and reads one command of a group is not waited for any longer than others', async () => {
     const edition = await plan(db, 1)
     const { relay, sender } = await startScriptedRelay({ ...PIPELINING, hearsOne: true }, { timeouts: IMPATIENT })
     await send(db, sender, edition)
@@ -206,7 +206,7 @@ describe('a relay that offers PIPELINING and cannot', () => {
     expect(relay.contents).toEqual([])
   })
 
-  test('and loses the thread refuses no message by that', async () => {
+  test('and loses track of the session rejects no message by that', async () => {
     const edition = await plan(db)
     const answers = { RCPT: ['503 5.5.1 need MAIL\r\n'], DATA: ['503 5.5.1 need RCPT\r\n'] }
     const { sender } = await startScriptedRelay({ ...PIPELINING, answers })

@@ -12,9 +12,9 @@ import { planByHand } from '../support/planned.ts'
 import { senderTo } from '../support/sender.ts'
 import { makeWorld, NOON } from '../support/world.ts'
 
-/** Long enough for a relay that answers, on a busy machine too. */
+/** Long enough for a relay that replies, even on a busy machine. */
 const PATIENT = timeoutsOf(10_000)
-/** For relays that never will. */
+/** For relays that never reply. */
 export const IMPATIENT = timeoutsOf(400)
 
 function timeoutsOf(ms: number): RelayTimeouts {
@@ -56,13 +56,13 @@ export async function send(db: Database, sender: Sender, edition: number, minute
   await sendEdition(db, sender, edition, fastClock(NOON.add({ minutes })))
 }
 
-/** A clock that stands still, on which waits pass twenty times as fast. */
+/** A clock fixed at an instant, on which waits pass twenty times as fast. */
 const fastClock = (at: Temporal.Instant): Clock => ({
   ...handClock(at),
   sleep: (ms, signal) => sleep(ms / 20, signal),
 })
 
-/** How a delivery stands; `wait` in seconds after noon. */
+/** The state of a delivery; `wait` in seconds after noon. */
 export type DeliveryRow = {
   readonly state: string
   readonly reason: string | null
@@ -72,7 +72,7 @@ export type DeliveryRow = {
   readonly wait: number | null
 }
 
-/** How the deliveries stand: the counters say the same, they sum up to what was planned, and each waits or has ended. */
+/** Reads the deliveries and checks that the counters agree, that they sum up to what was planned, and that each waits or has ended. */
 export async function readDeliveries(db: Database, edition: number): Promise<readonly DeliveryRow[]> {
   const { rows } = await db.execute<DeliveryRow>(sql`
     select state, reason, reply, attempts, ambiguous,
@@ -94,10 +94,10 @@ export async function readDeliveries(db: Database, edition: number): Promise<rea
   return rows
 }
 
-/** All the readers' deliveries stand like this, and none of the readers is suppressed. */
-export async function expectAll(db: Database, edition: number, standing: Partial<DeliveryRow>): Promise<void> {
+/** Expects all deliveries to match, and none of the readers to be suppressed. */
+export async function expectAll(db: Database, edition: number, expected: Partial<DeliveryRow>): Promise<void> {
   const rows = await readDeliveries(db, edition)
-  expect(rows).toEqual(rows.map(() => expect.objectContaining(standing)))
+  expect(rows).toEqual(rows.map(() => expect.objectContaining(expected)))
   expect(await suppressedBy(db)).toEqual([])
 }
 
@@ -111,7 +111,7 @@ export function inMinutes(minutes: number): number {
   return expect.toSatisfy((wait) => typeof wait === 'number' && wait >= minutes * 60 && wait <= minutes * 90 + 1)
 }
 
-/** Says less of a reply than it must in the time there is for one. */
+/** Sends a reply more slowly than the time allowed for one. */
 export function trickle(socket: Socket): void {
   const octets = '250 2.0.0 taken'.split('')
   const timer = setInterval(() => socket.write(octets.shift() ?? '.'), 100)

@@ -23,32 +23,32 @@ test('connections that find nothing end when the last of them finds nothing', as
   expect(await Promise.all(seats.map((seat) => idle.wait(seat)))).toEqual([false, false, false])
 })
 
-test('what a connection puts back as it ends is looked for at once by those that rest', async () => {
+test('deliveries that a connection requeues as it ends are claimed at once by those that wait', async () => {
   const { idle, seats } = connections(3)
-  const resting = [FIRST, SECOND].map((place) => idle.wait(at(seats, place)))
+  const waiting = [FIRST, SECOND].map((place) => idle.wait(at(seats, place)))
   idle.leave(at(seats, THIRD), true)
-  expect(await Promise.all(resting)).toEqual([true, true])
+  expect(await Promise.all(waiting)).toEqual([true, true])
   for (const place of [FIRST, SECOND]) idle.startSearch(at(seats, place))
   expect(await Promise.all([FIRST, SECOND].map((place) => idle.wait(at(seats, place))))).toEqual([false, false])
 })
 
-test('what was put back after a connection looked, and before it rests, is looked for', async () => {
+test('deliveries requeued after a connection has searched, and before it waits, are searched for', async () => {
   const { idle, seats } = connections(2)
   idle.startSearch(at(seats, FIRST))
   idle.leave(at(seats, SECOND), true)
   expect(await idle.wait(at(seats, FIRST))).toBe(true)
 })
 
-test('a connection that ends with nothing in hand leaves the others to their rest', async () => {
+test('a connection that ends with nothing claimed does not wake the others', async () => {
   const { idle, seats } = connections(2)
   idle.leave(at(seats, SECOND), false)
   expect(await idle.wait(at(seats, FIRST))).toBe(false)
 })
 
-test('a stopped sending looks for nothing more', async () => {
+test('a stopped sending searches for nothing more', async () => {
   const stop = new AbortController()
   const { idle, seats } = connections(2, stop.signal)
-  const resting = idle.wait(at(seats, FIRST))
+  const waiting = idle.wait(at(seats, FIRST))
   stop.abort()
-  expect(await resting).toBe(false)
+  expect(await waiting).toBe(false)
 })

@@ -10,7 +10,7 @@ async function warningsOf(smtpUrl: string): Promise<readonly object[]> {
   return lines
 }
 
-test('who sends is warned of each relay whose password others could read, which the log does not repeat', async () => {
+test('a warning names each relay whose password others could read, without the password', async () => {
   const elsewhere = 'smtp://user:sec-ret@mail.example.org:587'
   const warnings = await warningsOf(`${elsewhere}?tls=try,smtp://b:sec-ret@10.0.0.7?tls=off,${elsewhere}`)
   expect(warnings).toMatchObject([
@@ -20,7 +20,7 @@ test('who sends is warned of each relay whose password others could read, which 
   expect(JSON.stringify(warnings)).not.toContain('sec-ret')
 })
 
-test('who sends by default, without a password or to this machine is not warned', async () => {
+test('there is no warning for the default TLS setting, without a password, or for a relay on this machine', async () => {
   expect(await warningsOf('smtps://user:secret@mail.example.org,smtp://mail.example.org?tls=off')).toEqual([])
   expect(await warningsOf('smtp://user:secret@localhost:2525?tls=off')).toEqual([])
 })

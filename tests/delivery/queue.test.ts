@@ -30,18 +30,18 @@ function holdFirst(real: Database) {
   return { db: holding, answered: answered.promise, letGo: held.resolve }
 }
 
-test('whoever joins a look that began before something was due looks again', async () => {
+test('a connection that waits for a claim begun before a delivery was due claims again', async () => {
   const world = await makeWorld(db)
   await world.addArticles(1)
   await world.addReaders(1)
   const holding = holdFirst(db)
-  const supply = openDeliveryQueue(holding.db, 'worker', null, handClock(NOON), neverAborted, SILENT)
-  const early = supply.next()
+  const queue = openDeliveryQueue(holding.db, 'worker', null, handClock(NOON), neverAborted, SILENT)
+  const early = queue.next()
   await holding.answered
   await planByHand(db, world, handClock(NOON))
-  const late = supply.next()
+  const late = queue.next()
   holding.letGo()
   const found = [await early, await late]
   expect(found.filter((one) => one !== null)).toHaveLength(1)
-  await supply.close()
+  await queue.close()
 })

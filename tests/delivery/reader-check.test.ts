@@ -23,7 +23,7 @@ async function claimTwo(): Promise<readonly [Claimed, Claimed]> {
   return [one, other]
 }
 
-test('a delivery that is claimed while others are looked up again keeps what its own claim said', async () => {
+test('a delivery that is claimed while others are read again keeps the state its own claim returned', async () => {
   const [early, late] = await claimTwo()
   const clock = handClock(NOON)
   const ready = [early]

@@ -73,7 +73,7 @@ describe('what a relay has accepted', () => {
     },
   )
 
-  test('ends as perhaps sent, not as never tried, where the sending is stopped before it can be recorded', async () => {
+  test('ends as possibly sent, not as never tried, where the sending is stopped before it can be recorded', async () => {
     const { world, edition } = await planned(6)
     const smtp = await sink()
     const stopping = new AbortController()

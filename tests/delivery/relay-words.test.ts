@@ -13,7 +13,7 @@ import { queueConfirmations } from './queue-confirmations.ts'
 
 const { db } = await freshDatabase()
 const LOGIN = 'courant:sehr-geheim@'
-const SAID = /sehr-geheim|AGNvdXJhbnQ|c2Voci1nZWhlaW0/i
+const SECRETS = /sehr-geheim|AGNvdXJhbnQ|c2Voci1nZWhlaW0/i
 const PLAIN = Buffer.from('\0courant\0sehr-geheim').toString('base64')
 
 /** The waits before a relay is dialled again are short; those between heartbeats are not. */
@@ -50,13 +50,13 @@ describe('what a relay repeats of a login', () => {
       (await startScriptedRelay({ offers: ['AUTH PLAIN'], answers }, { login: LOGIN })).sender,
     )
     await send(sender, edition)
-    expect(await kept()).not.toMatch(SAID)
-    expect(JSON.stringify(lines)).not.toMatch(SAID)
+    expect(await kept()).not.toMatch(SECRETS)
+    expect(JSON.stringify(lines)).not.toMatch(SECRETS)
     expect(await kept()).toContain('…')
   })
 })
 
-test('an address in a relay’s words is logged and told of other readers in short', async () => {
+test('an address in a relay’s reply is shortened in the log and with other readers’ deliveries', async () => {
   const answers = { MAIL: ['421 4.7.0 <anna@example.org> and bert@example.org sent too much\r\n'] }
   const edition = await plan(db, 12)
   const { sender, lines } = listen((await startScriptedRelay({ answers })).sender)
@@ -65,14 +65,14 @@ test('an address in a relay’s words is logged and told of other readers in sho
   expect(lines).toMatchObject([{ msg: 'relay.unreachable', trouble }])
 })
 
-test('an address in a greeting is logged in short for notices, too', async () => {
+test('an address in a greeting is shortened in the log for notices, too', async () => {
   await queueConfirmations(db, 1, [await makeWorld(db)])
   const { sender, lines } = listen((await startScriptedRelay({ greeting: '554 ask anna@example.org\r\n' })).sender)
   await deliverDue(db, { sender }, handClock(NOON))
   expect(lines).toMatchObject([{ msg: 'relay.unreachable', trouble: '554 ask a…@example.org' }])
 })
 
-describe('a relay that wants no login or no TLS although there is a password', () => {
+describe('a relay that offers no login or no TLS although there is a password', () => {
   test.each([
     ['offers no login', {}, 'offers no login (AUTH)'],
     ['offers a login we do not speak', { offers: ['AUTH GSSAPI'] }, 'no login by PLAIN or LOGIN'],
@@ -89,8 +89,8 @@ describe('a relay that wants no login or no TLS although there is a password', (
     async (_how, script, why) => {
       const edition = await plan(db, 3)
       const { relay, sender } = await startScriptedRelay(script, { login: LOGIN })
-      const heard = listen(sender)
-      await send(heard.sender, edition)
+      const listening = listen(sender)
+      await send(listening.sender, edition)
       await expectAll(db, edition, {
         state: 'deferred',
         reason: 'no relay could be reached',
@@ -98,8 +98,8 @@ describe('a relay that wants no login or no TLS although there is a password', (
         attempts: 0,
       })
       expect(relay.lines.filter((line) => /^(MAIL|RCPT|DATA)/.test(line))).toEqual([])
-      expect(heard.lines).toMatchObject([{ msg: 'relay.unreachable', trouble: expect.stringContaining(why) }])
-      expect(JSON.stringify(heard.lines)).not.toMatch(SAID)
+      expect(listening.lines).toMatchObject([{ msg: 'relay.unreachable', trouble: expect.stringContaining(why) }])
+      expect(JSON.stringify(listening.lines)).not.toMatch(SECRETS)
     },
   )
 

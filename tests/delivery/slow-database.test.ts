@@ -39,7 +39,7 @@ describe.each([
   ['asked late', { thereMs: TWO_SECONDS, backMs: 0 }],
   ['heard late', { thereMs: 0, backMs: TWO_SECONDS }],
 ])('a database that takes two seconds to answer, %s', (_, slow) => {
-  test('slows the sending down, which says so once, and stops it not', async () => {
+  test('slows the sending down, is logged once, and does not stop it', async () => {
     const edition = await plan(5)
     const smtp = await sink()
     const { sender, events } = await logging(`${smtp.url}?connections=3`)

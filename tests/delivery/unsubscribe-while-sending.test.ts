@@ -44,24 +44,36 @@ async function sendWhile(meanwhile: (editionId: number) => Promise<unknown>) {
 const linkKeys = (await senderTo('smtp://127.0.0.1:1')).context.linkKeys
 const tokenOf = (id: number, purpose: 'unsubscribe') => signLink(linkKeys, purpose, { id, version: 1 })
 
-test('who leaves during a send and was not yet reached gets nothing; the others do; the counts add up', async () => {
-  const leavers = readers.slice(60, 70)
+test('a reader who unsubscribes during a send, before their message, gets nothing; the others do; the counts add up', async () => {
+  const unsubscribing = readers.slice(60, 70)
   const { counts } = await sendWhile(async () => {
-    for (const id of leavers)
+    for (const id of unsubscribing)
       await unsubscribe(db, linkKeys, tokenOf(id, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
   })
-  expect(counts).toMatchObject({ planned: READERS, sent: READERS - leavers.length, skipped: leavers.length, failed: 0 })
+  expect(counts).toMatchObject({
+    planned: READERS,
+    sent: READERS - unsubscribing.length,
+    skipped: unsubscribing.length,
+    failed: 0,
+  })
   const reached = new Set(smtp.messages.map(({ to }) => to))
-  expect(smtp.messages).toHaveLength(READERS - leavers.length)
-  expect(leavers.filter((id) => reached.has(`leser${readers.indexOf(id) + 1}@morgen.example`))).toEqual([])
+  expect(smtp.messages).toHaveLength(READERS - unsubscribing.length)
+  expect(unsubscribing.filter((id) => reached.has(`leser${readers.indexOf(id) + 1}@morgen.example`))).toEqual([])
 })
 
-test('who left during a send and undoes it gets the same articles with the next one, once', async () => {
-  const leaver = readers[READERS - 1] ?? 0
+test('a reader who unsubscribes during a send and undoes it gets the same articles with the next one, once', async () => {
+  const readerId = readers[READERS - 1] ?? 0
   let undoToken: string | null = null
   const { sender } = await sendWhile(async () => {
-    const left = await unsubscribe(db, linkKeys, tokenOf(leaver, 'unsubscribe'), { all: false }, EVIDENCE, clock.now())
-    undoToken = left?.undoToken ?? null
+    const unsubscribed = await unsubscribe(
+      db,
+      linkKeys,
+      tokenOf(readerId, 'unsubscribe'),
+      { all: false },
+      EVIDENCE,
+      clock.now(),
+    )
+    undoToken = unsubscribed?.undoToken ?? null
   })
   const before = smtp.messages.length
   await undoUnsubscribe(db, linkKeys, undoToken ?? '', EVIDENCE, clock.now())

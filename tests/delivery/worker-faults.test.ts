@@ -59,7 +59,7 @@ describe('an edition', () => {
 })
 
 describe('a stop', () => {
-  test('flags no message as perhaps sent whose end had not gone out, and its reader is in the next plan', async () => {
+  test('flags no message as possibly sent whose end was not sent, and its reader is in the next plan', async () => {
     const { world, edition } = await plan(4)
     const smtp = await sink()
     const sender = await senderTo(`${smtp.url}?connections=2`)

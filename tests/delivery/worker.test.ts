@@ -80,7 +80,7 @@ describe('sending', () => {
     ])
   })
 
-  test('4xx defers with the relay’s words, 5xx fails, a mailbox that is gone is suppressed and gets its watermark back', async () => {
+  test('4xx defers with the relay’s reply, 5xx fails, an unknown mailbox is suppressed and its watermark given back', async () => {
     const edition = await plan(4)
     const replies = ['451 4.7.1 try later', '550 5.1.1 no such user', '550 5.7.1 content rejected']
     const smtp = await sink({ reply: ({ to }) => replies[Number(/\d+/.exec(to)?.[0]) - 1] ?? null })
@@ -139,7 +139,7 @@ describe('sending', () => {
     expect(flagged.rows).toEqual([{ n: 1 }])
   })
 
-  test('a relay that takes each message and cuts is paused, and a reader gets two copies at most', async () => {
+  test('a relay that takes each message and closes the connection is paused, and a reader gets two copies at most', async () => {
     const edition = await plan(8)
     const smtp = await sink({ dropBeforeReply: () => true })
     const sender = await senderTo(`${smtp.url}?connections=2`)
@@ -159,7 +159,7 @@ describe('sending', () => {
     ])
   })
 
-  test.each([30, 1])('a relay that cannot be reached defers everything and counts against nobody: %i', async (n) => {
+  test.each([30, 1])('a relay that cannot be reached defers everything and counts as no attempt: %i', async (n) => {
     const edition = await plan(n)
     const smtp = await startSink()
     await smtp.close()
@@ -190,7 +190,7 @@ describe('a message that hangs in the relay', () => {
 })
 
 describe('a batch taken over', () => {
-  test('queues again what its dead worker had claimed, and takes that one’s word only for what nobody has begun again', async () => {
+  test('queues again what its dead worker had claimed, and records outcomes of the dead worker only where no other has begun the message again', async () => {
     const edition = await plan(10)
     const dead = await leaseBatch(db, 'dead', null, NOON)
     if (dead === null) throw new Error('nothing was leased')
@@ -251,7 +251,7 @@ describe('a stop', () => {
   const leases = async () =>
     (await db.execute(sql`select count(owner) as held, sum(sending) as sending from batch`)).rows
 
-  test('finishes what is on the wire, gives the rest back as not attempted, and the next send reaches each reader once', async () => {
+  test('finishes messages in transit, gives the rest back as not attempted, and the next send reaches each reader once', async () => {
     const edition = await plan(60)
     const smtp = await sink()
     const sender = await senderTo(`${smtp.url}?connections=4`)
@@ -292,7 +292,7 @@ describe('a stop', () => {
     ])
   })
 
-  test('waits for no relay that takes the connection and says nothing', async () => {
+  test('does not wait for a relay that accepts the connection and sends no greeting', async () => {
     await plan(5)
     const dialled = Promise.withResolvers<void>()
     const mute = createServer((socket) => {
@@ -314,7 +314,7 @@ describe('a stop', () => {
     mute.close()
   })
 
-  test('asked for before anything began sends nothing and claims nothing', async () => {
+  test('before anything has begun sends nothing and claims nothing', async () => {
     await plan(5)
     const smtp = await sink()
     await sendDue(db, await senderTo(smtp.url), null, clockFrom(NOON), { signal: AbortSignal.abort() })

@@ -35,7 +35,7 @@ test.each([
     'TLS that it then refuses',
     { offers: ['STARTTLS', 'AUTH PLAIN'], answers: { STARTTLS: ['454 4.7.0 not now\r\n'] } },
   ],
-])('a notice stays due, and no password is said, where TLS is required and the relay offers %s', async (_, script) => {
+])('a notice stays due, and no password is sent, where TLS is required and the relay offers %s', async (_, script) => {
   await askToConfirm()
   const { relay, sender } = await startScriptedRelay(script, { login: 'user:secret@', options: '&tls=require' })
   expect(await sendNotices(db, sender, handClock(NOON))).toBe(0)
@@ -48,7 +48,7 @@ test.each([
   ['421 4.3.2 shutting down', 0],
   ['450 4.2.0 Greylisted', 1],
   ['501 Invalid MAIL FROM address provided', 1],
-])('a notice whose relay says %s waits, and is tried once for that', async (reply, attempts) => {
+])('a notice whose relay replies %s waits, and is tried once for that', async (reply, attempts) => {
   await askToConfirm()
   const { relay, sender } = await startScriptedRelay({ answers: { MAIL: [`${reply}\r\n`] } })
   expect(await sendNotices(db, sender, handClock(NOON))).toBe(0)

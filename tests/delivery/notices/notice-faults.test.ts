@@ -138,7 +138,7 @@ describe('a recipient whose relay takes its time', () => {
     expect(await notices()).toMatchObject([{ state: 'skipped', reason, ambiguous: false }])
   })
 
-  test('and who leaves one of two newsletters meanwhile is asked for the other alone', async () => {
+  test('and a reader who unsubscribes from one of two newsletters meanwhile is asked for the other alone', async () => {
     const relay = await startTarpit('neu0@leser.example')
     await queueConfirmations(db, 1, [world, await makeWorld(db, 'abend')])
     await db.execute(sql`update newsletter set name = 'Der Abend' where slug = 'abend'`)
@@ -155,7 +155,7 @@ describe('a recipient whose relay takes its time', () => {
     expect(text).not.toContain('Der Morgen')
   })
 
-  test('and whose lease is lost meanwhile gets it from whoever took it over', async () => {
+  test('and whose lease is lost meanwhile gets it from the worker that took it over', async () => {
     const relay = await startTarpit('neu0@leser.example')
     await queueConfirmations(db, 1, [world])
     const clock = handClock(NOON)
@@ -176,7 +176,7 @@ describe('a fault of the database', () => {
     ['while it counts what is due', COUNT],
     ['while it claims', CLAIM],
     ['while it records what a relay accepted', RECORD],
-  ])('%s is waited out: each notice is sent once, and none is told as wrong', async (_, pattern) => {
+  ])('%s is waited out: each notice is sent once, and no error is reported', async (_, pattern) => {
     await queueConfirmations(db, 12, [world])
     const smtp = await sink()
     expect(await sendNotices(failing(pattern, 4), await senderTo(smtp.url), handClock(NOON))).toBe(12)
@@ -197,7 +197,7 @@ describe('a fault of the database', () => {
     }
   })
 
-  test('while a reader is looked at again leaves the notice due, and not told as wrong', async () => {
+  test('while a reader is checked again leaves the notice due, and no error is reported', async () => {
     await queueConfirmations(db, 1, [world])
     const smtp = await sink()
     const clock = handClock(NOON)
@@ -252,7 +252,7 @@ describe('what a relay has accepted and cannot be recorded', () => {
   afterEach(() => allow())
   const copies = (smtp: Awaited<ReturnType<typeof sink>>, to: string) => smtp.messages.filter((one) => one.to === to)
 
-  test('keeps no other from being sent, is flagged as perhaps sent, and goes out again with the same Message-ID', async () => {
+  test('keeps no other from being sent, is flagged as possibly sent, and goes out again with the same Message-ID', async () => {
     await queueConfirmations(db, 15, [world])
     await refuse('neu3@leser.example')
     const smtp = await sink()

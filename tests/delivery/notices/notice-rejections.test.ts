@@ -66,7 +66,7 @@ describe('a relay that refuses every confirmation mail for a moment', () => {
     expect([await suppressed(), await countPostponed(db)]).toEqual([0, 30])
   })
 
-  test('is believed where the operator says so, and these refusals count no more', async () => {
+  test('is accepted where the operator says so, and these rejections count no more', async () => {
     await queueConfirmations(db, 30, [world])
     const smtp = await sink({ reply: () => GONE })
     const sender = await senderTo(`${smtp.url}?connections=1`)

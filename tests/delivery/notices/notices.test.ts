@@ -52,7 +52,7 @@ const notices = async () =>
 const messageIdOf = async (sink: Sink, at: number) => (await PostalMime.parse(sink.messages[at]?.raw ?? '')).messageId
 
 describe('a notice', () => {
-  test('says when the digest comes that its own request chose, whatever stands', async () => {
+  test('names the schedule of its own request, whatever the current one', async () => {
     await ask()
     const schedule = { frequency: 'weekly', weekday: 3, hour: 18, zone: 'Asia/Kolkata', topicIds: [] }
     await db.execute(sql`
@@ -111,7 +111,7 @@ describe('a notice', () => {
     expect(text).toContain('diese 2\u00a0Newsletter')
   })
 
-  test('nothing goes to who confirmed, left or is suppressed in the meantime: it is skipped with the reason', async () => {
+  test('nothing goes to a reader who has confirmed, unsubscribed or been suppressed in the meantime: it is skipped with the reason', async () => {
     await ask(4)
     await db.execute(sql`update subscription set state = 'active', confirmed_at = ${NOON.toString()} where id = 1`)
     await db.execute(sql`update subscription set state = 'unsubscribed' where id = 2`)
@@ -128,7 +128,7 @@ describe('a notice', () => {
     ])
   })
 
-  test('shows nothing of what was typed into a form, and is text only for who wants it so', async () => {
+  test('shows nothing of what was typed into a form, and is text only for readers who chose plain text', async () => {
     await ask()
     await db.execute(sql`update subscriber set name = 'Gewinn! https://spam.example', format = 'plain'`)
     const smtp = await sink()
@@ -168,7 +168,7 @@ describe('a notice', () => {
     expect(smtp.messages).toEqual([])
   })
 
-  test('a mailbox that is gone fails and suppresses the address; a content refusal only fails', async () => {
+  test('an unknown mailbox fails and suppresses the address; a content rejection only fails', async () => {
     await ask(2)
     const reply = ({ to }: { to: string }) => (to.startsWith('neu0') ? '550 5.1.1 unknown' : '554 5.7.1 spam')
     const smtp = await sink({ reply })
@@ -198,7 +198,7 @@ describe('a notice', () => {
     expect(await notices()).toMatchObject(Array.from({ length: 3 }, () => ({ state: 'queued', attempts: 0 })))
   })
 
-  test('what is on the wire when the sending is stopped is finished and accounted for', async () => {
+  test('a notice in transit when the sending is stopped is finished and recorded', async () => {
     await ask(15)
     const smtp = await sink()
     smtp.hold()
@@ -267,7 +267,7 @@ describe('workers and notices', () => {
     expect(await notices()).toMatchObject([{ state: 'sending', ambiguous: true }])
   })
 
-  test('a relay that dies before its reply: the next copy has the same Message-ID and the notice says so', async () => {
+  test('a relay that dies before its reply: the next copy has the same Message-ID and the notice is flagged', async () => {
     await ask()
     const smtp = await sink({ dropBeforeReply: (count) => count === 1 })
     expect(await sendNotices(db, await senderTo(smtp.url), handClock(NOON))).toBe(1)

@@ -27,7 +27,7 @@ describe('a reply', () => {
     expect(read(reply)).toMatchObject({ state: 'sent', reason: null, reply: '250 2.0.0 taken', pausesRelay: false })
   })
 
-  test('of 5xx fails, in plain words beside the relay’s, and suppresses a mailbox that is gone and nobody else', () => {
+  test('of 5xx fails, in plain words beside the relay’s, and suppresses an unknown mailbox and no other', () => {
     expect(read(refusal('550 5.1.1 no such user'))).toMatchObject({
       state: 'failed',
       reason: 'the mailbox does not exist',
@@ -68,7 +68,7 @@ describe('a reply', () => {
     }
   })
 
-  test('never suppresses for 4xx, whatever it says', () => {
+  test('never suppresses for 4xx, whatever its text', () => {
     for (const text of ['450 4.1.1 no such user', '450 user unknown', '450 4.1.3 bad address']) {
       expect(read(refusal(text), 1, LATE).suppress).toBe(false)
     }
@@ -96,11 +96,11 @@ describe('a reply', () => {
   })
 })
 
-describe('a relay’s own trouble', () => {
+describe('a relay’s own failure', () => {
   test.each([
     ['421 at MAIL', refusal('421 4.7.0 closing', 'mail')],
     ['421 to the content', readFinalReply({ kind: 'reply', code: 421, text: '421 shutting down' })],
-    ['a login it wants', refusal('530 5.7.0 Authentication required', 'mail')],
+    ['a required login', refusal('530 5.7.0 Authentication required', 'mail')],
     ['a login it refuses', broken('auth', '535 5.7.8 wrong password')],
     ['a greeting that turns away', broken('greeting', '554 5.7.1 not you')],
     ['no connection', broken('connect', 'connect ECONNREFUSED')],
@@ -132,7 +132,7 @@ describe('a relay’s own trouble', () => {
     })
   })
 
-  test('that leaves and says why is asked again when that may be over, and told in its words', () => {
+  test('that closes with a reason is tried again when that may be over, and its reason is kept', () => {
     for (const [text, minutes, reason] of [
       ['421 4.7.0 [GL01] Message temporarily deferred', 5, 'the receiver asked to come back soon (greylisting)'],
       ['421 Rate limit reached. Please try again later', 30, 'the receiver takes no more for now'],
@@ -213,14 +213,14 @@ describe('a relay that does not reply to the whole message, of which a copy may 
     expect(again(false)).toMatchObject({ state: 'queued', ambiguous: false, pausesRelay: false })
   })
 
-  test('has refused it where it says so', () => {
+  test('has rejected it where it replies so', () => {
     const later = { ...FIRST, attempts: 2, mayHaveArrived: true }
     expect(readReply(refusal('451 4.3.0 later', 'content'), later, NOON)).toMatchObject({ state: 'deferred' })
     expect(readReply(broken('content', '421 4.3.2 closing'), later, NOON)).toMatchObject({ state: 'deferred' })
   })
 })
 
-test('a relay that loses track of the dialogue refuses no message by that', () => {
+test('a relay that loses track of the session rejects no message by that', () => {
   expect(read(refusal('503 5.5.1 Error: need RCPT command', 'data'))).toMatchObject({
     state: 'deferred',
     reason: 'the relay lost track of the dialogue',

@@ -6,7 +6,7 @@ import { type ClassifiableReply, parseRules } from '../../../src/delivery/outcom
 import { CourantError } from '../../../src/errors.ts'
 import { parseEnhanced, replyCode } from '../../../src/mail/smtp/reply-text.ts'
 
-const said = (text: string, stage: ClassifiableReply['stage'] = 'rcpt'): ClassifiableReply => ({
+const replyOf = (text: string, stage: ClassifiableReply['stage'] = 'rcpt'): ClassifiableReply => ({
   code: replyCode(text),
   enhanced: parseEnhanced(text),
   stage,
@@ -18,7 +18,8 @@ const quotes = RULES.flatMap((rule) => rule.quotes.map((quote) => ({ ...quote, r
 describe('replies.txt', () => {
   test.each(quotes)('has a rule that decides about $sender: $reply', ({ reply, rule }) => {
     const stages = rule.stage === null ? (['rcpt', 'data', null] as const) : [rule.stage]
-    for (const stage of stages) expect(findRule(said(reply, stage))).toMatchObject({ line: rule.line, name: rule.name })
+    for (const stage of stages)
+      expect(findRule(replyOf(reply, stage))).toMatchObject({ line: rule.line, name: rule.name })
   })
 
   test('quotes the senders that German readers have their mailboxes at, and the relays they are mailed through', () => {
@@ -61,14 +62,14 @@ describe('replies.txt', () => {
 })
 
 describe('a reply', () => {
-  test('that nobody ever quoted is unknown, by itself and with an address that says much', () => {
+  test('that no rule quotes is unknown, by itself and with an address full of meaningful words', () => {
     for (const text of ['550 <spam-dmarc-quota-exceeded@example.net> 42', '550 no', '451 try later', '599', '']) {
-      expect(classifyReply(said(text))).toBe('unknown')
+      expect(classifyReply(replyOf(text))).toBe('unknown')
     }
   })
 
   test('of several lines means what it would in one', () => {
-    expect(classifyReply(said('550-5.7.1 Mailbox 550-5.7.1 not 550 5.7.1 found'))).toBe('unknown-mailbox')
+    expect(classifyReply(replyOf('550-5.7.1 Mailbox 550-5.7.1 not 550 5.7.1 found'))).toBe('unknown-mailbox')
   })
 
   const replies = fc.record({
@@ -82,19 +83,21 @@ describe('a reply', () => {
 
   test('always has a class', () => {
     const stages = fc.constantFrom('mail', 'rcpt', 'data', 'content', null)
-    fc.assert(fc.property(replies, stages, (reply, stage) => isReplyClass(classifyReply(said(textOf(reply), stage)))))
+    fc.assert(
+      fc.property(replies, stages, (reply, stage) => isReplyClass(classifyReply(replyOf(textOf(reply), stage)))),
+    )
   })
 
-  test('to MAIL, before anybody was named, never counts against a reader', () => {
+  test('to MAIL, before a recipient was named, never suppresses an address', () => {
     const refusals = replies.filter(({ code, subject }) => code >= 500 && subject !== 2)
     fc.assert(
       fc.property(refusals, (reply) => {
-        expect(CLASSES[classifyReply(said(textOf(reply), 'mail'))].suppresses).toBe(false)
+        expect(CLASSES[classifyReply(replyOf(textOf(reply), 'mail'))].suppresses).toBe(false)
       }),
     )
   })
 
-  test('of content, of reputation, of policy and of any but the reader’s matters never counts against a reader', () => {
+  test('that is not attributed to the reader never suppresses an address', () => {
     for (const facts of Object.values(CLASSES))
       if (facts.attributedTo !== 'reader') expect(facts.suppresses).toBe(false)
   })
@@ -122,10 +125,10 @@ describe('a file of rules', () => {
     ['> Gmail: 550 no\nrecipient -> unknown-mailbox', 2, '"recipient" is no condition'],
     ['> Gmail: 550 no\n550 /(no/ -> unknown-mailbox', 2, 'no regular expression'],
   ])('is refused with its name, the line and what to do: %j', (text, line, why) => {
-    const said = broken(text)
-    expect(said).toContain(`replies.rule Line ${line} of some/replies.txt cannot be used.`)
-    expect(said).toContain(why)
-    expect(said).toMatch(/Write|Correct|Quote/)
+    const message = broken(text)
+    expect(message).toContain(`replies.rule Line ${line} of some/replies.txt cannot be used.`)
+    expect(message).toContain(why)
+    expect(message).toMatch(/Write|Correct|Quote/)
   })
 
   test('never fails in another way', () => {
