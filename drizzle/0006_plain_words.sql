@@ -34,3 +34,7 @@ UPDATE "notice" SET "payload" = ("payload" - 'choices') || jsonb_build_object('p
 	SELECT coalesce(jsonb_object_agg(c.key, CASE WHEN c.value ? 'rhythm' THEN (c.value - 'rhythm') || jsonb_build_object('frequency', c.value -> 'rhythm') ELSE c.value END), '{}')
 	FROM jsonb_each("notice"."payload" -> 'choices') c))
 WHERE jsonb_typeof("payload" -> 'choices') = 'object';
+--> statement-breakpoint
+-- Editions and notices that wait for somebody to look at their rejections are found by how their reason begins.
+UPDATE "edition" SET "reason" = replace("reason", 'the refusals are in doubt', 'too many rejections') WHERE "reason" LIKE 'the refusals are in doubt%';--> statement-breakpoint
+UPDATE "notice" SET "reason" = replace("reason", 'the refusals are in doubt', 'too many rejections') WHERE "reason" LIKE 'the refusals are in doubt%';

@@ -125,10 +125,7 @@ describe('courant subscriber import', () => {
   test('says which columns it leaves out, and that it had to guess the encoding', async () => {
     writeFileSync(file, Buffer.from('email,name,age\na@x.example,Jürgen,30\n', 'latin1'))
     const { warnings } = await importList()
-    expect(warnings.slice(0, 2)).toEqual([
-      'Ignored columns: age',
-      'Lines that are not UTF-8 are read as windows-1252.',
-    ])
+    expect(warnings.slice(0, 2)).toEqual(['Ignored columns: age', 'Lines that are not UTF-8 are read as windows-1252.'])
   })
 
   test.each([
