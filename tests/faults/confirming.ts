@@ -86,7 +86,7 @@ async function judgeReader(db: Database, when: string): Promise<readonly string[
   const because: Readonly<Record<string, readonly string[]>> = {
     pending: ['requested'],
     active: ['confirmed', 'resumed', 'requested'],
-    left: ['unsubscribed'],
+    unsubscribed: ['unsubscribed'],
   }
   for (const { state, action } of found.rows)
     if (!because[state]?.includes(action ?? '')) broken.push(`${when}: a subscription is ${state} by ${action}`)
