@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { measureMessage } from '../src/mail/mime/dot-stuffing.ts'
 import { parseRelay } from '../src/mail/relays/relay.ts'
-import { measure, openSmtp, type SmtpConnection } from '../src/mail/smtp/open-connection.ts'
+import { openSmtp } from '../src/mail/smtp/open-connection.ts'
+import type { SmtpConnection } from '../src/mail/smtp/session.ts'
 
 /**
  * CPU time of this process a message of 76 KB, over 10 connections to a sink: nodemailer's SMTPConnection and Courant's own
@@ -69,7 +71,7 @@ async function sendWhole(connection: SmtpConnection, count: number): Promise<voi
 async function sendAhead(connection: SmtpConnection, count: number): Promise<void> {
   let last: ReturnType<SmtpConnection['finish']> | null = null
   for (let sent = 0; sent < count; sent += 1) {
-    const trouble = await connection.begin(ENVELOPE, measure([MESSAGE]))
+    const trouble = await connection.begin(ENVELOPE, measureMessage([MESSAGE]))
     if (trouble !== null) throw new Error(trouble.text)
     connection.write([MESSAGE])
     if (last !== null) expectTaken(await last)

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { shortenAddresses } from '../mail/addresses/address.ts'
-import type { Reply } from '../mail/smtp/open-connection.ts'
+import type { MessageReply } from '../mail/smtp/reply.ts'
 import type { Outcome } from './outcome/outcome.ts'
 
 /** Delays all of a worker's connections to a relay that reports failures of its own. */
@@ -10,7 +10,7 @@ export type CircuitBreaker = {
   /** Why the relay was given up, or null while it is not. */
   readonly givenUp: () => RelayTrouble | null
   /** Records the reply to a message, its outcome, and when the message was begun. */
-  readonly record: (reply: Reply, outcome: Outcome, begunMs: number) => void
+  readonly record: (reply: MessageReply, outcome: Outcome, begunMs: number) => void
 }
 
 /**

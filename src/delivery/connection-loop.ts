@@ -1,6 +1,7 @@
 import type { Clock, Temporal } from '../clock.ts'
 import type { Relay } from '../mail/relays/relay.ts'
-import type { Reply, SmtpConnection } from '../mail/smtp/open-connection.ts'
+import type { MessageReply } from '../mail/smtp/reply.ts'
+import type { SmtpConnection } from '../mail/smtp/session.ts'
 import type { CircuitBreaker, RelayTrouble } from './circuit-breaker.ts'
 import type { Claimed } from './claim.ts'
 import {
@@ -181,7 +182,7 @@ type Sent = { readonly claimed: Claimed; readonly giveUpFrom: Temporal.Instant; 
 function readOutcome(
   { clock, breaker }: ConnectionWork,
   conn: RelayConnection,
-  reply: Reply,
+  reply: MessageReply,
   { claimed, giveUpFrom, begunMs }: Sent,
 ): Outcome {
   const { attempts, ambiguous: mayHaveArrived } = claimed

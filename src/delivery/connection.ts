@@ -2,7 +2,8 @@ import { orAborted } from '../abortable.ts'
 import type { Clock } from '../clock.ts'
 import { shortenAddresses } from '../mail/addresses/address.ts'
 import type { Relay } from '../mail/relays/relay.ts'
-import { openSmtp, type SmtpConnection } from '../mail/smtp/open-connection.ts'
+import { openSmtp } from '../mail/smtp/open-connection.ts'
+import type { SmtpConnection } from '../mail/smtp/session.ts'
 import type { RelayTrouble } from './circuit-breaker.ts'
 
 /** A connection to a relay, opened when there is something to send. */

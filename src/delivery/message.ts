@@ -18,7 +18,7 @@ import { type CompiledMessage, compileMessage } from '../mail/mime/compile-messa
 import { type Content, fillContent } from '../mail/mime/fill-message.ts'
 import { makeMarkers } from '../mail/mime/markers.ts'
 import { messageIdOf, messageName, returnPathOf } from '../mail/mime/message-id.ts'
-import type { Envelope } from '../mail/smtp/open-connection.ts'
+import type { Envelope } from '../mail/smtp/envelope.ts'
 import { type LinkKeys, signLink } from '../subscribers/tokens.ts'
 import type { Claimed } from './claim.ts'
 

@@ -141,9 +141,9 @@ async function renderPreview(
       return JSON.stringify({ articles, ...shown, subject, preheader, reader: fields }, null, 2)
     }
     case 'eml': {
-      const { contentToBuffer: toBuffer } = await import('../mail/mime/fill-message.ts')
+      const { contentToBuffer } = await import('../mail/mime/fill-message.ts')
       const compiled = await compileSource(context, source)
-      return toBuffer(writeMessage(context, compiled, { seq: 0, subscriptionId: 0, reader }).content)
+      return contentToBuffer(writeMessage(context, compiled, { seq: 0, subscriptionId: 0, reader }).content)
     }
   }
 }

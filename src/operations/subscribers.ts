@@ -87,11 +87,11 @@ export const subscriberOperations = {
     right: 'subscribers.read',
     input: z.object({ email: addressField }),
     run: async ({ db }, { email }) => {
-      const [{ readSubscriber: readReader }, { readDeliveryHistory }] = await Promise.all([
+      const [{ readSubscriber }, { readDeliveryHistory }] = await Promise.all([
         import('../subscribers/list-subscribers.ts'),
         import('../editions/reports/history.ts'),
       ])
-      return { ...(await readReader(db, email)), deliveries: await readDeliveryHistory(db, email) }
+      return { ...(await readSubscriber(db, email)), deliveries: await readDeliveryHistory(db, email) }
     },
   }),
 

@@ -2,19 +2,25 @@ import { expect, test } from 'vitest'
 import { neverAborted } from '../../src/abortable.ts'
 import { openCircuitBreaker } from '../../src/delivery/circuit-breaker.ts'
 import { type Outcome, readReply } from '../../src/delivery/outcome/outcome.ts'
-import type { Reply } from '../../src/mail/smtp/open-connection.ts'
+import type { MessageReply } from '../../src/mail/smtp/reply.ts'
 import { handClock } from '../support/clock.ts'
 import { NOON } from '../support/world.ts'
 
-const TAKEN: Reply = { kind: 'accepted', text: '250 2.0.0 taken' }
-const FULL: Reply = { kind: 'deferred', code: 452, enhanced: '4.3.1', text: '452 4.3.1 no room', stage: 'mail' }
-const NOBODY: Reply = { kind: 'refused', code: 550, enhanced: '5.1.1', text: '550 5.1.1 no such user', stage: 'rcpt' }
-const BROKEN: Reply = { kind: 'broken', stage: 'content', text: 'The connection was closed.', ambiguous: true }
+const TAKEN: MessageReply = { kind: 'accepted', text: '250 2.0.0 taken' }
+const FULL: MessageReply = { kind: 'deferred', code: 452, enhanced: '4.3.1', text: '452 4.3.1 no room', stage: 'mail' }
+const NOBODY: MessageReply = {
+  kind: 'refused',
+  code: 550,
+  enhanced: '5.1.1',
+  text: '550 5.1.1 no such user',
+  stage: 'rcpt',
+}
+const BROKEN: MessageReply = { kind: 'broken', stage: 'content', text: 'The connection was closed.', ambiguous: true }
 
-const meaning = (reply: Reply): Outcome => readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON)
+const meaning = (reply: MessageReply): Outcome => readReply(reply, { attempts: 1, giveUpFrom: NOON, jitter: 0 }, NOON)
 
 /** A breaker that recorded these, each of a message begun when the last had ended, with no wait left. */
-function after(replies: readonly Reply[]) {
+function after(replies: readonly MessageReply[]) {
   let ms = 0
   const breaker = openCircuitBreaker({ ...handClock(NOON), monotonicMs: () => ms }, neverAborted)
   for (const reply of replies) {
@@ -25,7 +31,7 @@ function after(replies: readonly Reply[]) {
   return { breaker, ms }
 }
 
-const times = (count: number, reply: Reply) => Array.from({ length: count }, () => reply)
+const times = (count: number, reply: MessageReply) => Array.from({ length: count }, () => reply)
 
 test('messages to a relay that works are not delayed', async () => {
   expect(await after(times(20, TAKEN)).breaker.enter()).toBeNull()

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../src/db/client.ts'
-import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import type { UnsubscribeView } from '../../src/subscribers/unsubscribe/find-by-token.ts'
 import { addEntries, addTagblatt, NOON, ZWEI } from '../subscribers/fixtures.ts'
 import { ask, confirmMail, leaveAll, leaveOne, sendMails, undo } from '../subscribers/readers.ts'
 import type { Scenario } from './scenario.ts'
@@ -17,7 +17,7 @@ const confirming: Scenario = {
     const newsletters = [await addTagblatt(db), await addTagblatt(db, ZWEI)]
     const [first] = newsletters
     if (first !== undefined) await addEntries(db, first, [NOON.subtract({ hours: 2 })])
-    let left: Leaving | null = null
+    let left: UnsubscribeView | null = null
     const steps: readonly Step[] = [
       { name: 'asking', run: () => ask(db, newsletters, NOON), state: 'pending' },
       { name: 'confirming', run: async () => confirmMail(db, await mailOf(db), later(1)), state: 'active' },

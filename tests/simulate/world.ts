@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Database } from '../../src/db/client.ts'
 import type { Newsletter } from '../../src/newsletters/newsletters.ts'
-import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import type { UnsubscribeView } from '../../src/subscribers/unsubscribe/find-by-token.ts'
 import type { WorldClock } from './clock.ts'
 import type { Gate } from './gate.ts'
 import type { Look } from './look.ts'
@@ -26,7 +26,7 @@ export type World = {
   readonly read: Read[]
   /** As everything stood after the last step. */
   look: Look
-  lastLeft: Leaving | null
+  lastLeft: UnsubscribeView | null
   /** Workers that tick now, one of which stands still while another does. */
   ticking: number
   /** Messages the relay took without its reply coming through. */

@@ -6,7 +6,7 @@ import { startOf } from '../../src/newsletters/schedule/slots.ts'
 import { expireRequests } from '../../src/subscribers/confirmation/expire.ts'
 import { queueReminders } from '../../src/subscribers/confirmation/remind.ts'
 import { mayMail, type SubscriptionState } from '../../src/subscribers/permission.ts'
-import type { Leaving } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import type { UnsubscribeView } from '../../src/subscribers/unsubscribe/find-by-token.ts'
 import { type HandClock, handClock } from '../support/clock.ts'
 import { freshDatabase } from '../support/fresh.ts'
 import { addTagblatt, NOON, ZWEI } from './fixtures.ts'
@@ -57,7 +57,7 @@ type World = {
   readonly clock: HandClock
   readonly newsletters: readonly Newsletter[]
   readonly seen: Map<number, number>
-  left: Leaving | null
+  left: UnsubscribeView | null
 }
 
 test('whatever a reader does: no form undoes a confirmation, no digest without one, no article twice or missed', async () => {

@@ -6,8 +6,9 @@ import { confirm } from '../../src/subscribers/confirmation/confirm.ts'
 import { type Evidence, hashAddress, readHashKey } from '../../src/subscribers/consent.ts'
 import { type FormAnswer, type FormRequest, requestByForm } from '../../src/subscribers/signup/request.ts'
 import { openLinkKeys, signLink } from '../../src/subscribers/tokens.ts'
+import type { UnsubscribeView } from '../../src/subscribers/unsubscribe/find-by-token.ts'
 import { undoUnsubscribe } from '../../src/subscribers/unsubscribe/undo.ts'
-import { type Leaving, unsubscribe } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
+import { unsubscribe } from '../../src/subscribers/unsubscribe/unsubscribe.ts'
 import { NOON } from './fixtures.ts'
 
 export const KEYS = openLinkKeys(['a secret that is long enough to sign'])
@@ -74,7 +75,7 @@ export const leaveAll = (db: Database, id: number, now: Temporal.Instant) =>
   unsubscribe(db, KEYS, unsubscribeToken(id), { all: true }, SHOWN, now)
 
 /** Takes back what was just left, by the token its page shows. */
-export const undo = (db: Database, left: Leaving | null, now: Temporal.Instant) =>
+export const undo = (db: Database, left: UnsubscribeView | null, now: Temporal.Instant) =>
   undoUnsubscribe(db, KEYS, left?.undoToken ?? '', SHOWN, now)
 
 /** Asks for, mails and confirms; the subscriptions are active afterwards. */

@@ -56,7 +56,7 @@ export class ParserPool {
    * length allows, so that a feed as most are does not wait for a hundred that are made to take all there is; but one after
    * another for suspects.
    *
-   * @throws CourantError as `ReaderThread.read` does.
+   * @throws CourantError as `ParserThread.read` does.
    */
   ask<Name extends keyof ParserTasks>(
     name: Name,

@@ -2,12 +2,12 @@ import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ParserRequest, ParserResponse, ParserSetup } from './parser-thread.ts'
 
-/** What Courant runs in a thread of its own for documents of others: `reader-thread.ts` starts it and ends it. */
+/** What Courant runs in a thread of its own for documents of others: `parser-thread.ts` starts it and ends it. */
 const port = parentPort
-if (port === null) throw new Error('thread.ts runs as a worker thread only')
+if (port === null) throw new Error('parser-worker.ts runs as a worker thread only')
 const { cacheFolder, mostCharacters }: ParserSetup = workerData
 if (cacheFolder !== null) enableCompileCache(cacheFolder)
-const [{ PARSER_TASKS: WORK }, { CourantError, reasonOf }] = await Promise.all([
+const [{ PARSER_TASKS }, { CourantError, reasonOf }] = await Promise.all([
   import('./parser-tasks.ts'),
   import('../../errors.ts'),
 ])
@@ -18,7 +18,7 @@ port.postMessage('ready')
 function answer({ name, input }: ParserRequest): ParserResponse {
   try {
     // Which input belongs to which work is checked where it is asked for.
-    const output = (WORK[name] as (input: unknown) => unknown)(input)
+    const output = (PARSER_TASKS[name] as (input: unknown) => unknown)(input)
     return lengthOf(output) > mostCharacters ? { kind: 'large' } : { kind: 'done', output }
   } catch (error) {
     if (error instanceof RangeError) return { kind: 'deep' }

@@ -2,7 +2,10 @@ import type { Clock } from '../../clock.ts'
 import type { Database } from '../../db/client.ts'
 import { retryTransient } from '../../db/transient.ts'
 import { reasonOf } from '../../errors.ts'
-import { type Envelope, measure, type Reply, type SmtpConnection } from '../../mail/smtp/open-connection.ts'
+import { measureMessage } from '../../mail/mime/dot-stuffing.ts'
+import type { Envelope } from '../../mail/smtp/envelope.ts'
+import type { MessageReply } from '../../mail/smtp/reply.ts'
+import type { SmtpConnection } from '../../mail/smtp/session.ts'
 import type { CircuitBreaker } from '../circuit-breaker.ts'
 import { DATABASE_AWAY_MS } from '../held-batches.ts'
 import { fail, failUnrenderable, type Outcome, readReply, requeue, skip } from '../outcome/outcome.ts'
@@ -40,14 +43,14 @@ export async function attemptNotice(
   if ('state' in message) return message
   const { clock } = work
   const begunMs = clock.monotonicMs()
-  const readOutcome = (reply: Reply) => {
+  const readOutcome = (reply: MessageReply) => {
     const { attempts, ambiguous: mayHaveArrived, createdAt: giveUpFrom } = notice
     const attempt = { attempts, mayHaveArrived, giveUpFrom, jitter: Math.random() }
     const outcome = readReply(reply, attempt, clock.now())
     breaker.record(reply, outcome, begunMs)
     return outcome
   }
-  const rejection = await connection.begin(message.envelope, measure([message.octets]))
+  const rejection = await connection.begin(message.envelope, measureMessage([message.octets]))
   if (rejection !== null) return readOutcome(rejection)
   connection.write([message.octets])
   if (notice.ambiguous) await connection.awaitArrival()
@@ -73,7 +76,7 @@ async function write({ sender, clock }: NoticeWork, notice: ClaimedNotice): Prom
 }
 
 /** The reply to the end of the content, which has gone out, or what becomes of the notice without it. */
-type Ended = { readonly reply: Promise<Reply> } | { readonly outcome: Outcome | null }
+type Ended = { readonly reply: Promise<MessageReply> } | { readonly outcome: Outcome | null }
 
 async function endMessage(work: NoticeWork, connection: SmtpConnection, notice: ClaimedNotice): Promise<Ended> {
   const { signal, held } = work
@@ -89,7 +92,7 @@ async function endIfAllowed(
   connection: SmtpConnection,
   notice: ClaimedNotice,
 ): Promise<Ended> {
-  const ended: { reply?: Promise<Reply> } = {}
+  const ended: { reply?: Promise<MessageReply> } = {}
   const checkAndEnd = () =>
     db.transaction(async (tx) => {
       if (ended.reply !== undefined || !(await mayStillSend(tx, notice))) return

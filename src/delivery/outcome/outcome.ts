@@ -1,6 +1,5 @@
 import type { Temporal } from '../../clock.ts'
-import type { Reply } from '../../mail/smtp/open-connection.ts'
-import type { SendStage } from '../../mail/smtp/reply.ts'
+import type { MessageReply, SendStage } from '../../mail/smtp/reply.ts'
 import { parseEnhanced, replyCode } from '../../mail/smtp/reply-text.ts'
 import type { SkipReason } from '../claim.ts'
 import { classifyReply } from './classify.ts'
@@ -38,7 +37,7 @@ const MOST_BROKEN = 3
 const NO_REPLY_AGAIN = 'the relay did not reply to the whole message, for the second time: it may have arrived'
 
 /** Returns the outcome that a relay's reply means for a delivery. RFC 5321 §4.2.1, RFC 3463, and `replies.txt`. */
-export function readReply(reply: Reply, attempt: Attempt, now: Temporal.Instant): Outcome {
+export function readReply(reply: MessageReply, attempt: Attempt, now: Temporal.Instant): Outcome {
   switch (reply.kind) {
     case 'accepted':
       return { ...NOTHING, state: 'sent', reply: reply.text }
@@ -91,8 +90,8 @@ const NOTHING = {
   pausesRelay: false,
 } as const
 
-type Rejected = Extract<Reply, { kind: 'refused' | 'deferred' }>
-type Broken = Extract<Reply, { kind: 'broken' }>
+type Rejected = Extract<MessageReply, { kind: 'refused' | 'deferred' }>
+type Broken = Extract<MessageReply, { kind: 'broken' }>
 
 function readRejection(reply: Rejected, attempt: Attempt, now: Temporal.Instant): Outcome {
   const name = classifyReply(reply)

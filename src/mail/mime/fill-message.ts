@@ -1,12 +1,12 @@
 import { type CompiledMessage, type CompiledPiece, compileMessage, type MessageParts } from './compile-message.ts'
-import type { MessageSize, ContentPiece as SmtpPiece } from './dot-stuffing.ts'
+import type { ContentPiece, MessageSize } from './dot-stuffing.ts'
 import { checkHeaderValue, type Mailbox, writeHeader, writeTo } from './header-fields.ts'
 
 /**
  * A message as it goes over the wire. What readers share is the same piece for all of them, so pieces must not be changed;
  * what is theirs alone is a short text of a few hundred octets.
  */
-export type Content = { readonly pieces: readonly SmtpPiece[]; readonly measured: MessageSize }
+export type Content = { readonly pieces: readonly ContentPiece[]; readonly measured: MessageSize }
 
 /**
  * Fills a compiled message for one reader: CRLF line ends, no line beginning with a dot, ASCII throughout unless the

@@ -1,6 +1,7 @@
 import { shortenAddresses } from '../addresses/address.ts'
 import type { Relay } from '../relays/relay.ts'
-import { openSmtp, type SmtpConnection } from './open-connection.ts'
+import { openSmtp } from './open-connection.ts'
+import type { SmtpConnection } from './session.ts'
 
 /** A connection to the first relay that answers, or what the last one said where none does, addresses in it shortened. */
 type FirstConnection = { readonly relay: Relay; readonly connection: SmtpConnection } | { readonly trouble: string }

@@ -10,15 +10,6 @@ import { openSession, type SmtpConnection } from './session.ts'
 import { openSocket, type RelaySocket } from './socket.ts'
 import { type SmtpTimeouts, timeoutsOf } from './timeouts.ts'
 
-export {
-  type ContentPiece as Piece,
-  type MessageSize as Measure,
-  measureMessage as measure,
-} from '../mime/dot-stuffing.ts'
-export type { Envelope } from './envelope.ts'
-export type { BrokenConnection as Broken, MessageReply as Reply } from './reply.ts'
-export type { SmtpConnection } from './session.ts'
-
 /** Connects to a relay, encrypts and logs in as its URL says; the trouble is a value, as for every message after. */
 export async function openSmtp(
   relay: Relay,

@@ -12,8 +12,6 @@ import { rememberWithdrawals } from '../withdrawal.ts'
 import { describeUnsubscribe, findByToken, makeUndoToken, type UnsubscribeView } from './find-by-token.ts'
 import { lastUnsubscribeOf } from './undoable.ts'
 
-export type { UnsubscribeView as Leaving }
-
 /** What the link of this token would leave, or has left, without a way back; null for no such token. Changes nothing. */
 export async function readUnsubscribe(db: Database, keys: LinkKeys, token: string): Promise<UnsubscribeView | null> {
   const leaver = await findByToken(db, keys, token)

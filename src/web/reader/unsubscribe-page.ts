@@ -2,7 +2,8 @@ import type { Hono } from 'hono'
 import { type Locale, phrase } from '../../locale/locale.ts'
 import { sayList } from '../../locale/say-when.ts'
 import { shortenAddress } from '../../mail/addresses/address.ts'
-import { type Leaving, readUnsubscribe, unsubscribe } from '../../subscribers/unsubscribe/unsubscribe.ts'
+import type { UnsubscribeView } from '../../subscribers/unsubscribe/find-by-token.ts'
+import { readUnsubscribe, unsubscribe } from '../../subscribers/unsubscribe/unsubscribe.ts'
 import type { Site, SiteContext, SiteEnv } from '../context.ts'
 import { type Form, onlyValue, readForm } from '../middleware/read-form.ts'
 import { isOwnPost } from '../middleware/same-origin.ts'
@@ -53,19 +54,19 @@ async function leaveByButton(site: Site, c: SiteContext, token: string, all: boo
   return showUnsubscribed(site, c, after, all ? namesOf(before.others) : [])
 }
 
-const namesOf = (newsletters: Leaving['others']) => newsletters.map(({ name }) => name)
+const namesOf = (newsletters: UnsubscribeView['others']) => newsletters.map(({ name }) => name)
 
-function oneShown({ newsletter, email }: Leaving): ShownText {
+function oneShown({ newsletter, email }: UnsubscribeView): ShownText {
   const values = { name: newsletter.name, address: shortenAddress(email) }
   return { sentence: 'unsubscribe.sentence', button: 'unsubscribe.button', values }
 }
 
-function allShown({ others }: Leaving, locale: Locale): ShownText {
+function allShown({ others }: UnsubscribeView, locale: Locale): ShownText {
   const values = { names: sayList(namesOf(others), locale) }
   return { sentence: 'unsubscribed.allSentence', button: 'unsubscribed.allButton', values }
 }
 
-async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise<Response> {
+async function showQuestion(site: Site, c: SiteContext, found: UnsubscribeView): Promise<Response> {
   const language = languageOf(c, found.locale)
   const { name, slug } = found.newsletter
   return showPage(site, c, language, {
@@ -82,7 +83,7 @@ async function showQuestion(site: Site, c: SiteContext, found: Leaving): Promise
 async function showUnsubscribed(
   site: Site,
   c: SiteContext,
-  found: Leaving,
+  found: UnsubscribeView,
   more: readonly string[],
 ): Promise<Response> {
   const language = languageOf(c, found.locale)

@@ -4,22 +4,25 @@ import { classifyReply } from '../../../src/delivery/outcome/classify.ts'
 import type { Attempt } from '../../../src/delivery/outcome/next-attempt.ts'
 import { readReply } from '../../../src/delivery/outcome/outcome.ts'
 import { CLASSES } from '../../../src/delivery/outcome/reply-class.ts'
-import type { Reply } from '../../../src/mail/smtp/open-connection.ts'
-import { readFinalReply, readRejection, type SendStage } from '../../../src/mail/smtp/reply.ts'
+import { type MessageReply, readFinalReply, readRejection, type SendStage } from '../../../src/mail/smtp/reply.ts'
 import { NOON } from '../../support/world.ts'
 
 const FIRST: Attempt = { attempts: 1, giveUpFrom: NOON, jitter: 0 }
 const LATE = NOON.add({ hours: 48 })
 
-const refusal = (text: string, stage: SendStage = 'rcpt'): Reply =>
+const refusal = (text: string, stage: SendStage = 'rcpt'): MessageReply =>
   readRejection({ kind: 'reply', code: Number(text.slice(0, 3)), text }, stage)
-const broken = (stage: Extract<Reply, { kind: 'broken' }>['stage'], text: string, ambiguous = false): Reply => ({
+const broken = (
+  stage: Extract<MessageReply, { kind: 'broken' }>['stage'],
+  text: string,
+  ambiguous = false,
+): MessageReply => ({
   kind: 'broken',
   stage,
   ambiguous,
   text,
 })
-const read = (reply: Reply, attempts = 1, now = NOON) => readReply(reply, { ...FIRST, attempts }, now)
+const read = (reply: MessageReply, attempts = 1, now = NOON) => readReply(reply, { ...FIRST, attempts }, now)
 
 describe('a reply', () => {
   test('of 2xx sends', () => {

@@ -1,6 +1,8 @@
 import { afterEach, expect } from 'vitest'
 import { parseRelay, type Relay } from '../../../src/mail/relays/relay.ts'
-import { type Broken, openSmtp, type SmtpConnection } from '../../../src/mail/smtp/open-connection.ts'
+import { openSmtp } from '../../../src/mail/smtp/open-connection.ts'
+import type { BrokenConnection } from '../../../src/mail/smtp/reply.ts'
+import type { SmtpConnection } from '../../../src/mail/smtp/session.ts'
 import { RFC_TIMEOUTS, type SmtpTimeouts } from '../../../src/mail/smtp/timeouts.ts'
 import { type HostileRelay, type Script, startHostileRelay } from '../../support/hostile-relay.ts'
 import { type Sink, type SinkOptions, startSink } from '../../support/smtp.ts'
@@ -30,7 +32,10 @@ export async function sink(options: SinkOptions = {}): Promise<Sink> {
 }
 
 /** Opens a connection that closes with the test, or says why there is none. Only what is given of patience runs out soon. */
-export async function open(url: string, patience: Partial<SmtpTimeouts> = {}): Promise<SmtpConnection | Broken> {
+export async function open(
+  url: string,
+  patience: Partial<SmtpTimeouts> = {},
+): Promise<SmtpConnection | BrokenConnection> {
   const relay: Relay = parseRelay(url)
   const opened = await openSmtp(relay, { ...RFC_TIMEOUTS, goodbyeMs: 100, ...patience })
   if (!('kind' in opened)) closing.push(opened.close)
@@ -47,6 +52,6 @@ export async function connect(url: string, patience: Partial<SmtpTimeouts> = {})
 export const urlOf = ({ port }: { readonly port: number }): string => `smtp://127.0.0.1:${port}`
 
 /** Trouble of the relay's at `stage`, without doubt about a message. */
-export function trouble(stage: Broken['stage'], text: string, ambiguous = false): Broken {
+export function trouble(stage: BrokenConnection['stage'], text: string, ambiguous = false): BrokenConnection {
   return { kind: 'broken', stage, ambiguous, text: expect.stringContaining(text) }
 }

@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
 import { parseRelay, type Relay } from '../../../src/mail/relays/relay.ts'
-import { openSmtp, type SmtpConnection } from '../../../src/mail/smtp/open-connection.ts'
+import { openSmtp } from '../../../src/mail/smtp/open-connection.ts'
+import type { SmtpConnection } from '../../../src/mail/smtp/session.ts'
 import { type Sink, type SinkOptions, startSink } from '../../support/smtp.ts'
 
 export const OCTETS = Buffer.from('Subject: x\r\n\r\nfirst\r\n..two dots\r\n.\r\nlast\r\n')
