@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { retryOnConflict } from '../db/retry-transaction.ts'
+import { subscriber, subscription } from '../db/schema/subscriber.ts'
 import { checkAddress } from '../mail/addresses/address.ts'
 import { findNewsletter } from '../newsletters/newsletters.ts'
 import { newsletterChange } from '../newsletters/settings.ts'
@@ -8,8 +9,8 @@ import type { SchedulePatch } from '../subscribers/preferences/preferences.ts'
 import { addressField, oneLineOf, onlyOrSlug, slugField, textOf } from './fields.ts'
 import { audited, type BareContext, type OperationContext, unaudited } from './operation.ts'
 
-export const SUBSCRIPTION_STATES = ['pending', 'active', 'paused', 'unsubscribed'] as const
-export const SUBSCRIBER_FORMATS = ['html', 'plain'] as const
+export const SUBSCRIPTION_STATES = subscription.state.enumValues
+export const SUBSCRIBER_FORMATS = subscriber.format.enumValues
 const LONGEST_NAME = 500
 const LONGEST_TEXT = 5_000
 const LONGEST_PATH = 4_000

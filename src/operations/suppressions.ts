@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { suppression } from '../db/schema/subscriber.ts'
 import { instantField, textOf } from './fields.ts'
 import { audited, unaudited } from './operation.ts'
 
-export const SUPPRESSION_REASONS = ['bounced', 'complained', 'manual', 'erased'] as const
+export const SUPPRESSION_REASONS = suppression.reason.enumValues
 const LONGEST_REASON = 5_000
 
 const span = z.object({ since: instantField, until: instantField })
